@@ -1,0 +1,26 @@
+package cluster
+
+// ChangeKind says which table a change is in.
+type ChangeKind string
+
+// The change kinds.
+const (
+	ChangeProject     ChangeKind = "project"
+	ChangeComponent   ChangeKind = "component"
+	ChangeEventSource ChangeKind = "event_source"
+	ChangePlacement   ChangeKind = "placement"
+	ChangeNode        ChangeKind = "node" // joined, changed state, left; not each status
+)
+
+// ChangeSet is what changed since a number, read in one transaction. A nil
+// value means that the row is gone. With Full set, the maps are everything.
+type ChangeSet struct {
+	Number       int64
+	Full         bool
+	Projects     map[string]*ProjectRow
+	Components   map[string]*ComponentRow
+	EventSources map[string]*EventSourceRow
+	Placements   map[string]*Placement
+	Nodes        map[string]*Node
+	Instances    []InstanceList // with Full: what the database knows of every node
+}

@@ -1,0 +1,114 @@
+package cluster
+
+import (
+	"time"
+
+	"maelstrom/project"
+)
+
+// ProjectRow is a stored project.
+type ProjectRow struct {
+	Name           string    `json:"name"`
+	Source         string    `json:"source"` // the source that owns it; empty: applied by hand
+	Revision       int64     `json:"revision"`
+	SourceRevision string    `json:"source_revision"` // the commit it came from, if any
+	CreatedAt      time.Time `json:"created_at"`
+	ModifiedAt     time.Time `json:"modified_at"`
+}
+
+// ComponentRow is a stored component. Spec is as written; Effective has every
+// default filled in and is shared: treat both as immutable.
+type ComponentRow struct {
+	Spec       *project.Component `json:"spec"`
+	Effective  *project.Component `json:"-"`
+	Version    int64              `json:"version"`
+	ModifiedAt time.Time          `json:"modified_at"`
+}
+
+// EventSourceRow is a stored event source.
+type EventSourceRow struct {
+	Spec       *project.EventSource `json:"spec"`
+	Enabled    bool                 `json:"enabled"`
+	Version    int64                `json:"version"`
+	CreatedAt  time.Time            `json:"created_at"` // of this spec's schedule: where @every counts from
+	ModifiedAt time.Time            `json:"modified_at"`
+}
+
+// ProjectState is all that planning an apply of one project depends on, read
+// in one transaction.
+type ProjectState struct {
+	Project      *ProjectRow // nil: not stored
+	Components   map[string]ComponentRow
+	EventSources map[string]EventSourceRow
+
+	// Foreign lists the names and routes that the desired project wants and
+	// another project owns.
+	Foreign []Claim
+}
+
+// ClaimKind says what a claim is about.
+type ClaimKind string
+
+// The claim kinds. Names of components and event sources are global.
+const (
+	ClaimComponent   ClaimKind = "component"
+	ClaimEventSource ClaimKind = "event_source"
+	ClaimRoute       ClaimKind = "route" // hostname and path prefix
+)
+
+// Claim says which project owns a name or a route, since when.
+type Claim struct {
+	Kind    ClaimKind `json:"kind"`
+	Key     string    `json:"key"` // full name, or hostname + " " + path prefix
+	Owner   string    `json:"owner"`
+	Object  string    `json:"object"` // the owner's component or event source
+	Project string    `json:"-"`
+	Since   time.Time `json:"since"`
+}
+
+// ProjectWrite is what one apply changes. Versions are those that were read;
+// a row that moved since is ErrConflict.
+type ProjectWrite struct {
+	PutComponents      []ComponentWrite
+	RemoveComponents   []ObjectVersion
+	PutEventSources    []EventSourceWrite
+	RemoveEventSources []ObjectVersion
+	RemoveProject      bool
+	Summary            string // one line for the history: "2 added, 1 changed (1 restart)"
+}
+
+// Empty tells whether w writes nothing.
+func (w *ProjectWrite) Empty() bool {
+	return len(w.PutComponents) == 0 && len(w.RemoveComponents) == 0 &&
+		len(w.PutEventSources) == 0 && len(w.RemoveEventSources) == 0 && !w.RemoveProject
+}
+
+// ObjectVersion names a stored object at a version.
+type ObjectVersion struct {
+	Name    string
+	Version int64
+}
+
+// ComponentWrite stores Spec over Version; zero inserts.
+type ComponentWrite struct {
+	Spec    *project.Component
+	Version int64
+}
+
+// EventSourceWrite stores Spec over Version; zero inserts, enabled.
+type EventSourceWrite struct {
+	Spec    *project.EventSource
+	Version int64
+}
+
+// Revision is one entry of a project's history.
+type Revision struct {
+	Project        string    `json:"project"`
+	Number         int64     `json:"number"`
+	Time           time.Time `json:"time"`
+	Actor          string    `json:"actor"`
+	Source         string    `json:"source"`
+	SourceRevision string    `json:"source_revision"`
+	RequestID      string    `json:"request_id"`
+	Summary        string    `json:"summary"`
+}

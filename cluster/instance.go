@@ -1,0 +1,56 @@
+package cluster
+
+import "time"
+
+// InstanceState is where an instance is in its life.
+type InstanceState string
+
+// The instance states, in the order of a life.
+const (
+	InstancePulling  InstanceState = "pulling"
+	InstanceStarting InstanceState = "starting" // created, not yet answering
+	InstanceReady    InstanceState = "ready"
+	InstanceDraining InstanceState = "draining" // finishes what is in flight
+	InstanceStopping InstanceState = "stopping" // past the point of no return
+	InstanceBackoff  InstanceState = "backoff"  // failed; tried again at BackoffUntil
+)
+
+// Instance is what a node reports for a placement. Only the node that owns the
+// placement writes it.
+type Instance struct {
+	Placement        string `json:"placement"`
+	Component        string `json:"component"`
+	ComponentVersion int64  `json:"component_version"`
+	Slot             int    `json:"slot"`
+	Node             string `json:"node"`
+
+	State   InstanceState `json:"state"`
+	Reason  Reason        `json:"reason"`  // why it failed last; kept through the retry, cleared when ready
+	Message string        `json:"message"` // for the operator: names the fix
+
+	ContainerID  string    `json:"container_id"`
+	Image        string    `json:"image"`
+	Address      string    `json:"address"` // host:port to dial from its node
+	StartedAt    time.Time `json:"started_at"`
+	ReadyAt      time.Time `json:"ready_at"`
+	Restarts     int       `json:"restarts"`
+	BackoffUntil time.Time `json:"backoff_until"`
+	WasReady     bool      `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
+}
+
+// Routable tells whether new requests may be sent to i.
+func (i *Instance) Routable() bool { return i.State == InstanceReady && i.Address != "" }
+
+// InstanceList is the full list of a node's instances at one moment. A list
+// replaces all that is known of the node; the newer (Epoch, Counter) wins.
+type InstanceList struct {
+	Node      string     `json:"node"`
+	Epoch     int64      `json:"epoch"`
+	Counter   int64      `json:"counter"`
+	Instances []Instance `json:"instances"`
+}
+
+// Newer tells whether l supersedes a list at (epoch, counter).
+func (l *InstanceList) Newer(epoch, counter int64) bool {
+	return l.Epoch > epoch || l.Epoch == epoch && l.Counter > counter
+}

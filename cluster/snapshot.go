@@ -1,0 +1,23 @@
+package cluster
+
+import (
+	"maelstrom/project/route"
+)
+
+// Snapshot is an immutable view of the database at one change number, with
+// the newest instances that nodes have pushed. It is shared by every part of
+// a daemon; nobody changes one.
+type Snapshot struct {
+	Number int64 // change number
+
+	Projects     Map[*ProjectRow]
+	Components   Map[*ComponentRow]
+	EventSources Map[*EventSourceRow]
+	Nodes        Map[*Node]
+	Placements   Map[*Placement]            // by id
+	ByComponent  Map[[]*Placement]          // by component, sorted by slot
+	ByNode       Map[map[string]*Placement] // by node, then id
+	Instances    Map[*Instance]             // by placement id
+
+	Routes *route.Table
+}

@@ -1,0 +1,112 @@
+package project
+
+// The values that apply where a file says nothing. A written zero means the
+// default as well, so that the file and the API agree.
+const (
+	DefaultHTTPPort                    = 8080
+	DefaultHTTPHealthCheckPath         = "/"
+	DefaultHTTPStartHealthCheckSeconds = 60
+	DefaultHTTPHealthCheckSeconds      = 10
+	DefaultHTTPHealthCheckMaxFailures  = 1
+	DefaultReserveMemory               = 128 // MiB
+	DefaultMaxConcurrency              = 1
+	DefaultMaxDurationSeconds          = 300
+	DefaultIdleTimeoutSeconds          = 300
+	DefaultDrainSeconds                = 30
+	DefaultScaleDownConcurrencyPct     = 0.25
+	DefaultScaleUpConcurrencyPct       = 0.75
+	DefaultVolumeType                  = "bind"
+	DefaultProtocol                    = "http"
+	DefaultSQSMaxConcurrency           = 10
+	DefaultSQSMessagesPerPoll          = 1
+	DefaultSQSVisibilityTimeout        = 300
+	DefaultStepFuncConcurrency         = 1
+)
+
+// Effective returns c with every default filled in, at every depth. It is
+// what the engine, placement, the gateway and a diff see; c is not changed.
+func (c *Component) Effective() Component {
+	e := *c
+	orDefault(&e.HTTPPort, DefaultHTTPPort)
+	orDefault(&e.HTTPHealthCheckPath, DefaultHTTPHealthCheckPath)
+	orDefault(&e.HTTPStartHealthCheckSeconds, DefaultHTTPStartHealthCheckSeconds)
+	orDefault(&e.HTTPHealthCheckSeconds, DefaultHTTPHealthCheckSeconds)
+	orDefault(&e.HTTPHealthCheckMaxFailures, DefaultHTTPHealthCheckMaxFailures)
+	orDefault(&e.ReserveMemory, DefaultReserveMemory)
+	orDefault(&e.MaxConcurrency, DefaultMaxConcurrency)
+	orDefault(&e.MaxDurationSeconds, DefaultMaxDurationSeconds)
+	orDefault(&e.IdleTimeoutSeconds, DefaultIdleTimeoutSeconds)
+	orDefault(&e.DrainSeconds, DefaultDrainSeconds)
+	orDefault(&e.ScaleDownConcurrencyPct, DefaultScaleDownConcurrencyPct)
+	orDefault(&e.ScaleUpConcurrencyPct, DefaultScaleUpConcurrencyPct)
+	orDefault(&e.Protocol, DefaultProtocol)
+	orDefault(&e.StartParallelism, StartParallel)
+	e.Volumes = effectiveVolumes(c.Volumes)
+	e.RestartOrder, _ = e.restartOrder()
+	return e
+}
+
+// restartOrder is the effective restart order and the rule that chose it.
+func (c *Component) restartOrder() (order RestartOrder, why string) {
+	switch {
+	case c.RestartOrder != "":
+		return c.RestartOrder, "as written"
+	case c.MaxInstances == 1 || c.MaxInstances > 0 && c.MinInstances >= c.MaxInstances:
+		return RestartStopStart, "maxinstances leaves no room for a second instance"
+	case len(c.Ports) > 0:
+		return RestartStopStart, "a host port can be bound once"
+	case hasWritableMount(c.Volumes):
+		return RestartStopStart, "a writable volume is not shared between two instances"
+	case c.NetworkName == "host":
+		return RestartStopStart, "networkname: host binds the port on the host"
+	}
+	return RestartStartStop, "nothing forbids two instances side by side"
+}
+
+func hasWritableMount(volumes []Volume) bool {
+	for _, v := range volumes {
+		if !v.ReadOnly && v.Type != "tmpfs" {
+			return true
+		}
+	}
+	return false
+}
+
+func effectiveVolumes(volumes []Volume) []Volume {
+	if volumes == nil {
+		return nil
+	}
+	out := make([]Volume, len(volumes))
+	for i, v := range volumes {
+		orDefault(&v.Type, DefaultVolumeType)
+		out[i] = v
+	}
+	return out
+}
+
+// Effective returns e with every default filled in; e is not changed.
+func (e *EventSource) Effective() EventSource {
+	out := *e
+	switch {
+	case e.SQS != nil:
+		sqs := *e.SQS
+		orDefault(&sqs.MaxConcurrency, DefaultSQSMaxConcurrency)
+		orDefault(&sqs.MessagesPerPoll, DefaultSQSMessagesPerPoll)
+		orDefault(&sqs.ConcurrencyPerPoller, sqs.MessagesPerPoll)
+		orDefault(&sqs.VisibilityTimeout, DefaultSQSVisibilityTimeout)
+		out.SQS = &sqs
+	case e.AWSStepFunc != nil:
+		task := *e.AWSStepFunc
+		orDefault(&task.MaxConcurrency, DefaultStepFuncConcurrency)
+		orDefault(&task.ConcurrencyPerPoller, DefaultStepFuncConcurrency)
+		out.AWSStepFunc = &task
+	}
+	return out
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
