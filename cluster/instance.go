@@ -50,6 +50,12 @@ type InstanceList struct {
 	Instances []Instance `json:"instances"`
 }
 
+// ListPosition says which list of a node a snapshot holds.
+type ListPosition struct {
+	Epoch   int64
+	Counter int64
+}
+
 // Newer tells whether l supersedes a list at (epoch, counter).
 func (l *InstanceList) Newer(epoch, counter int64) bool {
 	return l.Epoch > epoch || l.Epoch == epoch && l.Counter > counter

@@ -18,6 +18,11 @@ type Snapshot struct {
 	ByComponent  Map[[]*Placement]          // by component, sorted by slot
 	ByNode       Map[map[string]*Placement] // by node, then id
 	Instances    Map[*Instance]             // by placement id
+	Lists        Map[ListPosition]          // by node: how new its instances are
+
+	// Indexes, so that a decision costs what is active and not what is stored.
+	Minimum Map[int]             // by component: mininstances, where there are any
+	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
 	Routes *route.Table
 }
