@@ -23,6 +23,11 @@ type ComponentRow struct {
 	Effective  *project.Component `json:"-"`
 	Version    int64              `json:"version"`
 	ModifiedAt time.Time          `json:"modified_at"`
+
+	// RestartVersion is the version of the latest change that containers can
+	// see. An instance placed at it or later needs no replacement: what changed
+	// since (limits, thresholds, time-outs) takes effect without a restart.
+	RestartVersion int64 `json:"restart_version"`
 }
 
 // EventSourceRow is a stored event source.
@@ -74,13 +79,14 @@ type ProjectWrite struct {
 	PutEventSources    []EventSourceWrite
 	RemoveEventSources []ObjectVersion
 	RemoveProject      bool
+	TakeOver           bool   // the project gets another owner; written even if nothing else changes
 	Summary            string // one line for the history: "2 added, 1 changed (1 restart)"
 }
 
 // Empty tells whether w writes nothing.
 func (w *ProjectWrite) Empty() bool {
 	return len(w.PutComponents) == 0 && len(w.RemoveComponents) == 0 &&
-		len(w.PutEventSources) == 0 && len(w.RemoveEventSources) == 0 && !w.RemoveProject
+		len(w.PutEventSources) == 0 && len(w.RemoveEventSources) == 0 && !w.RemoveProject && !w.TakeOver
 }
 
 // ObjectVersion names a stored object at a version.
@@ -89,10 +95,13 @@ type ObjectVersion struct {
 	Version int64
 }
 
-// ComponentWrite stores Spec over Version; zero inserts.
+// ComponentWrite stores Spec over Version; zero inserts. With Restart the row's
+// RestartVersion becomes its new version (as it does at an insert), else it
+// stays.
 type ComponentWrite struct {
 	Spec    *project.Component
 	Version int64
+	Restart bool
 }
 
 // EventSourceWrite stores Spec over Version; zero inserts, enabled.
