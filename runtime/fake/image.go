@@ -1,0 +1,78 @@
+package fake
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"maelstrom/runtime"
+)
+
+// Image is what a container of it does, as a script. The zero value is here
+// without a pull, listens on httpport at once, answers 200 to everything and
+// ends on SIGTERM.
+type Image struct {
+	// Remote images are not here until pulled. Missing ones are in no
+	// registry either. PullError is what the registry says instead.
+	Remote    bool
+	Missing   bool
+	PullDelay time.Duration
+	PullError string
+	Username  string // that a pull must present, if not empty
+	Password  string
+
+	StartDelay time.Duration // of the engine
+	StartError string        // the engine refuses the container's settings
+
+	Boot         time.Duration // from the start to listening
+	NeverListens bool
+	Loopback     bool // listens on the container's own loopback only
+	Port         int  // where it listens; 0: httpport
+
+	// Handler serves a container; nil answers Status (0: 200) with Location.
+	Handler  func(spec runtime.Spec) http.Handler
+	Status   int
+	Location string
+
+	Exits     bool // by itself, with ExitCode, after ExitAfter
+	ExitAfter time.Duration
+	ExitCode  int
+	MemoryMiB int64 // needed once booted; above limitmemory it is killed for it
+
+	IgnoresTerm bool
+	TermDelay   time.Duration // between SIGTERM and the end
+
+	Output []string // lines written to stdout at the start
+	Exec   func(command []string) runtime.ExecResult
+}
+
+func (i *Image) handler(spec runtime.Spec) http.Handler {
+	if i.Handler != nil {
+		return i.Handler(spec)
+	}
+	return http.HandlerFunc(i.answer)
+}
+
+func (i *Image) answer(w http.ResponseWriter, _ *http.Request) {
+	if i.Location != "" {
+		w.Header().Set("Location", i.Location)
+	}
+	if i.Status != 0 {
+		w.WriteHeader(i.Status)
+	}
+	io.WriteString(w, "ok\n")
+}
+
+// pullError is what a pull of i answers, nil if it succeeds.
+func (i *Image) pullError(req runtime.PullRequest) error {
+	switch {
+	case i == nil || i.Missing:
+		return fmt.Errorf("%w: manifest for %s not found", runtime.ErrImageMissing, req.Image)
+	case i.PullError != "":
+		return fmt.Errorf("%w: %s", runtime.ErrPull, i.PullError)
+	case req.Username != i.Username || req.Password != i.Password:
+		return fmt.Errorf("%w: unauthorized: authentication required", runtime.ErrPull)
+	}
+	return nil
+}
