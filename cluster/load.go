@@ -18,3 +18,11 @@ type Load struct {
 	Node       string                   `json:"node"`
 	Components map[string]ComponentLoad `json:"components"`
 }
+
+// InstanceLoad is what this node's gateway sees of one instance.
+type InstanceLoad struct {
+	InFlight    int       `json:"in_flight"`
+	Queued      int       `json:"queued"`       // forwarded requests that wait for this instance
+	Total       int64     `json:"total"`        // requests since the daemon started
+	LastRequest time.Time `json:"last_request"` // end of the latest activity; zero: none seen
+}

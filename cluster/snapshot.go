@@ -8,7 +8,12 @@ import (
 // the newest instances that nodes have pushed. It is shared by every part of
 // a daemon; nobody changes one.
 type Snapshot struct {
-	Number int64 // change number
+	Number int64 // change number; 0: nothing read yet
+
+	// Restored is set on a snapshot from the copy on disk. It has no
+	// environment, no secrets and no instances: it serves to route to what
+	// runs, never to start or decide anything.
+	Restored bool
 
 	Projects     Map[*ProjectRow]
 	Components   Map[*ComponentRow]
@@ -17,12 +22,17 @@ type Snapshot struct {
 	Placements   Map[*Placement]            // by id
 	ByComponent  Map[[]*Placement]          // by component, sorted by slot
 	ByNode       Map[map[string]*Placement] // by node, then id
-	Instances    Map[*Instance]             // by placement id
-	Lists        Map[ListPosition]          // by node: how new its instances are
+	Instances    Map[*Instance]             // by placement id; of nodes' current epochs only
+
+	Lists Map[ListPosition] // by node: how new its instances are
 
 	// Indexes, so that a decision costs what is active and not what is stored.
 	Minimum Map[int]             // by component: mininstances, where there are any
 	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
 	Routes *route.Table
+
+	// lists holds the newest list known of each node. The instances of one
+	// whose Epoch is below its node's are from before a restart: not shown.
+	lists Map[*InstanceList]
 }

@@ -1,0 +1,161 @@
+package cluster
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"maelstrom/project/route"
+)
+
+// NewSnapshot returns an empty snapshot.
+func NewSnapshot() *Snapshot { return &Snapshot{Routes: route.New(nil)} }
+
+// With returns the snapshot after cs. Its cost is that of the change, unless
+// cs is Full.
+func (s *Snapshot) With(cs ChangeSet) *Snapshot {
+	if cs.Full {
+		return s.reload(cs)
+	}
+	n := *s
+	n.Number = cs.Number
+	n.Projects = withRows(s.Projects, cs.Projects)
+	n.putComponents(cs.Components)
+	n.putEventSources(cs.EventSources)
+	n.putPlacements(cs.Placements)
+	n.putNodes(cs.Nodes)
+	return &n
+}
+
+// reload builds everything anew; of s only what nodes have pushed survives.
+func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
+	n := NewSnapshot()
+	n.Number = cs.Number
+	n.Projects = withRows(n.Projects, cs.Projects)
+	n.Nodes = withRows(n.Nodes, cs.Nodes)
+	n.putComponents(cs.Components)
+	n.putEventSources(cs.EventSources)
+	n.putPlacements(cs.Placements)
+	n.keepLists(s, cs.Instances)
+	return n
+}
+
+// keepLists takes the newer of what s and the database know of each node.
+// Lists of nodes that have left are dropped; one of a node whose row has not
+// been seen yet is ahead of the database and stays.
+func (s *Snapshot) keepLists(old *Snapshot, stored []InstanceList) {
+	for node, l := range old.lists.All() {
+		_, was := old.Nodes.Get(node)
+		_, is := s.Nodes.Get(node)
+		if is || !was {
+			s.putInstances(l)
+		}
+	}
+	for i := range stored {
+		s.putInstances(&stored[i])
+	}
+}
+
+func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
+	minimum := map[string]int{}
+	var remove []string
+	for name, row := range rows {
+		if row != nil && row.Effective.MinInstances > 0 {
+			minimum[name] = row.Effective.MinInstances
+		} else {
+			remove = append(remove, name)
+		}
+	}
+	s.Components = withRows(s.Components, rows)
+	s.Minimum = s.Minimum.With(minimum, remove)
+}
+
+func (s *Snapshot) putEventSources(rows map[string]*EventSourceRow) {
+	if len(rows) == 0 {
+		return
+	}
+	var rules []route.Rule
+	var routeless, cronless []string
+	crons := map[string]*EventSourceRow{}
+	for name, row := range rows {
+		if rule, ok := RouteRule(row); ok {
+			rules = append(rules, rule)
+		} else {
+			routeless = append(routeless, name)
+		}
+		if row != nil && row.Spec.Cron != nil {
+			crons[name] = row
+		} else {
+			cronless = append(cronless, name)
+		}
+	}
+	s.EventSources = withRows(s.EventSources, rows)
+	s.Crons = s.Crons.With(crons, cronless)
+	s.Routes = s.Routes.With(rules, routeless)
+}
+
+func (s *Snapshot) putPlacements(rows map[string]*Placement) {
+	if len(rows) == 0 {
+		return
+	}
+	components := map[string][]*Placement{}
+	nodes := map[string]map[string]*Placement{}
+	for id, row := range rows {
+		if old, ok := s.Placements.Get(id); ok {
+			list := ownList(components, s.ByComponent, old.Component)
+			components[old.Component] = slices.DeleteFunc(list, func(p *Placement) bool { return p.ID == id })
+			delete(ownNode(nodes, s.ByNode, old.Node), id)
+		}
+		if row != nil {
+			components[row.Component] = append(ownList(components, s.ByComponent, row.Component), row)
+			ownNode(nodes, s.ByNode, row.Node)[id] = row
+		}
+	}
+	for _, list := range components {
+		slices.SortFunc(list, func(a, b *Placement) int { return cmp.Compare(a.Slot, b.Slot) })
+	}
+	s.Placements = withRows(s.Placements, rows)
+	s.ByComponent = withFilled(s.ByComponent, components, func(l []*Placement) bool { return len(l) > 0 })
+	s.ByNode = withFilled(s.ByNode, nodes, func(m map[string]*Placement) bool { return len(m) > 0 })
+}
+
+func ownList(owned map[string][]*Placement, from Map[[]*Placement], component string) []*Placement {
+	if l, ok := owned[component]; ok {
+		return l
+	}
+	l, _ := from.Get(component)
+	return slices.Clone(l)
+}
+
+func ownNode(owned map[string]map[string]*Placement, from Map[map[string]*Placement], node string) map[string]*Placement {
+	if m, ok := owned[node]; ok {
+		return m
+	}
+	m, _ := from.Get(node)
+	if m = maps.Clone(m); m == nil {
+		m = map[string]*Placement{}
+	}
+	owned[node] = m
+	return m
+}
+
+// withRows puts the rows that are there and removes those that are nil.
+func withRows[V any](m Map[*V], rows map[string]*V) Map[*V] {
+	return withFilled(m, rows, func(v *V) bool { return v != nil })
+}
+
+func withFilled[V any](m Map[V], rows map[string]V, filled func(V) bool) Map[V] {
+	if len(rows) == 0 {
+		return m
+	}
+	put := make(map[string]V, len(rows))
+	var remove []string
+	for k, v := range rows {
+		if filled(v) {
+			put[k] = v
+		} else {
+			remove = append(remove, k)
+		}
+	}
+	return m.With(put, remove)
+}

@@ -1,0 +1,196 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"maelstrom/project"
+)
+
+// copyPeriod is the least time between two writes of the copy on disk.
+const copyPeriod = 10 * time.Second
+
+// copyFormat is raised when a copy can no longer be read as before. A copy of
+// another format is as good as none.
+const copyFormat = 1
+
+// diskCopy is a snapshot on disk: what routing needs while the database is
+// away. Instances are left out: whether they live is for their node to say.
+type diskCopy struct {
+	Format       int                        `json:"format"`
+	Number       int64                      `json:"number"`
+	Projects     map[string]*ProjectRow     `json:"projects"`
+	Components   map[string]*ComponentRow   `json:"components"`
+	EventSources map[string]*EventSourceRow `json:"event_sources"`
+	Placements   map[string]*Placement      `json:"placements"`
+	Nodes        map[string]*Node           `json:"nodes"`
+}
+
+// keepCopy writes the copy when the snapshot's number has moved, at most once
+// a period, and a last time when ctx ends.
+func (f *Feed) keepCopy(ctx context.Context) {
+	changed, cancel := f.Subscribe()
+	defer cancel()
+	var written int64
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+		case <-changed:
+			written = f.writeCopy(written)
+			select {
+			case <-ctx.Done():
+			case <-time.After(copyPeriod):
+			}
+		}
+	}
+	f.writeCopy(written)
+}
+
+// writeCopy returns the number that the copy on disk has.
+func (f *Feed) writeCopy(written int64) int64 {
+	s := f.Snapshot()
+	if s.Restored || s.Number == written {
+		return written
+	}
+	if err := saveCopy(f.opt.CopyPath, s); err != nil {
+		f.log.Warn("copy of the snapshot not written", "error", err)
+		return written
+	}
+	return s.Number
+}
+
+// restore loads the copy, as the first snapshot.
+func (f *Feed) restore() {
+	if f.opt.CopyPath == "" {
+		return
+	}
+	changes, err := loadCopy(f.opt.CopyPath)
+	if errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	if err != nil {
+		f.log.Warn("copy of the snapshot not usable", "error", err)
+		return
+	}
+	f.change(func(s *Snapshot) *Snapshot {
+		s = s.With(changes)
+		s.Restored = true
+		return s
+	})
+	f.log.Warn("serving from the copy on disk", "change", changes.Number)
+	f.setReady()
+}
+
+func saveCopy(path string, s *Snapshot) error {
+	data, err := json.Marshal(diskCopy{
+		Format:       copyFormat,
+		Number:       s.Number,
+		Projects:     rows(s.Projects, func(p *ProjectRow) *ProjectRow { return p }),
+		Components:   rows(s.Components, publicComponent),
+		EventSources: rows(s.EventSources, publicEventSource),
+		Placements:   rows(s.Placements, func(p *Placement) *Placement { return p }),
+		Nodes:        rows(s.Nodes, func(n *Node) *Node { return n }),
+	})
+	if err != nil {
+		return fmt.Errorf("encode copy: %w", err)
+	}
+	return replaceFile(path, data)
+}
+
+func loadCopy(path string) (ChangeSet, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ChangeSet{}, fmt.Errorf("read copy: %w", err)
+	}
+	var c diskCopy
+	if err := json.Unmarshal(data, &c); err != nil {
+		return ChangeSet{}, fmt.Errorf("decode copy: %w", err)
+	}
+	if c.Format != copyFormat {
+		return ChangeSet{}, fmt.Errorf("decode copy: format %d is not %d", c.Format, copyFormat)
+	}
+	for name, row := range c.Components {
+		if row == nil || row.Spec == nil {
+			return ChangeSet{}, fmt.Errorf("decode copy: component %q has no spec", name)
+		}
+		effective := row.Spec.Effective()
+		row.Effective = &effective
+	}
+	for name, row := range c.EventSources {
+		if row == nil || row.Spec == nil {
+			return ChangeSet{}, fmt.Errorf("decode copy: event source %q has no spec", name)
+		}
+	}
+	return ChangeSet{
+		Number: c.Number, Full: true, Projects: c.Projects, Components: c.Components,
+		EventSources: c.EventSources, Placements: c.Placements, Nodes: c.Nodes,
+	}, nil
+}
+
+func rows[V any](m Map[*V], public func(*V) *V) map[string]*V {
+	out := make(map[string]*V, m.Len())
+	for k, v := range m.All() {
+		out[k] = public(v)
+	}
+	return out
+}
+
+// publicComponent leaves out whatever may hold a secret.
+func publicComponent(row *ComponentRow) *ComponentRow {
+	spec := *row.Spec
+	spec.Environment = make([]project.EnvVar, len(row.Spec.Environment))
+	for i, v := range row.Spec.Environment {
+		spec.Environment[i].Name = v.Name
+	}
+	spec.PullUsername, spec.PullPassword, spec.PullCommand = "", "", nil
+	spec.LogDriverOptions = nil
+	return &ComponentRow{Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt}
+}
+
+// publicEventSource leaves out the values of headers and the request's body.
+func publicEventSource(row *EventSourceRow) *EventSourceRow {
+	if row.Spec.Cron == nil {
+		return row
+	}
+	out, spec, cron := *row, *row.Spec, *row.Spec.Cron
+	cron.HTTP.Data = ""
+	cron.HTTP.Headers = make([]project.Header, len(row.Spec.Cron.HTTP.Headers))
+	for i, h := range row.Spec.Cron.HTTP.Headers {
+		cron.HTTP.Headers[i].Name = h.Name
+	}
+	spec.Cron, out.Spec = &cron, &spec
+	return &out
+}
+
+// replaceFile makes path hold data, readable by its owner alone: before or
+// after, never in part.
+func replaceFile(path string, data []byte) (err error) {
+	f, err := os.OpenFile(path+".tmp", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("create copy: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Sync() // or a power cut could leave the name on an empty file
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write copy: %w", err)
+	}
+	return nil
+}

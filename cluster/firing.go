@@ -1,0 +1,20 @@
+package cluster
+
+import "time"
+
+// Firing is one due time of a cron event source that a node has claimed. The
+// claim is the row itself, unique on (Key, Ordinal, Due), so a due time fires
+// at most once, across failovers too.
+type Firing struct {
+	Key     string    `json:"key"`     // digest of component, schedule, zone and request
+	Ordinal int       `json:"ordinal"` // among event sources of equal Key
+	Due     time.Time `json:"due"`
+
+	EventSource string    `json:"event_source"`
+	Component   string    `json:"component"`
+	StartedAt   time.Time `json:"started_at"`
+	FinishedAt  time.Time `json:"finished_at"` // zero: not known to have finished
+	Status      int       `json:"status"`      // HTTP status of the answer; 0: none
+	Reason      Reason    `json:"reason"`
+	Error       string    `json:"error"`
+}

@@ -1,0 +1,19 @@
+package cluster
+
+import "maelstrom/project/route"
+
+// RouteRule returns the rule by which row receives requests. It is false
+// unless row is an enabled http event source.
+func RouteRule(row *EventSourceRow) (route.Rule, bool) {
+	if row == nil || !row.Enabled || row.Spec == nil || row.Spec.HTTP == nil {
+		return route.Rule{}, false
+	}
+	http := row.Spec.HTTP
+	return route.Rule{
+		EventSource: row.Spec.Name,
+		Component:   row.Spec.Component,
+		Hostname:    http.Hostname,
+		PathPrefix:  http.PathPrefix,
+		StripPrefix: http.StripPrefix,
+	}, true
+}

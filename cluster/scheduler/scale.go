@@ -1,0 +1,226 @@
+package scheduler
+
+import (
+	"math"
+	"slices"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	// drainBudget is the time within which a backlog shall be worked off.
+	drainBudget = 2 * time.Second
+
+	// startWorth is how long a backlog must last for one more instance to be
+	// worth its start.
+	startWorth = 500 * time.Millisecond
+
+	// recheck bounds how soon a plan asks for the next one while the service
+	// time is still a guess.
+	recheck = 20 * time.Millisecond
+)
+
+// scale sets how many instances a component shall have: what it had, more for
+// a backlog, less for what nobody needed for the idle time.
+func (p *planner) scale(c *component) {
+	if c.row == nil {
+		p.refuseUnknown(c)
+		return
+	}
+	m := p.recall(c)
+	wake, woken := p.in.Load.Wakes[c.name]
+	if woken {
+		m.need(1, wake.At)
+	}
+	if n := p.backlog(c, m.Target); n > m.Target {
+		m.need(n, p.in.Now)
+	}
+	m.need(c.spec.MinInstances, p.in.Now)
+	if n := c.most(); n > 0 {
+		m.cap(n)
+	}
+	p.touch(c, &m)
+	if p.in.Load.Sleeps[c.name] {
+		m.cap(c.spec.MinInstances)
+	} else {
+		p.expire(c, &m, woken)
+	}
+	c.memory = m
+}
+
+// recall returns what the plan before remembered of c, or else what the
+// placements tell.
+func (p *planner) recall(c *component) Scale {
+	m, known := p.in.Memory[c.name]
+	if !known {
+		m.need(max(len(c.running), len(c.outdated)), p.in.Now)
+	}
+	m.Needed = slices.Clone(m.Needed)
+	if c.live() == 0 && !c.beingReplaced() {
+		m.cap(0)
+	}
+	return m
+}
+
+// beingReplaced tells whether a placement was stopped to make room for the
+// next version.
+func (c *component) beingReplaced() bool {
+	return c.replaced || slices.ContainsFunc(c.leaving, func(pl *cluster.Placement) bool { return !c.current(pl) })
+}
+
+// need raises the target to n, from the given moment on.
+func (m *Scale) need(n int, at time.Time) {
+	for len(m.Needed) < n {
+		m.Needed = append(m.Needed, at)
+	}
+	m.Target = len(m.Needed)
+	for k := range min(n, len(m.Needed)) {
+		if m.Needed[k].Before(at) {
+			m.Needed[k] = at
+		}
+	}
+}
+
+func (m *Scale) cap(n int) {
+	m.Needed = m.Needed[:min(n, len(m.Needed))]
+	m.Target = len(m.Needed)
+}
+
+// touch notes which instances have work now, or had since the plan before.
+func (p *planner) touch(c *component, m *Scale) {
+	if m.Target == 0 {
+		return
+	}
+	now := c.load.InFlight + c.load.Queued
+	if used := slots(max(c.load.Peak, now), c.spec.MaxConcurrency); used > 1 {
+		for k := 1; k < min(used, m.Target); k++ {
+			m.Needed[k] = p.in.Now
+		}
+	}
+	waking := p.waking(c)
+	if now > 0 || m.Waking || waking {
+		m.Needed[0] = p.in.Now
+	}
+	if m.Needed[0].Before(c.load.LastRequest) {
+		m.Needed[0] = c.load.LastRequest
+	}
+	m.Waking = waking
+}
+
+// waking tells whether c is on its way to its first ready instance.
+func (p *planner) waking(c *component) bool {
+	if p.count(c.running, ready) > 0 || p.count(c.outdated, ready) > 0 {
+		return false
+	}
+	return p.count(c.running, starting) > 0
+}
+
+// expire lowers the target by what nobody needed for the idle time, the last
+// instance only if nothing is under way. It never goes below mininstances.
+func (p *planner) expire(c *component, m *Scale, woken bool) {
+	idle := c.spec.IdleTimeout()
+	for m.Target > c.spec.MinInstances {
+		if m.Target == 1 && (woken || c.busy() || m.Waking) {
+			return
+		}
+		due := m.Needed[m.Target-1].Add(idle)
+		if due.After(p.in.Now) {
+			p.look(due)
+			return
+		}
+		m.cap(m.Target - 1)
+	}
+}
+
+// backlog returns how many instances the waiting requests justify: one, and
+// then as many as work the backlog off within the drain budget, but never more
+// than there are requests to fill. Failing instances are not multiplied.
+func (p *planner) backlog(c *component, have int) int {
+	if c.load.Queued == 0 {
+		return 0
+	}
+	if p.count(c.running, failed) > 0 {
+		return 1
+	}
+	requests := c.load.Queued + c.load.InFlight
+	useful := slots(requests, c.spec.MaxConcurrency)
+	since := p.servingSince(c)
+	service := c.load.ServiceTime
+	if service == 0 && !since.IsZero() {
+		// Nothing has been answered yet, so it takes at least this long.
+		service = max(0, p.in.Now.Sub(since))
+		p.lookWhileGuessing(c, have, since)
+	}
+	n := instancesFor(requests, service, c.spec.MaxConcurrency)
+	if n <= have && p.stuck(c, service, since) {
+		n = have + 1
+	}
+	return max(1, min(n, useful))
+}
+
+// stuck tells whether the ready instances alone would take too long, and
+// nothing is starting that would help them.
+func (p *planner) stuck(c *component, service time.Duration, since time.Time) bool {
+	r := p.serving(c)
+	if r == 0 || c.live() > r {
+		return false
+	}
+	left := time.Duration(float64(service) * float64(c.load.Queued) / float64(r*c.spec.MaxConcurrency))
+	if left > startWorth {
+		return true
+	}
+	// The learned service time may be out of date.
+	overdue := min(c.load.OldestWait, p.in.Now.Sub(since))
+	if overdue >= drainBudget {
+		return true
+	}
+	p.look(p.in.Now.Add(drainBudget - overdue))
+	return false
+}
+
+// lookWhileGuessing asks for a plan when the guess, which grows with time,
+// would justify one instance more.
+func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
+	if have >= slots(c.load.Queued+c.load.InFlight, c.spec.MaxConcurrency) || c.full() {
+		return
+	}
+	each := float64(c.spec.MaxConcurrency)
+	jump := float64(drainBudget) * each * float64(max(1, have)) / float64(c.load.Queued+c.load.InFlight)
+	step := float64(startWorth) * each * float64(max(1, p.serving(c))) / float64(c.load.Queued)
+	at := since.Add(time.Duration(min(jump, step)) + time.Millisecond)
+	if earliest := p.in.Now.Add(recheck); at.Before(earliest) {
+		at = earliest
+	}
+	p.look(at)
+}
+
+// serving counts the ready instances of every version.
+func (p *planner) serving(c *component) int {
+	return p.count(c.running, ready) + p.count(c.outdated, ready)
+}
+
+// servingSince is when the first of the ready instances became so; zero: none is.
+func (p *planner) servingSince(c *component) time.Time {
+	var first time.Time
+	for _, pl := range slices.Concat(c.running, c.outdated) {
+		if p.stage(pl) != ready {
+			continue
+		}
+		i, _ := p.in.Snapshot.Instances.Get(pl.ID)
+		if first.IsZero() || i.ReadyAt.Before(first) {
+			first = i.ReadyAt
+		}
+	}
+	return first
+}
+
+// instancesFor sizes by backlog: requests*service of work, done by instances
+// of the given concurrency within the drain budget.
+func instancesFor(requests int, service time.Duration, concurrency int) int {
+	work := float64(requests) * service.Seconds()
+	return int(math.Ceil(work / (float64(concurrency) * drainBudget.Seconds())))
+}
+
+// slots is how many instances it takes to run n requests at once.
+func slots(n, concurrency int) int { return (n + concurrency - 1) / concurrency }

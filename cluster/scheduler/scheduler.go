@@ -1,0 +1,191 @@
+// Package scheduler decides which instances exist and where: how many a
+// component needs now, on which node each goes, what is replaced by a newer
+// version and what stops. Everything here is a pure function of a snapshot, the
+// load, the time and what the plan before remembered; the loop that acts on it
+// is in cluster/placer.
+package scheduler
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// Load is what the holder of the role placement knows beside the snapshot.
+type Load struct {
+	Components map[string]cluster.ComponentLoad // summed over nodes; what is quiet may be left out
+	Wakes      map[string]Wake                  // asked for since the plan before, or not yet answered
+	Sleeps     map[string]bool                  // told to sleep now, down to mininstances
+
+	// Stopping names placements that are past the point of no return although
+	// the snapshot does not show it yet: the store refused to turn them back.
+	Stopping map[string]bool
+}
+
+// Wake is a request to have at least one instance.
+type Wake struct {
+	At   time.Time
+	Node string // that asked; preferred where everything else is equal
+}
+
+// Input is all that a plan depends on.
+type Input struct {
+	Snapshot *cluster.Snapshot
+	Load     Load
+	Memory   Memory // of the plan before; nil: the role was just taken
+	Now      time.Time
+	NewID    func() string // names new placements
+}
+
+// Decision is what to do now. Writes belong in one transaction, in their order.
+type Decision struct {
+	Writes []cluster.PlacementWrite
+
+	// Refusals names the components that lack an instance which fits nowhere,
+	// and why. One that only waits for others to leave is not among them.
+	Refusals map[string]*cluster.Failure
+
+	// Next is when to plan again if nothing changes before; zero: never.
+	Next time.Time
+
+	Memory Memory // for the next plan
+}
+
+// Memory is what a plan passes to the next one, by component. A component that
+// is asleep has none; one that is lost is derived again from the placements.
+type Memory map[string]Scale
+
+// Scale is how many instances a component shall have, and why still.
+type Scale struct {
+	Target int
+
+	// Needed tells for each instance, counted from the first, when there was
+	// last work for that many. What was not needed for the idle time is returned.
+	Needed []time.Time
+
+	// Waking is set while nothing of the component has served yet, so that its
+	// idle time starts when it is ready.
+	Waking bool
+}
+
+// Plan decides. Its cost is in the order of the components that are active:
+// those with placements, load, a wake or mininstances. A plan made on the
+// outcome of a plan, at the same time and load, writes nothing.
+func Plan(in Input) Decision {
+	p := &planner{in: in, nodes: newNodes(in.Snapshot), memory: Memory{}, refusals: map[string]*cluster.Failure{}}
+	active := p.active()
+	for _, c := range active {
+		p.removeGone(c)
+	}
+	for _, c := range active {
+		p.scale(c)
+		p.reconcile(c)
+	}
+	p.place(active)
+	for _, c := range active {
+		p.remember(c)
+	}
+	return Decision{Writes: p.writes(), Refusals: p.refusals, Next: p.next, Memory: p.memory}
+}
+
+type planner struct {
+	in       Input
+	nodes    *nodes
+	deletes  []cluster.PlacementWrite
+	wants    []cluster.PlacementWrite
+	inserts  []cluster.PlacementWrite
+	refusals map[string]*cluster.Failure
+	memory   Memory
+	next     time.Time
+}
+
+// active returns what a plan has to look at, in the order of names.
+func (p *planner) active() []*component {
+	names := map[string]bool{}
+	for name := range p.in.Snapshot.ByComponent.All() {
+		names[name] = true
+	}
+	for name := range p.in.Snapshot.Minimum.All() {
+		names[name] = true
+	}
+	for name, l := range p.in.Load.Components {
+		if l.Queued > 0 {
+			names[name] = true
+		}
+	}
+	for name := range p.in.Load.Wakes {
+		names[name] = true
+	}
+	out := make([]*component, 0, len(names))
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		out = append(out, p.view(name))
+	}
+	return out
+}
+
+// removeGone deletes the rows whose container is gone, so that what they held
+// is free for this very plan.
+func (p *planner) removeGone(c *component) {
+	kept := c.leaving[:0:0]
+	for _, pl := range c.leaving {
+		if p.gone(pl) {
+			p.deletes = append(p.deletes, cluster.PlacementWrite{Delete: pl})
+			p.nodes.release(pl)
+			c.replaced = c.replaced || !c.current(pl)
+			continue
+		}
+		kept = append(kept, pl)
+	}
+	c.leaving = kept
+}
+
+// gone tells whether nothing is left of a placement: its node has said so since
+// it started.
+func (p *planner) gone(pl *cluster.Placement) bool {
+	if !p.reported(pl.Node) {
+		return false
+	}
+	_, found := p.in.Snapshot.Instances.Get(pl.ID)
+	return !found
+}
+
+// reported tells whether what the snapshot knows of a node's instances was
+// said by the daemon that runs there now.
+func (p *planner) reported(node string) bool {
+	n, ok := p.in.Snapshot.Nodes.Get(node)
+	if !ok {
+		return false
+	}
+	list, ok := p.in.Snapshot.Lists.Get(node)
+	return ok && list.Epoch >= n.Epoch
+}
+
+func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
+	changed := *pl
+	changed.Want = want
+	p.wants = append(p.wants, cluster.PlacementWrite{Want: &changed})
+}
+
+// look makes the next plan happen at t or before.
+func (p *planner) look(t time.Time) {
+	if p.next.IsZero() || t.Before(p.next) {
+		p.next = t
+	}
+}
+
+// remember keeps what the next plan needs of a component that is awake.
+func (p *planner) remember(c *component) {
+	if c.memory.Target > 0 {
+		p.memory[c.name] = c.memory
+	}
+}
+
+// writes puts what makes room before what needs it.
+func (p *planner) writes() []cluster.PlacementWrite {
+	byID := func(a, b cluster.PlacementWrite) int { return cmp.Compare(a.Want.ID, b.Want.ID) }
+	slices.SortFunc(p.wants, byID)
+	return slices.Concat(p.deletes, p.wants, p.inserts)
+}
