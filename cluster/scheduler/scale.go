@@ -116,14 +116,23 @@ func (p *planner) waking(c *component) bool {
 	return p.count(c.running, starting) > 0
 }
 
-// expire lowers the target by what nobody needed for the idle time, the last
-// instance only if nothing is under way. It never goes below mininstances.
+// expire lowers the target by what nobody needed for the idle time: instance
+// by instance while there is work, all of them when there was none. It never
+// goes below mininstances.
 func (p *planner) expire(c *component, m *Scale, woken bool) {
-	idle := c.spec.IdleTimeout()
-	for m.Target > c.spec.MinInstances {
-		if m.Target == 1 && (woken || c.busy() || m.Waking) {
+	idle, least := c.spec.IdleTimeout(), c.spec.MinInstances
+	if m.Target <= least {
+		return
+	}
+	if !woken && !c.busy() && !m.Waking {
+		due := m.Needed[0].Add(idle)
+		if !due.After(p.in.Now) {
+			m.cap(least)
 			return
 		}
+		p.look(due)
+	}
+	for m.Target > max(1, least) {
 		due := m.Needed[m.Target-1].Add(idle)
 		if due.After(p.in.Now) {
 			p.look(due)
@@ -150,13 +159,15 @@ func (p *planner) backlog(c *component, have int) int {
 	if service == 0 && !since.IsZero() {
 		// Nothing has been answered yet, so it takes at least this long.
 		service = max(0, p.in.Now.Sub(since))
-		p.lookWhileGuessing(c, have, since)
 	}
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
 	if n <= have && p.stuck(c, service, since) {
 		n = have + 1
 	}
-	return max(1, min(n, useful))
+	if n = max(1, min(n, useful)); n <= have && c.load.ServiceTime == 0 {
+		p.lookWhileGuessing(c, have, since)
+	}
+	return n
 }
 
 // stuck tells whether the ready instances alone would take too long, and
@@ -182,7 +193,7 @@ func (p *planner) stuck(c *component, service time.Duration, since time.Time) bo
 // lookWhileGuessing asks for a plan when the guess, which grows with time,
 // would justify one instance more.
 func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
-	if have >= slots(c.load.Queued+c.load.InFlight, c.spec.MaxConcurrency) || c.full() {
+	if since.IsZero() || have >= slots(c.load.Queued+c.load.InFlight, c.spec.MaxConcurrency) || c.full() {
 		return
 	}
 	each := float64(c.spec.MaxConcurrency)

@@ -75,7 +75,7 @@ type Scale struct {
 // those with placements, load, a wake or mininstances. A plan made on the
 // outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
-	p := &planner{in: in, nodes: newNodes(in.Snapshot), memory: Memory{}, refusals: map[string]*cluster.Failure{}}
+	p := &planner{in: in, memory: Memory{}, refusals: map[string]*cluster.Failure{}}
 	active := p.active()
 	for _, c := range active {
 		p.removeGone(c)
@@ -93,7 +93,7 @@ func Plan(in Input) Decision {
 
 type planner struct {
 	in       Input
-	nodes    *nodes
+	nodes    *nodes // nil until something is to be placed
 	deletes  []cluster.PlacementWrite
 	wants    []cluster.PlacementWrite
 	inserts  []cluster.PlacementWrite
@@ -133,7 +133,6 @@ func (p *planner) removeGone(c *component) {
 	for _, pl := range c.leaving {
 		if p.gone(pl) {
 			p.deletes = append(p.deletes, cluster.PlacementWrite{Delete: pl})
-			p.nodes.release(pl)
 			c.replaced = c.replaced || !c.current(pl)
 			continue
 		}
@@ -167,6 +166,9 @@ func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 	changed := *pl
 	changed.Want = want
 	p.wants = append(p.wants, cluster.PlacementWrite{Want: &changed})
+	if p.nodes != nil {
+		p.nodes.change(&changed)
+	}
 }
 
 // look makes the next plan happen at t or before.
