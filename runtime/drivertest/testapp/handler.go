@@ -1,0 +1,97 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+
+	"github.com/coder/websocket"
+)
+
+func newHandler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/echo", echo)
+	mux.HandleFunc("/ws", echoSocket)
+	mux.HandleFunc("/events", sendEvents)
+	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, os.Environ()) })
+	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(integer(os.Getenv("CRASH_CODE"))) })
+	mux.HandleFunc("/", answer)
+	status := integer(os.Getenv("STATUS"))
+	if status == 0 {
+		return mux
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status/100 == 3 {
+			w.Header().Set("Location", "https://"+r.Host+r.URL.RequestURI())
+		}
+		w.WriteHeader(status)
+	})
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	pause(r.Context(), r.URL.Query().Get("ms"))
+	fmt.Fprintln(w, "ok")
+}
+
+// Echo is what /echo answers.
+type Echo struct {
+	Method, Target, Host, Proto string
+	Header                      http.Header
+	Body                        string
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	writeJSON(w, Echo{
+		Method: r.Method, Target: r.RequestURI, Host: r.Host, Proto: r.Proto,
+		Header: r.Header, Body: string(body),
+	})
+}
+
+func echoSocket(w http.ResponseWriter, r *http.Request) {
+	socket, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return // Accept has answered
+	}
+	defer socket.CloseNow()
+	for {
+		kind, message, err := socket.Read(r.Context())
+		if err != nil {
+			return
+		}
+		if err := socket.Write(r.Context(), kind, message); err != nil {
+			return
+		}
+	}
+}
+
+// sendEvents sends ?n= events, one each ?ms= milliseconds.
+func sendEvents(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	flush := http.NewResponseController(w)
+	n, err := strconv.Atoi(r.URL.Query().Get("n"))
+	if err != nil {
+		n = 3
+	}
+	for i := range n {
+		fmt.Fprintf(w, "data: %d\n\n", i)
+		if err := flush.Flush(); err != nil {
+			return
+		}
+		pause(r.Context(), r.URL.Query().Get("ms"))
+	}
+}
+
+func writeJSON(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	if err := json.NewEncoder(w).Encode(value); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}

@@ -1,0 +1,131 @@
+// Command testapp is the program inside the containers of the tests. Its
+// environment says how it behaves:
+//
+//	LISTEN     address to listen on, :8080 if empty; "none": never listens
+//	BOOT_MS    how long it takes until it listens
+//	EXIT_CODE  exits at once with this code
+//	STATUS     answers every request with this status; 3xx redirects to https
+//	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
+//
+// Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
+// (an event stream), /crash (exits with CRASH_CODE), /env, and anything else
+// "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
+// `testapp hold` waits for a signal.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	goruntime "runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	switch argument(1) {
+	case "exec":
+		fmt.Println(argument(2))
+		os.Exit(integer(argument(3)))
+	case "hold":
+		<-terminate
+		return
+	}
+	memory := occupy(integer(os.Getenv("MEMORY_MB")))
+	printLines(os.Stdout, "OUT")
+	printLines(os.Stderr, "ERR")
+	if code := os.Getenv("EXIT_CODE"); code != "" {
+		os.Exit(integer(code))
+	}
+	pause(context.Background(), os.Getenv("BOOT_MS"))
+	server := newServer()
+	failed := make(chan error, 1)
+	if server.Addr != "none" {
+		go func() { failed <- server.ListenAndServe() }()
+	}
+	for {
+		select {
+		case err := <-failed:
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		case <-terminate:
+			if os.Getenv("IGNORE_TERM") == "" {
+				shutDown(server)
+				fmt.Println("terminated")
+				goruntime.KeepAlive(memory)
+				return
+			}
+		}
+	}
+}
+
+func newServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true)
+	address := os.Getenv("LISTEN")
+	if address == "" {
+		address = ":8080"
+	}
+	return &http.Server{Addr: address, Handler: newHandler(), Protocols: protocols}
+}
+
+// shutDown finishes what is in flight.
+func shutDown(server *http.Server) {
+	err := server.Shutdown(context.Background())
+	if err != nil && !errors.Is(err, http.ErrServerClosed) {
+		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+func occupy(megabytes int) []byte {
+	memory := make([]byte, megabytes<<20)
+	for i := 0; i < len(memory); i += 4096 {
+		memory[i] = 1
+	}
+	return memory
+}
+
+func printLines(to *os.File, name string) {
+	for line := range strings.SplitSeq(os.Getenv(name), "|") {
+		if line != "" {
+			fmt.Fprintln(to, line)
+		}
+	}
+}
+
+// pause waits for a number of milliseconds, or until ctx ends.
+func pause(ctx context.Context, milliseconds string) {
+	wait := time.NewTimer(time.Duration(integer(milliseconds)) * time.Millisecond)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+	}
+}
+
+func argument(n int) string {
+	if len(os.Args) <= n {
+		return ""
+	}
+	return os.Args[n]
+}
+
+func integer(text string) int {
+	if text == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	return n
+}
