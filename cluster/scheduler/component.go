@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"cmp"
+
 	"maelstrom/cluster"
 	"maelstrom/project"
 )
@@ -45,12 +47,14 @@ func (p *planner) view(name string) *component {
 	return c
 }
 
-// current tells whether pl runs what is declared now. Every change of a
-// component replaces its containers: each has the version in its environment
-// and its labels, and `comp restart` is nothing but a new version. Versions
-// start at 1 again when a component was removed and comes back.
+// current tells whether pl may stay as it is: no change since it was placed
+// concerns containers. Versions start at 1 again when a component was removed
+// and comes back.
 func (c *component) current(pl *cluster.Placement) bool {
-	return c.row != nil && pl.PlacedVersion == c.row.Version
+	if c.row == nil {
+		return false
+	}
+	return cmp.Or(c.row.RestartVersion, c.row.Version) <= pl.PlacedVersion && pl.PlacedVersion <= c.row.Version
 }
 
 // live counts the placements that are wanted.

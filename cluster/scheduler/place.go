@@ -77,4 +77,3 @@ func (c *component) freeSlot() int {
 	}
 	return slot
 }
-

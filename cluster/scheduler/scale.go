@@ -124,7 +124,8 @@ func (p *planner) expire(c *component, m *Scale, woken bool) {
 	if m.Target <= least {
 		return
 	}
-	if !woken && !c.busy() && !m.Waking {
+	pending := woken && c.live() == 0
+	if !pending && !c.busy() && !m.Waking {
 		due := m.Needed[0].Add(idle)
 		if !due.After(p.in.Now) {
 			m.cap(least)

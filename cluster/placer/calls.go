@@ -1,0 +1,141 @@
+package placer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/scheduler"
+)
+
+// call is one question to the loop, shared by everyone who asks the same.
+type call struct {
+	at      time.Time
+	waiters int
+	done    chan struct{}
+	err     error // valid once done is closed
+}
+
+func (c *call) answer(err error) {
+	c.err = err
+	close(c.done)
+}
+
+// Wake returns once the component has a placement that shall run, whatever
+// state its instance is in. A component that can't be placed is answered with
+// a *cluster.Failure; a node that doesn't hold the role with ErrNotHolder.
+func (p *Placer) Wake(ctx context.Context, component string) error {
+	if wanted(p.feed.Snapshot(), component) && p.noteRecent(component) {
+		return nil
+	}
+	return p.ask(ctx, p.wakes, component)
+}
+
+// Sleep stops what runs of a component, although it may not be idle yet. It
+// returns when that is decided and stored. The next request wakes it again.
+func (p *Placer) Sleep(ctx context.Context, component string) error {
+	row, ok := p.feed.Snapshot().Components.Get(component)
+	if !ok {
+		return fmt.Errorf("sleep %s: %w", component, cluster.ErrNotFound)
+	}
+	if n := row.Effective.MinInstances; n > 0 {
+		return &KeptAwakeError{Component: component, MinInstances: n}
+	}
+	return p.ask(ctx, p.sleeps, component)
+}
+
+// KeptAwakeError is returned by Sleep for a component that is declared to run
+// always.
+type KeptAwakeError struct {
+	Component    string
+	MinInstances int
+}
+
+func (e *KeptAwakeError) Error() string {
+	return fmt.Sprintf("%s can't sleep: it has mininstances: %d; set that to 0 first", e.Component, e.MinInstances)
+}
+
+// noteRecent tells the next plan of a wake that needs nothing but counts as
+// activity.
+func (p *Placer) noteRecent(component string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.held {
+		p.recent[component] = time.Now()
+	}
+	return p.held
+}
+
+// ask joins the call for a component and waits for its answer.
+func (p *Placer) ask(ctx context.Context, calls map[string]*call, component string) error {
+	c, err := p.join(calls, component)
+	if err != nil {
+		return err
+	}
+	select {
+	case p.asked <- struct{}{}:
+	default:
+	}
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return p.forsake(ctx, calls, component, c)
+	}
+}
+
+func (p *Placer) join(calls map[string]*call, component string) (*call, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.held {
+		return nil, cluster.ErrNotHolder
+	}
+	c := calls[component]
+	if c == nil {
+		c = &call{at: time.Now(), done: make(chan struct{})}
+		calls[component] = c
+	}
+	c.waiters++
+	return c, nil
+}
+
+// forsake gives a call up. The error tells too why nothing could be written.
+func (p *Placer) forsake(ctx context.Context, calls map[string]*call, component string, c *call) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c.waiters--
+	if c.waiters == 0 && calls[component] == c {
+		delete(calls, component)
+	}
+	return errors.Join(ctx.Err(), p.err)
+}
+
+// wanted tells whether a component has a placement that shall run.
+func wanted(s *cluster.Snapshot, component string) bool {
+	rows, _ := s.ByComponent.Get(component)
+	for _, pl := range rows {
+		if pl.Want == cluster.WantRun {
+			return true
+		}
+	}
+	return false
+}
+
+// questions returns what the loop is asked now, as load for a plan.
+func (p *Placer) questions() scheduler.Load {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := scheduler.Load{Wakes: map[string]scheduler.Wake{}, Sleeps: map[string]bool{}}
+	for component, at := range p.recent {
+		l.Wakes[component] = scheduler.Wake{At: at, Node: p.opt.Node}
+	}
+	for component, c := range p.wakes {
+		l.Wakes[component] = scheduler.Wake{At: c.at, Node: p.opt.Node}
+	}
+	for component := range p.sleeps {
+		l.Sleeps[component] = true
+	}
+	return l
+}

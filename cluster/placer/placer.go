@@ -1,0 +1,123 @@
+// Package placer is the work of the role placement: one loop that asks
+// cluster/scheduler what to do whenever something changed, and writes the
+// answer under the role's fence.
+package placer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// Ledger keeps the placement rows.
+type Ledger interface {
+	// WritePlacements writes all or nothing. It returns ErrFenced if the role
+	// was lost, ErrConflict if a row has moved.
+	WritePlacements(ctx context.Context, hold cluster.Hold, writes []cluster.PlacementWrite) (changeNumber int64, err error)
+}
+
+// Feed is the view of the database.
+type Feed interface {
+	Snapshot() *cluster.Snapshot
+	Subscribe() (changed <-chan struct{}, cancel func())
+	Hint()
+	WaitFor(ctx context.Context, number int64) error
+}
+
+// Loads tells what the gateway sees.
+type Loads interface {
+	Load() cluster.Load
+	LoadChanged() <-chan struct{}
+}
+
+// Options are the settings of a Placer.
+type Options struct {
+	Node   string        // this node's id; its own wakes prefer it
+	NewID  func() string // cluster.NewID unless set
+	Logger *slog.Logger
+}
+
+// Placer decides placements while this node holds the role. Its methods are
+// safe for concurrent use.
+type Placer struct {
+	opt    Options
+	ledger Ledger
+	feed   Feed
+	loads  Loads
+	asked  chan struct{} // buffered 1: a wake or a sleep waits
+
+	mu       sync.Mutex
+	held     bool
+	wakes    map[string]*call
+	sleeps   map[string]*call
+	recent   map[string]time.Time // wakes answered without the loop
+	refusals map[string]*cluster.Failure
+	err      error     // of the last write, until one succeeds
+	since    time.Time // of err
+}
+
+// New returns a Placer. Nothing happens before Hold.
+func New(opt Options, ledger Ledger, feed Feed, loads Loads) *Placer {
+	if opt.NewID == nil {
+		opt.NewID = cluster.NewID
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Placer{
+		opt: opt, ledger: ledger, feed: feed, loads: loads,
+		asked:  make(chan struct{}, 1),
+		wakes:  map[string]*call{},
+		sleeps: map[string]*call{},
+		recent: map[string]time.Time{},
+	}
+}
+
+// Hold decides until ctx ends or the role turns out to be lost, which is
+// ErrFenced. Whoever still waits then is told ErrNotHolder.
+func (p *Placer) Hold(ctx context.Context, hold cluster.Hold) error {
+	changed, cancel := p.feed.Subscribe()
+	defer cancel()
+	p.take()
+	defer p.leave()
+	l := &loop{Placer: p, hold: hold, changed: changed, stopping: map[string]bool{}}
+	return l.run(ctx)
+}
+
+// Health returns why the latest decision could not be written, and since when
+// that is so; nil if it could.
+func (p *Placer) Health() (err error, since time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.err, p.since
+}
+
+// Refusals returns why components lack the instance that they need, as of the
+// latest plan. Nobody changes the map.
+func (p *Placer) Refusals() map[string]*cluster.Failure {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refusals
+}
+
+func (p *Placer) take() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = true
+}
+
+func (p *Placer) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held, p.err, p.refusals = false, nil, nil
+	for _, calls := range []map[string]*call{p.wakes, p.sleeps} {
+		for component, c := range calls {
+			c.answer(cluster.ErrNotHolder)
+			delete(calls, component)
+		}
+	}
+	clear(p.recent)
+}
