@@ -1,0 +1,205 @@
+package cron
+
+import (
+	"cmp"
+	"container/heap"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+	"maelstrom/project/schedule"
+)
+
+// table knows of every cron event source when it is due next. It is pure: time
+// comes in as an argument, and is the database's.
+type table struct {
+	opt     Options
+	entries map[string]*entry // by event source
+	queue   queue             // the enabled ones that are due at some time
+}
+
+// entry is one event source.
+type entry struct {
+	name     string
+	row      *cluster.EventSourceRow
+	schedule schedule.Schedule
+	key      string
+	ordinal  int
+	next     time.Time // zero: never
+}
+
+// identity is what a due time is claimed under. It outlives renames.
+type identity struct {
+	key     string
+	ordinal int
+}
+
+func newTable(opt Options) *table { return &table{opt: opt, entries: map[string]*entry{}} }
+
+// update takes the event sources as they are now. Due times up to now must
+// have been taken before. One that was not known before, under whatever name,
+// is due from its creation on, but no longer back than Grace.
+func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time) {
+	if t.same(crons) {
+		return
+	}
+	known := map[identity]bool{}
+	for _, e := range t.entries {
+		known[identity{e.key, e.ordinal}] = true
+	}
+	fresh := map[string]*entry{}
+	var added []*entry
+	for name, row := range crons.All() {
+		old := t.entries[name]
+		if old != nil && old.row == row {
+			fresh[name] = old
+			continue
+		}
+		e, ok := t.entry(name, row)
+		if !ok {
+			continue
+		}
+		fresh[name] = e
+		added = append(added, e)
+	}
+	t.entries = fresh
+	t.number()
+	for _, e := range added {
+		after := now
+		if !known[identity{e.key, e.ordinal}] {
+			after = later(e.row.CreatedAt, now.Add(-Grace))
+		}
+		e.next = e.after(after)
+	}
+	t.fill()
+}
+
+// same tells whether crons is what t knows already.
+func (t *table) same(crons cluster.Map[*cluster.EventSourceRow]) bool {
+	if crons.Len() != len(t.entries) {
+		return false
+	}
+	for name, row := range crons.All() {
+		if e := t.entries[name]; e == nil || e.row != row {
+			return false
+		}
+	}
+	return true
+}
+
+// entry reads an event source; ok is false if its schedule can't be read.
+func (t *table) entry(name string, row *cluster.EventSourceRow) (*entry, bool) {
+	s, err := schedule.Parse(row.Spec.Cron.Schedule, t.opt.Zone)
+	if err != nil {
+		t.opt.Logger.Error("cron event source never fires", "event_source", name, "error", err)
+		return nil, false
+	}
+	return &entry{name: name, row: row, schedule: s, key: digest(row.Spec, s.Zone())}, true
+}
+
+// number counts equal event sources in the order of their names. Disabled ones
+// count, so that switching one off renumbers nothing.
+func (t *table) number() {
+	list := make([]*entry, 0, len(t.entries))
+	for _, e := range t.entries {
+		list = append(list, e)
+	}
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Compare(a.name, b.name) })
+	next := map[string]int{}
+	for _, e := range list {
+		e.ordinal = next[e.key]
+		next[e.key]++
+	}
+}
+
+func (t *table) fill() {
+	t.queue = t.queue[:0]
+	for _, e := range t.entries {
+		if e.row.Enabled && !e.next.IsZero() {
+			t.queue = append(t.queue, e)
+		}
+	}
+	heap.Init(&t.queue)
+}
+
+// next is when something is due at the earliest; zero: never.
+func (t *table) next() time.Time {
+	if len(t.queue) == 0 {
+		return time.Time{}
+	}
+	return t.queue[0].next
+}
+
+// due takes what is due by now, in order. It skips what is older than Grace.
+func (t *table) due(now time.Time) []cluster.Firing {
+	var out []cluster.Firing
+	for len(t.queue) > 0 && !t.queue[0].next.After(now) {
+		e := t.queue[0]
+		if oldest := now.Add(-Grace); e.next.Before(oldest) {
+			t.opt.Logger.Warn("cron firing missed", "event_source", e.name, "due", e.next)
+			e.next = e.after(oldest.Add(-1))
+		} else {
+			out = append(out, e.firing())
+			e.next = e.after(e.next)
+		}
+		if e.next.IsZero() {
+			heap.Pop(&t.queue)
+		} else {
+			heap.Fix(&t.queue, 0)
+		}
+	}
+	return out
+}
+
+func (e *entry) after(at time.Time) time.Time { return e.schedule.Next(at, e.row.CreatedAt) }
+
+func (e *entry) firing() cluster.Firing {
+	return cluster.Firing{
+		Key:         e.key,
+		Ordinal:     e.ordinal,
+		Due:         e.next.UTC(),
+		EventSource: e.name,
+		Component:   e.row.Spec.Component,
+	}
+}
+
+// digest names what a due time belongs to: not by the event source's name,
+// which changes when a line is inserted into a crontab.
+func digest(es *project.EventSource, zone *time.Location) string {
+	text, err := json.Marshal([]any{es.Component, es.Cron.Schedule, zone.String(), es.Cron.HTTP})
+	if err != nil {
+		panic(err) // strings alone
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// queue is a heap of entries by next.
+type queue []*entry
+
+func (q queue) Len() int { return len(q) }
+func (q queue) Less(i, j int) bool {
+	if !q[i].next.Equal(q[j].next) {
+		return q[i].next.Before(q[j].next)
+	}
+	return q[i].name < q[j].name
+}
+func (q queue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *queue) Push(x any)   { *q = append(*q, x.(*entry)) }
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	e := (*q)[last]
+	*q = (*q)[:last]
+	return e
+}

@@ -1,0 +1,143 @@
+package cron
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	// askAgain is how old the difference to the database's clock may get.
+	askAgain = 10 * time.Minute
+
+	// askTimeout bounds one question for the time.
+	askTimeout = 2 * time.Second
+
+	// retryPause lies between two tries of a database that does not answer.
+	retryPause = time.Second
+)
+
+// term is one time of holding the role.
+type term struct {
+	*Cron
+	hold    cluster.Hold
+	changed <-chan struct{}
+	end     context.CancelCauseFunc
+	table   *table
+
+	number  int64         // of the change that table knows
+	offset  atomic.Int64  // the database's clock minus ours, in nanoseconds
+	asked   time.Time     // when offset was measured; zero: not yet
+	waiting []firing      // due, but too many are under way
+}
+
+func (t *term) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		t.askTime(ctx)
+		if !t.asked.IsZero() {
+			t.step(ctx)
+		}
+		t.wait(ctx)
+	}
+	if err := context.Cause(ctx); errors.Is(err, cluster.ErrFenced) {
+		return err
+	}
+	return nil
+}
+
+// askTime measures the difference to the database's clock.
+func (t *term) askTime(ctx context.Context) {
+	start := time.Now()
+	if !t.asked.IsZero() && start.Sub(t.asked) < askAgain {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	there, err := t.deps.Ledger.Now(ctx)
+	if err != nil {
+		if t.asked.IsZero() && ctx.Err() == nil {
+			t.opt.Logger.Warn("cron waits for the database's time", "error", err)
+		}
+		return
+	}
+	took := time.Since(start)
+	t.asked = start.Add(took)
+	t.offset.Store(int64(there.Sub(start.Add(took / 2))))
+}
+
+// now is the database's time.
+func (t *term) now() time.Time { return time.Now().Round(0).Add(time.Duration(t.offset.Load())) }
+
+// step takes what is due, then what has changed, then what that makes due.
+func (t *term) step(ctx context.Context) {
+	now := t.now()
+	t.take(now)
+	if s := t.deps.Feed.Snapshot(); s.Number != t.number && !s.Restored {
+		t.table.update(s.Crons, now)
+		t.number = s.Number
+		t.take(now)
+	}
+	t.start(ctx)
+}
+
+func (t *term) take(now time.Time) {
+	for _, f := range t.table.due(now) {
+		t.waiting = append(t.waiting, firing{Firing: f, term: t, row: t.table.entries[f.EventSource].row})
+	}
+}
+
+// start begins what waits, as far as the limit allows.
+func (t *term) start(ctx context.Context) {
+	for len(t.waiting) > 0 {
+		select {
+		case t.slots <- struct{}{}:
+		default:
+			return
+		}
+		f := t.waiting[0]
+		t.waiting = t.waiting[1:]
+		request, cut := context.WithCancel(context.WithoutCancel(ctx))
+		t.begin(&f, cut)
+		go func() {
+			defer t.release(&f, cut)
+			f.run(ctx, request)
+		}()
+	}
+}
+
+func (t *term) release(f *firing, cut context.CancelFunc) {
+	cut()
+	t.finish(f)
+	<-t.slots
+	select {
+	case t.freed <- struct{}{}:
+	default:
+	}
+}
+
+// wait returns at the next due time, or when something has changed.
+func (t *term) wait(ctx context.Context) {
+	var timer <-chan time.Time
+	if pause, ok := t.pause(); ok {
+		tm := time.NewTimer(pause)
+		defer tm.Stop()
+		timer = tm.C
+	}
+	select {
+	case <-ctx.Done():
+	case <-t.changed:
+	case <-t.freed:
+	case <-timer:
+	}
+}
+
+func (t *term) pause() (time.Duration, bool) {
+	if t.asked.IsZero() {
+		return retryPause, true
+	}
+	next := t.table.next()
+	return next.Sub(t.now()), !next.IsZero()
+}
