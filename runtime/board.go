@@ -1,0 +1,189 @@
+package runtime
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	writeEvery = 100 * time.Millisecond // at most one transaction
+	writeRetry = time.Second            // while the database is away
+	lastWrite  = 2 * time.Second        // for what is unwritten at the end
+)
+
+// board is what this node reports: pushed in full at each change, written to
+// the database a little later, many changes at a time.
+type board struct {
+	node  string
+	epoch int64
+	push  func(cluster.InstanceList)
+	dirty chan struct{} // buffered 1
+
+	mu        sync.Mutex
+	instances map[string]cluster.Instance
+	counter   int64
+	unwritten map[string]bool // placements whose row differs
+}
+
+func newBoard(node string, epoch int64, push func(cluster.InstanceList)) *board {
+	return &board{
+		node: node, epoch: epoch, push: push,
+		dirty:     make(chan struct{}, 1),
+		instances: map[string]cluster.Instance{},
+		unwritten: map[string]bool{},
+	}
+}
+
+// put reports instances as they are now.
+func (b *board) put(instances ...cluster.Instance) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	changed := false
+	for _, i := range instances {
+		if old, ok := b.instances[i.Placement]; !ok || old != i {
+			b.instances[i.Placement] = i
+			b.unwritten[i.Placement] = true
+			changed = true
+		}
+	}
+	if changed {
+		b.pushLocked()
+	}
+}
+
+// remove reports that placements have no container here any more; those that
+// were never reported lose the row of an earlier epoch. Without any it reports
+// the list as it is: an empty one says that the node runs nothing.
+func (b *board) remove(ids ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, id := range ids {
+		delete(b.instances, id)
+		b.unwritten[id] = true
+	}
+	b.pushLocked()
+}
+
+func (b *board) pushLocked() {
+	b.counter++
+	b.push(cluster.InstanceList{Node: b.node, Epoch: b.epoch, Counter: b.counter, Instances: b.listLocked()})
+	signal(b.dirty)
+}
+
+func (b *board) has(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, ok := b.instances[id]
+	return ok
+}
+
+func (b *board) list() []cluster.Instance {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.listLocked()
+}
+
+func (b *board) listLocked() []cluster.Instance {
+	list := make([]cluster.Instance, 0, len(b.instances))
+	for _, i := range b.instances {
+		list = append(list, i)
+	}
+	slices.SortFunc(list, func(x, y cluster.Instance) int { return cmp.Compare(x.Placement, y.Placement) })
+	return list
+}
+
+// write keeps the database behind by little. It ends with ctx, after a last
+// try, or when the node was superseded.
+func (b *board) write(ctx context.Context, ledger Ledger, log *slog.Logger) error {
+	away := false
+	for {
+		select {
+		case <-ctx.Done():
+			b.writeLast(ctx, ledger, log)
+			return nil
+		case <-b.dirty:
+		}
+		err := b.writeOnce(ctx, ledger)
+		pause := writeEvery
+		switch {
+		case errors.Is(err, cluster.ErrSuperseded):
+			return err
+		case err != nil && ctx.Err() == nil:
+			pause = writeRetry
+			if !away {
+				log.Warn("instances not written; will retry", "error", err)
+			}
+		case away:
+			log.Info("instances written again")
+		}
+		away = err != nil
+		idle(ctx, pause)
+	}
+}
+
+func (b *board) writeLast(ctx context.Context, ledger Ledger, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
+	defer cancel()
+	if err := b.writeOnce(ctx, ledger); err != nil {
+		log.Warn("last instances not written", "error", err)
+	}
+}
+
+func (b *board) writeOnce(ctx context.Context, ledger Ledger) error {
+	put, remove := b.take()
+	if len(put) == 0 && len(remove) == 0 {
+		return nil
+	}
+	err := ledger.WriteInstances(ctx, b.node, b.epoch, put, remove)
+	if err == nil {
+		return nil
+	}
+	b.giveBack(put, remove)
+	return fmt.Errorf("write instances: %w", err)
+}
+
+func (b *board) take() (put []cluster.Instance, remove []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id := range b.unwritten {
+		if i, ok := b.instances[id]; ok {
+			put = append(put, i)
+		} else {
+			remove = append(remove, id)
+		}
+	}
+	clear(b.unwritten)
+	slices.SortFunc(put, func(x, y cluster.Instance) int { return cmp.Compare(x.Placement, y.Placement) })
+	slices.Sort(remove)
+	return put, remove
+}
+
+func (b *board) giveBack(put []cluster.Instance, remove []string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, i := range put {
+		b.unwritten[i.Placement] = true
+	}
+	for _, id := range remove {
+		b.unwritten[id] = true
+	}
+	signal(b.dirty)
+}
+
+// idle waits for d or the end of ctx.
+func idle(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

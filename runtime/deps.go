@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// Feed is where the Agent learns what should run, and tells what does.
+type Feed interface {
+	Snapshot() *cluster.Snapshot
+	Subscribe() (changed <-chan struct{}, cancel func())
+	PushInstances(cluster.InstanceList)
+}
+
+// Ledger is the database as the Agent needs it.
+type Ledger interface {
+	// WriteInstances changes this node's rows. ErrSuperseded ends the Agent.
+	WriteInstances(ctx context.Context, node string, epoch int64, put []cluster.Instance, remove []string) error
+
+	// MarkStopping is the point of no return before a container is stopped.
+	// False: the placement moved on from that version, so it must not be.
+	MarkStopping(ctx context.Context, instance cluster.Instance, placementVersion int64) (bool, error)
+
+	// InstanceLists returns the stored rows, those of earlier epochs included.
+	InstanceLists(ctx context.Context) ([]cluster.InstanceList, error)
+}
+
+// Drainer returns when nothing is in flight to a draining instance, or when
+// ctx ends.
+type Drainer interface {
+	Drain(ctx context.Context, placement string) error
+}
+
+// Activity tells when a request of an instance last succeeded; zero: never.
+type Activity interface {
+	LastSuccess(placement string) time.Time
+}
+
+// ListenerSource is a Driver that can tell where a container listens. It
+// makes the message about one that never listened on httpport exact.
+type ListenerSource interface {
+	Listeners(ctx context.Context, id string) ([]netip.AddrPort, error)
+}
+
+// Deps are what the Agent works with. Drainer and Activity may be nil.
+type Deps struct {
+	Feed     Feed
+	Ledger   Ledger
+	Drainer  Drainer
+	Activity Activity
+}

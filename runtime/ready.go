@@ -1,0 +1,173 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	commandWithin = 60 * time.Second // healthcheckfailedcommand
+	commandPause  = 2 * time.Second  // after it, before the container is stopped
+	adoptWithin   = time.Second      // the probe of an adopted container
+)
+
+func (u *unit) probe() probe {
+	return probe{
+		address: u.inst.Address,
+		path:    u.spec.HTTPHealthCheckPath,
+		h2c:     u.spec.Protocol == "h2c",
+	}
+}
+
+// recognise looks once at an adopted container. One that was ready before and
+// takes connections is ready: it may just be busy.
+func (u *unit) recognise(ctx context.Context, c Container) {
+	u.known = true
+	if u.spec.StartCheckTimeout() > 0 {
+		limited, cancel := context.WithTimeout(ctx, adoptWithin)
+		defer cancel()
+		err := u.agent.prober.once(limited, u.probe())
+		var failed *probeError
+		busy := errors.As(err, &failed) && failed.kind == probeSilent
+		if err != nil && !(busy && u.inst.WasReady) {
+			u.inst.State = cluster.InstanceStarting
+			return
+		}
+	}
+	u.becomeReady()
+	if u.inst.ReadyAt.IsZero() || u.inst.ReadyAt.Before(c.StartedAt) {
+		u.inst.ReadyAt = time.Now()
+	}
+}
+
+// awaitReady probes a started container until it answers.
+func (u *unit) awaitReady(ctx context.Context) phase {
+	work, done := u.during(ctx, stopWanted, died)
+	err := u.agent.prober.await(work, u.probe(), u.spec.StartCheckTimeout())
+	cause := context.Cause(work)
+	done()
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(cause, errDied):
+		return u.bury
+	case errors.Is(cause, errStopWanted):
+		return u.drain
+	case err != nil:
+		return u.discard(u.probeFailure(ctx, err))
+	}
+	u.becomeReady()
+	u.inst.ReadyAt = time.Now()
+	u.report()
+	u.log.Info("instance ready", "container", u.inst.ContainerID, "after", time.Since(u.inst.StartedAt))
+	return u.serve
+}
+
+func (u *unit) becomeReady() {
+	u.ready = time.Now()
+	u.inst.State, u.inst.WasReady = cluster.InstanceReady, true
+	u.inst.Reason, u.inst.Message = cluster.ReasonNone, ""
+}
+
+// resume goes on where a container stands.
+func (u *unit) resume() phase {
+	if u.inst.State == cluster.InstanceReady {
+		u.report()
+		return u.serve
+	}
+	u.inst.State = cluster.InstanceStarting
+	u.report()
+	return u.awaitReady
+}
+
+// serve watches over a ready container.
+func (u *unit) serve(ctx context.Context) phase {
+	work, done := u.during(ctx, stopWanted, died)
+	defer done()
+	period := u.spec.HealthCheckPeriod()
+	timer := time.NewTimer(period - rand.N(period/2+1)) // adopted together, checked apart
+	defer timer.Stop()
+	for failures := 0; ; timer.Reset(period) {
+		select {
+		case <-work.Done():
+			return u.leaveReady(ctx, context.Cause(work))
+		case <-timer.C:
+		}
+		err := u.check(work)
+		if work.Err() != nil {
+			continue
+		}
+		if err == nil || u.recentSuccess(period) {
+			failures = 0
+			continue
+		}
+		failures++
+		u.log.Warn("health check failed", "failures", failures, "error", err)
+		if failures >= u.spec.HTTPHealthCheckMaxFailures {
+			return u.heal(err)
+		}
+	}
+}
+
+func (u *unit) leaveReady(ctx context.Context, cause error) phase {
+	switch {
+	case ctx.Err() != nil:
+		return nil
+	case errors.Is(cause, errDied):
+		return u.bury
+	}
+	return u.drain
+}
+
+func (u *unit) check(ctx context.Context) error {
+	return u.agent.prober.once(ctx, u.probe())
+}
+
+func (u *unit) recentSuccess(period time.Duration) bool {
+	if u.agent.deps.Activity == nil {
+		return false
+	}
+	last := u.agent.deps.Activity.LastSuccess(u.id)
+	return !last.IsZero() && time.Since(last) <= period
+}
+
+// heal restarts a container that fails its health checks: no new requests,
+// the component's own command, two seconds for what is in flight, stop.
+func (u *unit) heal(err error) phase {
+	return func(ctx context.Context) phase {
+		failure := u.probeFailure(ctx, err)
+		u.inst.State = cluster.InstanceDraining
+		u.inst.Reason, u.inst.Message = failure.Reason, failure.Message
+		u.report()
+		work, done := u.during(ctx, died)
+		ran := u.runFailedCommand(work)
+		pause, enough := context.WithTimeout(work, commandPause)
+		u.drained(pause, commandPause)
+		if ran {
+			<-pause.Done()
+		}
+		enough()
+		done()
+		if ctx.Err() != nil {
+			return nil
+		}
+		return u.discard(failure)
+	}
+}
+
+// runFailedCommand tells whether there was a command to run.
+func (u *unit) runFailedCommand(ctx context.Context) bool {
+	command := u.spec.HealthCheckFailedCommand
+	if len(command) == 0 {
+		return false
+	}
+	limited, cancel := context.WithTimeout(ctx, commandWithin)
+	defer cancel()
+	result, err := u.agent.driver.Exec(limited, u.inst.ContainerID, command)
+	u.log.Info("healthcheckfailedcommand ran", "exit_code", result.ExitCode, "output", result.Output, "error", err)
+	return true
+}

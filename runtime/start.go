@@ -1,0 +1,161 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// startWithin bounds one call of the engine, not the container's own start.
+const startWithin = 2 * time.Minute
+
+// launch starts the placement's container, with a pull where it is needed.
+func (u *unit) launch(ctx context.Context) phase {
+	t := u.asked()
+	if t.want == cluster.WantStop {
+		return nil
+	}
+	u.inst.State, u.inst.BackoffUntil = cluster.InstanceStarting, time.Time{}
+	u.spec = t.startable()
+	if u.spec == nil {
+		return u.await
+	}
+	u.inst.Image = u.spec.Image
+	u.report()
+	began := time.Now()
+	c, err := u.start(ctx, t)
+	switch {
+	case ctx.Err() != nil, errors.Is(err, errStopWanted):
+		return nil
+	case err != nil:
+		return u.fail(startFailure(err, u.spec))
+	}
+	u.hold(c)
+	u.report()
+	u.follow(ctx, c, time.Time{})
+	u.log.Info("container started", "container", c.ID, "address", c.Address, "took", time.Since(began))
+	return u.awaitReady
+}
+
+// await holds a placement whose component can't be started from what this
+// node knows: the scheduler replaces it, or the database comes back.
+func (u *unit) await(ctx context.Context) phase {
+	u.inst.Message = "its version of the component is not stored any more; waiting to be replaced"
+	if u.asked().restored {
+		u.inst.Message = "the database is away; nothing is started until it answers"
+	}
+	u.report()
+	work, done := u.during(ctx, stopWanted, startable)
+	defer done()
+	<-work.Done()
+	u.inst.Message = ""
+	return u.launch
+}
+
+func (u *unit) start(ctx context.Context, t target) (Container, error) {
+	if u.spec.PullImageOnStart {
+		if err := u.refresh(ctx); err != nil {
+			return Container{}, err
+		}
+	}
+	c, err := u.create(ctx, t)
+	if errors.Is(err, ErrImageMissing) {
+		if err := u.pull(ctx); err != nil {
+			return Container{}, err
+		}
+		c, err = u.create(ctx, t)
+	}
+	if errors.Is(err, ErrConflict) {
+		return u.takeOver(ctx, t)
+	}
+	return c, err
+}
+
+// create waits for its turn and starts a container. A start under way is not
+// cut short when the placement changes its mind: that is dealt with after it.
+func (u *unit) create(ctx context.Context, t target) (Container, error) {
+	work, done := u.during(ctx, stopWanted)
+	err := u.agent.starts.Acquire(work, 1)
+	cause := context.Cause(work)
+	done()
+	if err != nil {
+		return Container{}, cause
+	}
+	defer u.agent.starts.Release(1)
+	limited, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	return u.agent.driver.Start(limited, Spec{
+		Placement:   u.id,
+		Component:   u.spec,
+		Version:     t.row.PlacedVersion,
+		Epoch:       u.agent.opt.Epoch,
+		Environment: u.environment(t),
+	})
+}
+
+func (u *unit) environment(t target) []project.EnvVar {
+	url := ""
+	if u.agent.opt.PrivateURL != nil {
+		url = u.agent.opt.PrivateURL(u.spec.NetworkName)
+	}
+	return project.ContainerEnvironment(u.spec, t.row.PlacedVersion, url)
+}
+
+// refresh pulls before a start. If that fails, an image that is here will do.
+func (u *unit) refresh(ctx context.Context) error {
+	failed := u.pull(ctx)
+	if failed == nil || errors.Is(failed, errStopWanted) || ctx.Err() != nil {
+		return failed
+	}
+	if present, err := u.agent.driver.ImagePresent(ctx, u.spec.Image); err != nil || !present {
+		return failed
+	}
+	u.log.Warn("image not pulled; the one that is here is started", "image", u.spec.Image, "error", failed)
+	return nil
+}
+
+func (u *unit) pull(ctx context.Context) error {
+	if len(u.spec.PullCommand) > 0 {
+		return &cluster.Failure{Reason: cluster.ReasonPullFailed, Message: fmt.Sprintf(
+			"image %s is not on this node and `pullcommand` is not supported yet: pull the image on the node, or remove `pullcommand` and let the engine pull it", u.spec.Image)}
+	}
+	u.inst.State = cluster.InstancePulling
+	u.report()
+	work, done := u.during(ctx, stopWanted)
+	defer done()
+	err := u.agent.driver.Pull(work, PullRequest{
+		Image: u.spec.Image, Username: u.spec.PullUsername, Password: u.spec.PullPassword,
+	})
+	if cause := context.Cause(work); err != nil && cause != nil {
+		return cause
+	}
+	u.inst.State = cluster.InstanceStarting
+	u.report()
+	return err
+}
+
+// takeOver deals with a container that the placement has already: a start
+// whose answer was lost, or one that could not be removed.
+func (u *unit) takeOver(ctx context.Context, t target) (Container, error) {
+	containers, err := u.agent.driver.List(ctx)
+	if err != nil {
+		return Container{}, err
+	}
+	for _, c := range containers {
+		if c.Placement != u.id {
+			continue
+		}
+		if c.State == ContainerRunning && c.Version == t.row.PlacedVersion {
+			return c, nil
+		}
+		if err := u.agent.driver.Stop(ctx, c.ID, u.agent.opt.StopGrace); err != nil {
+			return Container{}, err
+		}
+		return u.create(ctx, t)
+	}
+	return Container{}, fmt.Errorf("%w: one that is not of this node and cluster", ErrConflict)
+}

@@ -1,0 +1,54 @@
+package runtime
+
+import (
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// target is what a snapshot asks of one placement.
+type target struct {
+	want     cluster.Want
+	row      *cluster.Placement    // nil: there is no row
+	current  *cluster.ComponentRow // nil: the component was removed
+	restored bool                  // from the copy on disk: nothing is decided
+}
+
+func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
+	t := target{want: cluster.WantStop, row: row, restored: snap.Restored}
+	if row != nil {
+		t.want = row.Want
+		t.current, _ = snap.Components.Get(row.Component)
+	}
+	if snap.Restored {
+		t.want = cluster.WantRun
+	}
+	return t
+}
+
+// startable returns the component at the version that was placed. It is nil
+// when only another version is known: then the placement is to be replaced.
+func (t *target) startable() *project.Component {
+	if t.row == nil || t.restored || t.current == nil || t.current.Version != t.row.PlacedVersion {
+		return nil
+	}
+	return t.current.Effective
+}
+
+// settings returns the component for draining and health checks of a
+// container that was started by an earlier daemon.
+func (t *target) settings(c Container) *project.Component {
+	if t.current != nil {
+		return t.current.Effective
+	}
+	bare := project.Component{Name: c.Component, Image: c.Image}
+	effective := bare.Effective()
+	return &effective
+}
+
+// at is the version of the placement row; zero without one.
+func (t *target) at() int64 {
+	if t.row == nil {
+		return 0
+	}
+	return t.row.Version
+}

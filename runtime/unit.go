@@ -1,0 +1,192 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// Why a wait of a unit ended early.
+var (
+	errStopWanted = errors.New("placement wants to stop")
+	errRunWanted  = errors.New("placement wants to run")
+	errDied       = errors.New("container exited")
+	errEngineBack = errors.New("container engine answers again")
+	errStartable  = errors.New("component can be started")
+)
+
+// observation is what one list of the engine showed of a placement.
+type observation struct {
+	list      int64 // its number
+	outages   int64 // of the engine, that had ended by then
+	present   bool
+	container Container
+}
+
+// phase is one step of a unit's life. It returns the next, nil at the end.
+type phase func(ctx context.Context) phase
+
+// unit is the life of one placement on this node. One goroutine walks through
+// its phases; others tell it what is wanted and what the engine shows, which
+// ends a phase's wait through its guard.
+type unit struct {
+	agent    *Agent
+	id       string
+	log      *slog.Logger
+	launched bool // under the agent's lock
+
+	mu     sync.Mutex
+	target target
+	seen   observation
+	guard  *guard
+	held   string // id of the container; empty: none
+	since  int64  // lists up to this number are older than the container
+	denied int64  // placement version that may not be stopped any more
+	fine   int64  // outages of the engine that the container has survived
+
+	// Only the unit's goroutine touches what follows.
+	inst       cluster.Instance
+	spec       *project.Component // that the container was started with
+	orphan     bool               // the container is not the placement's
+	found      *Container         // adopted, not looked at yet
+	known      bool               // adopted and looked at
+	crashes    backoff
+	waits      backoff   // for the engine
+	ready      time.Time // since when
+	stopFollow context.CancelFunc
+}
+
+func newUnit(a *Agent, id string, t target) *unit {
+	u := &unit{agent: a, id: id, target: t, stopFollow: func() {}}
+	u.inst = cluster.Instance{Placement: id, Node: a.opt.Node, State: cluster.InstanceStarting}
+	if t.row != nil {
+		u.inst.Component = t.row.Component
+		u.inst.ComponentVersion = t.row.PlacedVersion
+		u.inst.Slot = t.row.Slot
+	}
+	if t.current != nil && t.current.Effective != nil {
+		u.inst.Image = t.current.Effective.Image
+	}
+	u.log = a.log.With("component", u.inst.Component, "placement", id)
+	return u
+}
+
+// inherit takes over what an earlier daemon reported of the placement.
+func (u *unit) inherit(was cluster.Instance) {
+	u.inst.Restarts = was.Restarts
+	u.inst.WasReady = was.WasReady
+	u.inst.ReadyAt = was.ReadyAt
+	u.inst.Reason, u.inst.Message = was.Reason, was.Message
+}
+
+// adopt gives the unit a container that is there already.
+func (u *unit) adopt(c Container, orphan bool) {
+	u.found, u.orphan = &c, orphan
+	u.inst.Component, u.inst.ComponentVersion = c.Component, c.Version
+	u.log = u.agent.log.With("component", c.Component, "placement", u.id)
+	u.spec = u.target.settings(c)
+	if orphan || u.target.want == cluster.WantStop {
+		u.inst.State = cluster.InstanceDraining
+	}
+	u.hold(c)
+}
+
+// run walks through the phases until the unit has no container and none is
+// wanted, or ctx ends: then the container stays as it is.
+func (u *unit) run(ctx context.Context) {
+	defer func() { u.stopFollow() }()
+	if u.found != nil {
+		u.follow(ctx, *u.found, time.Now())
+	}
+	for p := phase(u.begin); p != nil && ctx.Err() == nil; {
+		p = p(ctx)
+	}
+	if ctx.Err() == nil {
+		u.agent.end(u)
+	}
+}
+
+func (u *unit) begin(ctx context.Context) phase {
+	if u.found == nil {
+		return u.launch
+	}
+	c := *u.found
+	switch {
+	case u.orphan:
+		return u.drain
+	case c.State == ContainerExited:
+		return u.bury
+	case c.State == ContainerCreated:
+		return u.again
+	case u.asked().want == cluster.WantStop:
+		return u.drain
+	case !u.known:
+		u.recognise(ctx, c)
+	}
+	return u.resume()
+}
+
+// report publishes the instance as it is now.
+func (u *unit) report() { u.agent.board.put(u.inst) }
+
+// hold makes c the unit's container.
+func (u *unit) hold(c Container) {
+	u.mu.Lock()
+	u.held = c.ID
+	u.since = u.agent.engine.listed()
+	u.fine = u.agent.engine.ends()
+	u.mu.Unlock()
+	u.inst.ContainerID = c.ID
+	u.inst.Address = c.Address
+	u.inst.StartedAt = c.StartedAt
+	if c.Image != "" {
+		u.inst.Image = c.Image
+	}
+}
+
+// release says that the unit has no container any more.
+func (u *unit) release() {
+	u.stopFollow()
+	u.mu.Lock()
+	u.held = ""
+	u.mu.Unlock()
+	u.inst.ContainerID, u.inst.Address = "", ""
+}
+
+// retarget tells the unit what its placement asks for now.
+func (u *unit) retarget(t target) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.target = t
+	u.guard.check(u)
+}
+
+// observe tells the unit what the engine shows.
+func (u *unit) observe(o observation) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.seen = o
+	if died(u) == nil {
+		u.fine = o.outages
+	}
+	u.guard.check(u)
+}
+
+// endedByEngine tells whether the container ended with an outage.
+func (u *unit) endedByEngine() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.seen.outages > u.fine
+}
+
+// asked returns what the placement asks for now.
+func (u *unit) asked() target {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.target
+}
