@@ -47,7 +47,10 @@ type Driver struct {
 	mu       sync.Mutex
 	engine   *engine                // nil until the engine was asked
 	networks map[string]networkFact // by name, for a short time
-	seen     map[string]inspected   // by container id: what List need not ask again
+	touched  map[string]struct{}    // ids of containers that had an event since they were listed
+
+	listing sync.Mutex           // one List at a time
+	seen    map[string]inspected // by id: what List need not ask again
 }
 
 // New returns a Driver. The engine need not run yet.
@@ -69,7 +72,7 @@ func New(opt Options) (*Driver, error) {
 		opt:      opt,
 		log:      log,
 		networks: make(map[string]networkFact),
-		seen:     make(map[string]inspected),
+		touched:  make(map[string]struct{}),
 	}, nil
 }
 

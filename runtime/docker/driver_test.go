@@ -50,20 +50,25 @@ func newDriver(t *testing.T, opt Options) *Driver {
 		t.Fatalf("these tests need a Docker engine (make test installs and starts one): %v", err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-		defer cancel()
-		list, err := d.List(ctx)
-		for _, c := range list {
-			if err := d.Stop(ctx, c.ID, 0); err != nil {
-				t.Errorf("clean up: %v", err)
-			}
-		}
-		if err != nil {
-			t.Errorf("clean up: %v", err)
-		}
+		stopAll(t, d)
 		d.Close()
 	})
 	return d
+}
+
+// stopAll removes the containers of d, at the end of a test.
+func stopAll(t *testing.T, d *Driver) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	list, err := d.List(ctx)
+	if err != nil {
+		t.Errorf("clean up: %v", err)
+	}
+	for _, c := range list {
+		if err := d.Stop(ctx, c.ID, 0); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	}
 }
 
 // component returns an effective component of the test app.

@@ -20,14 +20,30 @@ type inspected struct {
 }
 
 // List returns the containers of this cluster and node, exited ones included.
+// One that had an event is inspected whatever its summary says: the engine
+// sends the event first and updates what it lists a moment later.
 func (d *Driver) List(ctx context.Context) ([]runtime.Container, error) {
+	d.listing.Lock()
+	defer d.listing.Unlock()
+	list, err := d.list(ctx)
+	if err != nil {
+		d.seen = nil // what had an event may not have been inspected
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	return list, nil
+}
+
+func (d *Driver) list(ctx context.Context) ([]runtime.Container, error) {
+	for id := range d.takeTouched() {
+		delete(d.seen, id)
+	}
 	var summaries []container.Summary
 	err := d.call(ctx, quickTimeout, func(ctx context.Context) (err error) {
 		summaries, err = d.client.ContainerList(ctx, container.ListOptions{All: true, Filters: d.ours()})
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list containers: %w", err)
+		return nil, err
 	}
 	seen := make(map[string]inspected, len(summaries))
 	var list []runtime.Container
@@ -37,22 +53,33 @@ func (d *Driver) List(ctx context.Context) ([]runtime.Container, error) {
 		case errors.Is(err, runtime.ErrNotFound): // removed since it was listed
 			continue
 		case err != nil:
-			return nil, fmt.Errorf("list containers: %w", err)
+			return nil, err
 		}
 		seen[summary.ID] = known
 		list = append(list, known.container)
 	}
-	d.mu.Lock()
 	d.seen = seen
-	d.mu.Unlock()
 	return list, nil
+}
+
+// touch notes that a container had an event.
+func (d *Driver) touch(id string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.touched[id] = struct{}{}
+}
+
+func (d *Driver) takeTouched() map[string]struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	touched := d.touched
+	d.touched = make(map[string]struct{})
+	return touched
 }
 
 func (d *Driver) inspectIfChanged(ctx context.Context, summary container.Summary) (inspected, error) {
 	mark := markOf(summary)
-	d.mu.Lock()
 	known, ok := d.seen[summary.ID]
-	d.mu.Unlock()
 	if ok && known.mark == mark {
 		return known, nil
 	}
@@ -61,8 +88,7 @@ func (d *Driver) inspectIfChanged(ctx context.Context, summary container.Summary
 }
 
 // markOf changes with all that a container's description depends on and a
-// summary shows. Nothing in a stopped or running container changes unseen but
-// by a restart by hand to the same state and address.
+// summary shows, for containers whose events nobody follows.
 func markOf(summary container.Summary) string {
 	var ports []string
 	for _, port := range summary.Ports {

@@ -84,7 +84,8 @@ func (d *Driver) follow(ctx context.Context, announce func()) (opened bool, err 
 	announce()
 	for {
 		select {
-		case <-messages:
+		case message := <-messages:
+			d.touch(message.Actor.ID)
 			announce()
 		case err := <-failed:
 			return true, classify(err)
