@@ -59,10 +59,7 @@ func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time
 			fresh[name] = old
 			continue
 		}
-		e, ok := t.entry(name, row)
-		if !ok {
-			continue
-		}
+		e := t.entry(name, row)
 		fresh[name] = e
 		added = append(added, e)
 	}
@@ -91,14 +88,14 @@ func (t *table) same(crons cluster.Map[*cluster.EventSourceRow]) bool {
 	return true
 }
 
-// entry reads an event source; ok is false if its schedule can't be read.
-func (t *table) entry(name string, row *cluster.EventSourceRow) (*entry, bool) {
+// entry reads an event source. One whose schedule can't be read never fires.
+func (t *table) entry(name string, row *cluster.EventSourceRow) *entry {
 	s, err := schedule.Parse(row.Spec.Cron.Schedule, t.opt.Zone)
 	if err != nil {
 		t.opt.Logger.Error("cron event source never fires", "event_source", name, "error", err)
-		return nil, false
+		return &entry{name: name, row: row}
 	}
-	return &entry{name: name, row: row, schedule: s, key: digest(row.Spec, s.Zone())}, true
+	return &entry{name: name, row: row, schedule: s, key: digest(row.Spec, s.Zone())}
 }
 
 // number counts equal event sources in the order of their names. Disabled ones

@@ -28,10 +28,10 @@ type term struct {
 	end     context.CancelCauseFunc
 	table   *table
 
-	number  int64         // of the change that table knows
-	offset  atomic.Int64  // the database's clock minus ours, in nanoseconds
-	asked   time.Time     // when offset was measured; zero: not yet
-	waiting []firing      // due, but too many are under way
+	number  int64        // of the change that table knows
+	offset  atomic.Int64 // the database's clock minus ours, in nanoseconds
+	asked   time.Time    // when offset was measured; zero: not yet
+	waiting []firing     // due, but too many are under way
 }
 
 func (t *term) run(ctx context.Context) error {

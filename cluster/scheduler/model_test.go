@@ -1,0 +1,270 @@
+package scheduler
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// world is a tiny model of everything around a plan: rows as the store keeps
+// them, nodes that start and stop what they are told, load and a clock.
+type world struct {
+	now        time.Time
+	nodes      map[string]*cluster.Node
+	components map[string]*cluster.ComponentRow
+	placements map[string]*cluster.Placement
+	instances  map[string]*cluster.Instance
+	load       Load
+	memory     Memory
+	ids        int
+	lists      int64
+	next       time.Time
+	refusals   map[string]*cluster.Failure
+}
+
+var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func newWorld() *world {
+	return &world{
+		now:        start,
+		nodes:      map[string]*cluster.Node{},
+		components: map[string]*cluster.ComponentRow{},
+		placements: map[string]*cluster.Placement{},
+		instances:  map[string]*cluster.Instance{},
+		load:       Load{Components: map[string]cluster.ComponentLoad{}, Wakes: map[string]Wake{}, Sleeps: map[string]bool{}},
+	}
+}
+
+func (w *world) node(id string, memory int64) *cluster.Node {
+	w.nodes[id] = &cluster.Node{ID: id, Name: id, State: cluster.NodeUp, Epoch: 1, MemoryTotalMiB: memory}
+	return w.nodes[id]
+}
+
+// declare puts a component, replacing its containers if it was there before.
+func (w *world) declare(name string, spec project.Component) {
+	spec.Name = name
+	e := spec.Effective()
+	row := &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: 1}
+	if old := w.components[name]; old != nil {
+		row.Version = old.Version + 1
+	}
+	row.RestartVersion = row.Version
+	w.components[name] = row
+}
+
+// limit changes what containers don't see.
+func (w *world) limit(name string, change func(*project.Component)) {
+	old := w.components[name]
+	spec := *old.Spec
+	change(&spec)
+	e := spec.Effective()
+	w.components[name] = &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: old.Version + 1, RestartVersion: old.RestartVersion}
+}
+
+func (w *world) snapshot() *cluster.Snapshot {
+	s := cluster.NewSnapshot().With(cluster.ChangeSet{
+		Number: 1, Full: true,
+		Nodes: maps.Clone(w.nodes), Components: maps.Clone(w.components), Placements: maps.Clone(w.placements),
+	})
+	for id, n := range w.nodes {
+		w.lists++
+		l := cluster.InstanceList{Node: id, Epoch: n.Epoch, Counter: w.lists}
+		for _, i := range w.instances {
+			if i.Node == id {
+				l.Instances = append(l.Instances, *i)
+			}
+		}
+		s = s.WithInstances(l)
+	}
+	return s
+}
+
+// decide makes a plan and checks that it is complete: planned again on its own
+// outcome it has nothing to add.
+func (w *world) decide(t testing.TB) Decision {
+	t.Helper()
+	d := w.plan()
+	w.apply(t, d.Writes)
+	w.memory, w.next, w.refusals = d.Memory, d.Next, d.Refusals
+	if again := w.plan(); len(again.Writes) > 0 {
+		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s", show(d.Writes), show(again.Writes))
+	}
+	clear(w.load.Wakes)
+	clear(w.load.Sleeps)
+	return d
+}
+
+func (w *world) plan() Decision {
+	return Plan(Input{Snapshot: w.snapshot(), Load: w.load, Memory: w.memory, Now: w.now, NewID: func() string {
+		w.ids++
+		return fmt.Sprintf("p%03d", w.ids)
+	}})
+}
+
+// apply does what the store would, and refuses what it would.
+func (w *world) apply(t testing.TB, writes []cluster.PlacementWrite) {
+	t.Helper()
+	for _, write := range writes {
+		switch {
+		case write.Insert != nil:
+			w.insert(t, *write.Insert)
+		case write.Want != nil:
+			pl := *w.placements[write.Want.ID]
+			if pl.Version != write.Want.Version || pl.Want == write.Want.Want {
+				t.Fatalf("write %s is at another version or changes nothing", show([]cluster.PlacementWrite{write}))
+			}
+			if i := w.instances[pl.ID]; write.Want.Want == cluster.WantRun && i != nil && i.State == cluster.InstanceStopping {
+				t.Fatalf("turns back %s, which is stopping", pl.ID)
+			}
+			pl.Want = write.Want.Want
+			pl.Version++
+			w.placements[pl.ID] = &pl
+		default:
+			if w.instances[write.Delete.ID] != nil {
+				t.Fatalf("deletes %s, which has an instance", write.Delete.ID)
+			}
+			delete(w.placements, write.Delete.ID)
+		}
+	}
+}
+
+func (w *world) insert(t testing.TB, pl cluster.Placement) {
+	t.Helper()
+	spec := w.components[pl.Component].Effective
+	rows, here := 0, 0
+	memory := pl.MemoryMiB
+	for _, other := range w.placements {
+		if other.Node == pl.Node {
+			memory += other.MemoryMiB
+		}
+		if other.Component != pl.Component {
+			continue
+		}
+		rows++
+		if other.Node == pl.Node {
+			here++
+		}
+		if other.Slot == pl.Slot {
+			t.Fatalf("slot %d of %s is taken", pl.Slot, pl.Component)
+		}
+	}
+	if n := spec.MaxInstances; n > 0 && rows >= max(n, spec.MinInstances) {
+		t.Fatalf("%s exceeds maxinstances %d", pl.Component, n)
+	}
+	if n := spec.MaxInstancesPerNode; n > 0 && here >= n {
+		t.Fatalf("%s exceeds maxinstancespernode %d", pl.Component, n)
+	}
+	if memory > w.nodes[pl.Node].MemoryTotalMiB {
+		t.Fatalf("%s exceeds the memory of %s", pl.Component, pl.Node)
+	}
+	pl.Version = 1
+	w.placements[pl.ID] = &pl
+}
+
+// act lets the nodes take one step with every placement.
+func (w *world) act(fails func(*cluster.Placement) bool) {
+	for _, id := range slices.Sorted(maps.Keys(w.placements)) {
+		pl, i := w.placements[id], w.instances[id]
+		switch {
+		case pl.Want == cluster.WantRun && i == nil:
+			w.report(pl, cluster.InstanceStarting, "")
+		case pl.Want == cluster.WantRun && fails != nil && fails(pl):
+			w.report(pl, cluster.InstanceBackoff, cluster.ReasonExited)
+		case pl.Want == cluster.WantRun && i.State != cluster.InstanceReady:
+			w.report(pl, cluster.InstanceReady, "")
+			w.instances[id].ReadyAt = w.now
+		case pl.Want == cluster.WantStop && i != nil && i.State == cluster.InstanceReady:
+			w.report(pl, cluster.InstanceDraining, "")
+		case pl.Want == cluster.WantStop && i != nil && i.State == cluster.InstanceDraining:
+			w.report(pl, cluster.InstanceStopping, "")
+		case pl.Want == cluster.WantStop:
+			delete(w.instances, id)
+		}
+	}
+}
+
+func (w *world) report(pl *cluster.Placement, s cluster.InstanceState, r cluster.Reason) {
+	i := cluster.Instance{Placement: pl.ID, Component: pl.Component, Node: pl.Node}
+	if old := w.instances[pl.ID]; old != nil {
+		i = *old
+	}
+	i.State, i.Reason = s, r
+	w.instances[pl.ID] = &i
+}
+
+// settle plans and acts until nothing happens any more.
+func (w *world) settle(t testing.TB) {
+	t.Helper()
+	for range 100 {
+		before := w.picture()
+		w.decide(t)
+		w.act(nil)
+		if w.picture() == before {
+			return
+		}
+	}
+	t.Fatalf("does not settle: %s", w.picture())
+}
+
+// wait lets time pass until the plan that was asked for, at most d, and settles.
+func (w *world) wait(t testing.TB, d time.Duration) {
+	t.Helper()
+	end := w.now.Add(d)
+	for !w.next.IsZero() && !w.next.After(end) {
+		if w.next.After(w.now) {
+			w.now = w.next
+		}
+		w.decide(t)
+		w.settle(t)
+	}
+	w.now = end
+}
+
+// picture shows what is placed: component/slot@version on node, want, state.
+func (w *world) picture() string {
+	var lines []string
+	for id, pl := range w.placements {
+		state := "-"
+		if i := w.instances[id]; i != nil {
+			state = string(i.State)
+		}
+		lines = append(lines, fmt.Sprintf("%s/%d@%d %s %s %s", pl.Component, pl.Slot, pl.PlacedVersion, pl.Node, pl.Want, state))
+	}
+	slices.Sort(lines)
+	return fmt.Sprint(lines)
+}
+
+// running counts the placements of a component that are wanted.
+func (w *world) running(component string) int {
+	n := 0
+	for _, pl := range w.placements {
+		if pl.Component == component && pl.Want == cluster.WantRun {
+			n++
+		}
+	}
+	return n
+}
+
+func (w *world) wake(component string) {
+	w.load.Wakes[component] = Wake{At: w.now, Node: "n1"}
+}
+
+func show(writes []cluster.PlacementWrite) string {
+	var out []string
+	for _, w := range writes {
+		switch {
+		case w.Insert != nil:
+			out = append(out, fmt.Sprintf("insert %s/%d@%d on %s", w.Insert.Component, w.Insert.Slot, w.Insert.PlacedVersion, w.Insert.Node))
+		case w.Want != nil:
+			out = append(out, fmt.Sprintf("want %s %s/%d@%d", w.Want.Want, w.Want.Component, w.Want.Slot, w.Want.PlacedVersion))
+		default:
+			out = append(out, fmt.Sprintf("delete %s/%d", w.Delete.Component, w.Delete.Slot))
+		}
+	}
+	return fmt.Sprint(out)
+}
