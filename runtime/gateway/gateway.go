@@ -7,6 +7,8 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,3 +67,93 @@ type Options struct {
 
 // DefaultQueueLimit is how many requests of one component may wait.
 const DefaultQueueLimit = 10_000
+
+// Gateway routes requests to instances. All methods are safe for concurrent use.
+type Gateway struct {
+	opt       Options
+	snapshots Snapshots
+	waker     Waker
+	engine    proxy.Engine
+
+	leaving   atomic.Bool
+	unmatched atomic.Int64 // requests that no component matched
+	load      pulse
+
+	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
+
+	mu     sync.Mutex // guards changes of dispatchers, and what follows
+	wakes  []*dispatcher
+	wakeUp chan struct{}
+	ended  bool // Run is over: nobody will be woken any more
+}
+
+// New returns a gateway; nothing happens until Run.
+func New(opt Options, deps Deps) *Gateway {
+	if opt.QueueLimit <= 0 {
+		opt.QueueLimit = DefaultQueueLimit
+	}
+	if opt.Stall <= 0 {
+		opt.Stall = proxy.DefaultStall
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Engine == nil {
+		opt.Engine = proxy.New(proxy.Options{
+			Dial:           opt.Dial,
+			TrustedProxies: opt.TrustedProxies,
+			Stall:          opt.Stall,
+			StreamStall:    opt.StreamStall,
+		})
+	}
+	g := &Gateway{
+		opt:       opt,
+		snapshots: deps.Snapshots,
+		waker:     deps.Waker,
+		engine:    opt.Engine,
+		load:      newPulse(),
+		wakeUp:    make(chan struct{}, 1),
+	}
+	g.dispatchers.Store(&cluster.Map[*dispatcher]{})
+	if opt.Registerer != nil {
+		if err := opt.Registerer.Register(&collector{g}); err != nil {
+			opt.Logger.Error("gateway metrics not registered", "error", err)
+		}
+	}
+	return g
+}
+
+// SetLeaving makes the health check tell load balancers to go elsewhere.
+func (g *Gateway) SetLeaving(leaving bool) { g.leaving.Store(leaving) }
+
+// dispatcher returns the dispatcher of a component that the snapshot has, nil
+// if it has none of that name.
+func (g *Gateway) dispatcher(component string) *dispatcher {
+	if d, ok := g.dispatchers.Load().Get(component); ok {
+		return d
+	}
+	if _, ok := g.snapshots.Snapshot().Components.Get(component); !ok {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := g.dispatchers.Load()
+	if d, ok := all.Get(component); ok {
+		return d
+	}
+	d := newDispatcher(g, component)
+	more := all.With(map[string]*dispatcher{component: d}, nil)
+	g.dispatchers.Store(&more)
+	return d
+}
+
+// forget drops the dispatchers of components that are gone and idle.
+func (g *Gateway) forget(gone []string) {
+	if len(gone) == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	fewer := g.dispatchers.Load().With(nil, gone)
+	g.dispatchers.Store(&fewer)
+}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 )
 
@@ -48,9 +47,6 @@ type Upstream struct {
 	// Target is the request target that the upstream receives, byte for byte:
 	// a path with its query, or "*".
 	Target string
-
-	// Client is who sent the request, from Trust.Client.
-	Client netip.Addr
 
 	// RequestID is passed on in X-Request-Id.
 	RequestID string

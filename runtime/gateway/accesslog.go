@@ -1,0 +1,38 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// logAccess writes one line for a request that has its answer.
+func (g *Gateway) logAccess(x *exchange, err error) {
+	if g.opt.AccessLog == nil {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.requestID),
+		slog.String("client", x.client.String()),
+		slog.String("method", x.r.Method),
+		slog.String("host", x.r.Host),
+		slog.String("target", x.r.RequestURI),
+		slog.String("protocol", x.r.Proto),
+		slog.Int("status", x.status),
+		slog.Int64("bytes", x.bytes),
+		slog.String("component", x.component),
+		slog.String("event_source", x.eventSource),
+		slog.String("placement", x.instance),
+		slog.Int("tries", x.tries),
+		slog.Bool("cold", x.cold),
+		slog.Float64("queue_ms", milliseconds(x.waited)),
+		slog.Float64("duration_ms", milliseconds(time.Since(x.start))),
+		slog.String("reason", string(x.reason)),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	g.opt.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/runtime/proxy"
+)
+
+// exchange is one request on its way through the gateway, and the writer of
+// its answer, which notes what the answer is.
+type exchange struct {
+	http.ResponseWriter
+	r      *http.Request
+	public bool
+	client netip.Addr
+
+	component, eventSource string
+	target                 string // what the container receives
+	requestID              string
+
+	start    time.Time
+	deadline time.Time
+	granted  time.Time // when the last slot was got
+	waited   time.Duration
+	tries    int
+	cold     bool
+	instance string // the placement it was sent to last
+
+	stall  time.Duration
+	status int // zero until the answer's header was written
+	bytes  int64
+	reason cluster.Reason
+}
+
+func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, public bool) *exchange {
+	return &exchange{
+		ResponseWriter: w, r: r, public: public,
+		client:    g.opt.TrustedProxies.Client(r),
+		requestID: proxy.RequestID(r.Header),
+		start:     time.Now(),
+		stall:     g.opt.Stall,
+	}
+}
+
+// Unwrap is for http.ResponseController.
+func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+// WriteHeader notes the status of the answer; those below 200 announce one.
+func (x *exchange) WriteHeader(status int) {
+	if status >= 200 && x.status == 0 {
+		x.status = status
+	}
+	x.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts the bytes of the answer.
+func (x *exchange) Write(p []byte) (int, error) {
+	if x.status == 0 {
+		x.status = http.StatusOK
+	}
+	n, err := x.ResponseWriter.Write(p)
+	x.bytes += int64(n)
+	return n, err
+}
+
+// Hijack hands the connection over for an upgraded exchange.
+func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
+	if err == nil {
+		x.status = http.StatusSwitchingProtocols
+	}
+	return conn, rw, err
+}
+
+// endless tells whether the time the answer took says nothing of the time
+// that the component needs.
+func (x *exchange) endless() bool {
+	if x.status == http.StatusSwitchingProtocols {
+		return true
+	}
+	contentType := x.Header().Get("Content-Type")
+	return strings.HasPrefix(contentType, "text/event-stream") ||
+		strings.HasPrefix(contentType, "application/grpc")
+}
+
+// lingering is how long a client may go on sending a request that was refused.
+const lingering = time.Second
+
+// refuse writes an answer of our own.
+func (x *exchange) refuse(r *refusal) {
+	x.reason = r.reason
+	if r == refuseAbsent {
+		x.status = r.status
+		return
+	}
+	h := x.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(r.text)))
+	h.Set("X-Request-Id", x.requestID)
+	if r.reason != cluster.ReasonNone {
+		h.Set("Maelstrom-Reason", string(r.reason))
+	}
+	if r.status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", strconv.Itoa(r.retrySeconds()))
+	}
+	rc := http.NewResponseController(x.ResponseWriter)
+	if x.r.ProtoMajor == 1 && x.r.ContentLength != 0 {
+		// Answer now, not when the body has come, and take no body that
+		// nobody wants for the next request.
+		h.Set("Connection", "close")
+		rc.EnableFullDuplex()
+		rc.SetReadDeadline(time.Now().Add(lingering))
+	}
+	rc.SetWriteDeadline(time.Now().Add(x.stall))
+	x.WriteHeader(r.status)
+	x.Write([]byte(r.text))
+	rc.Flush()
+	rc.SetWriteDeadline(time.Time{})
+}

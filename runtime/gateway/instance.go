@@ -1,0 +1,62 @@
+package gateway
+
+import (
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+	"maelstrom/runtime/proxy"
+)
+
+// instance is one container that requests can be sent to. Its dispatcher's
+// lock guards it.
+type instance struct {
+	placement   string
+	containerID string
+	address     string
+	conns       proxy.Conns
+
+	inFlight int
+	total    int64
+	last     time.Time     // end of the latest request
+	suspect  time.Time     // not dialled before: the last dial failed
+	idle     chan struct{} // closed when nothing is in flight any more; nil: nobody asks
+	round    int           // of the sync that saw it last
+	orphan   bool          // its placement is gone: dropped when idle
+}
+
+// suspicion is how long an instance that could not be dialled gets no request,
+// unless the snapshot shows another container first.
+const suspicion = time.Second
+
+func (i *instance) is(in *cluster.Instance) bool {
+	return i.containerID == in.ContainerID && i.address == in.Address
+}
+
+// free tells whether i can take one more request. A limit of zero is none.
+func (i *instance) free(limit int, now time.Time) bool {
+	return (limit == 0 || i.inFlight < limit) && (i.suspect.IsZero() || !now.Before(i.suspect))
+}
+
+// retreat is an instance that is being drained. It is routed to again only
+// after the snapshot has shown it as not running, and then as ready again.
+type retreat struct {
+	left  bool
+	round int
+}
+
+// newInstance opens the way to in. What the container speaks is what its
+// component said when the instance was first seen: a later version of the
+// component has instances of its own.
+func (d *dispatcher) newInstance(in *cluster.Instance, spec *project.Component) *instance {
+	protocol := proxy.HTTP1
+	if spec.Protocol == "h2c" {
+		protocol = proxy.H2C
+	}
+	return &instance{
+		placement:   in.Placement,
+		containerID: in.ContainerID,
+		address:     in.Address,
+		conns:       d.g.engine.Open(in.Address, protocol),
+	}
+}

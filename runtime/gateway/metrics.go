@@ -1,0 +1,70 @@
+package gateway
+
+import (
+	"strconv"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// collector shows the counters that dispatchers keep. The series of a
+// component that is removed end with it.
+type collector struct{ g *Gateway }
+
+var (
+	descRequests = prometheus.NewDesc("maelstrom_requests_total",
+		"Requests answered, by status code and reason.", []string{"component", "code", "reason"}, nil)
+	descDuration = prometheus.NewDesc("maelstrom_request_duration_seconds",
+		"From the request's header to the end of its answer.", []string{"component"}, nil)
+	descWait = prometheus.NewDesc("maelstrom_queue_wait_seconds",
+		"Time in the queue, of requests that had to wait.", []string{"component"}, nil)
+	descInFlight = prometheus.NewDesc("maelstrom_requests_in_flight",
+		"Requests at an instance now.", []string{"component"}, nil)
+	descQueued = prometheus.NewDesc("maelstrom_requests_queued",
+		"Requests waiting for an instance now.", []string{"component"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descRequests, descDuration, descWait, descInFlight, descQueued} {
+		out <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	out <- prometheus.MustNewConstMetric(descRequests, prometheus.CounterValue,
+		float64(c.g.unmatched.Load()), "", "404", "not_found")
+	for name, d := range c.g.dispatchers.Load().All() {
+		for _, m := range d.metrics(name) {
+			out <- m
+		}
+	}
+}
+
+func (d *dispatcher) metrics(name string) []prometheus.Metric {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.stats
+	all := []prometheus.Metric{
+		prometheus.MustNewConstMetric(descInFlight, prometheus.GaugeValue, float64(s.inFlight), name),
+		prometheus.MustNewConstMetric(descQueued, prometheus.GaugeValue, float64(d.queue.size), name),
+		s.duration.metric(descDuration, name),
+		s.wait.metric(descWait, name),
+	}
+	for r, n := range s.results {
+		all = append(all, prometheus.MustNewConstMetric(descRequests, prometheus.CounterValue,
+			float64(n), name, strconv.Itoa(r.code), string(r.reason)))
+	}
+	return all
+}
+
+func (h *histogram) metric(desc *prometheus.Desc, component string) prometheus.Metric {
+	cumulative := make(map[float64]uint64, len(buckets))
+	var count uint64
+	for i, bound := range buckets {
+		count += h.counts[i]
+		cumulative[bound] = count
+	}
+	count += h.counts[len(buckets)]
+	return prometheus.MustNewConstHistogram(desc, count, h.sum, cumulative, component)
+}

@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/runtime/proxy"
+)
+
+// refusal is an answer of our own. It tells nothing about the inside.
+type refusal struct {
+	status     int
+	reason     cluster.Reason
+	text       string
+	retryAfter time.Duration // for 503; zero: soon
+}
+
+var (
+	refuseUnknown = &refusal{status: http.StatusNotFound, reason: cluster.ReasonNotFound, text: noMatch}
+	refuseGone    = &refusal{status: http.StatusNotFound, reason: cluster.ReasonGone, text: noMatch}
+	refuseFull    = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonQueueFull,
+		text: "Too many requests are waiting"}
+	refuseLeaving = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonDraining,
+		text: "The node is shutting down"}
+	refuseBroken = &refusal{status: http.StatusBadGateway, reason: cluster.ReasonExited,
+		text: "The component broke off before it answered"}
+	refuseUnreachable = &refusal{status: http.StatusBadGateway, reason: cluster.ReasonGone,
+		text: "The component cannot be reached"}
+	refuseConnect = &refusal{status: http.StatusBadRequest, text: "CONNECT is not served here"}
+	refuseBody    = &refusal{status: http.StatusBadRequest, text: "The request's body cannot be read"}
+	// refuseAbsent counts a client that hung up; nobody reads it.
+	refuseAbsent = &refusal{status: statusClientGone}
+)
+
+const (
+	noMatch = "No component matches the request"
+
+	// statusClientGone stands in metrics and logs for a client that hung up
+	// before its answer.
+	statusClientGone = 499
+)
+
+func refuseFailure(f *cluster.Failure) *refusal {
+	return &refusal{status: http.StatusServiceUnavailable, reason: f.Reason,
+		text: "The component cannot run now", retryAfter: f.RetryAfter}
+}
+
+// refuseLate is the answer at the deadline, waiting or being served.
+func refuseLate(component string, reason cluster.Reason) *refusal {
+	return &refusal{status: http.StatusGatewayTimeout, reason: reason,
+		text: "gateway: Timeout proxying component: " + component}
+}
+
+// refuseError is the answer for a request that the proxy could not carry.
+func refuseError(err error, component string, clientThere bool) *refusal {
+	switch {
+	case errors.Is(err, proxy.ErrDeadline):
+		return refuseLate(component, cluster.ReasonUnhealthy)
+	case errors.Is(err, proxy.ErrClientGone):
+		if clientThere {
+			return refuseBody
+		}
+		return refuseAbsent
+	case errors.Is(err, proxy.ErrDial):
+		return refuseUnreachable
+	}
+	return refuseBroken
+}
+
+// retrySeconds is the Retry-After of a 503. Where there is no better reason,
+// a little chance keeps clients from coming back all at once.
+func (r *refusal) retrySeconds() int {
+	if r.retryAfter > 0 {
+		return int((r.retryAfter + time.Second - 1) / time.Second)
+	}
+	return 1 + rand.IntN(3)
+}

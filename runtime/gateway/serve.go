@@ -1,0 +1,239 @@
+package gateway
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project/route"
+	"maelstrom/runtime/proxy"
+)
+
+// HealthCheckPath is answered by the gateway itself, for any host.
+const HealthCheckPath = "/_mael_health_check"
+
+// The fields that the private handler believes.
+const (
+	fieldComponent = "Maelstrom-Component"
+	fieldDeadline  = "Maelstrom-Deadline-Nano"
+)
+
+// maxTries bounds how often a request is sent whose instance did not take it.
+const maxTries = 2
+
+// Public is the handler for the world.
+func (g *Gateway) Public() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.handle(w, r, true)
+	})
+}
+
+// Private is the handler for components on this host: it honours
+// MAELSTROM-COMPONENT before every route.
+func (g *Gateway) Private() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		g.handle(w, r, false)
+	})
+}
+
+// ServeComponent answers r by a component, as the private handler does if r
+// names it. An answer that broke off after its header has Maelstrom-Reason in
+// w's header map when ServeComponent returns.
+func (g *Gateway) ServeComponent(w http.ResponseWriter, r *http.Request, component string) {
+	x := g.newExchange(w, r, false)
+	x.component, x.target = component, requestTarget(r)
+	if err := g.serve(x); err != nil {
+		w.Header().Set("Maelstrom-Reason", string(cluster.ReasonExited))
+	}
+}
+
+func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, public bool) {
+	if r.RequestURI == HealthCheckPath {
+		g.health(w)
+		return
+	}
+	x := g.newExchange(w, r, public)
+	x.target = requestTarget(r)
+	if names := r.Header[fieldComponent]; len(names) > 0 && !public {
+		x.component = names[0]
+	} else if m, ok := g.match(r.Host, x.target); ok {
+		x.component, x.eventSource = m.Rule.Component, m.Rule.EventSource
+		x.target = m.Target(x.target)
+	}
+	if err := g.serve(x); err != nil {
+		// The client must not take a part of the answer for the whole.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func (g *Gateway) health(w http.ResponseWriter) {
+	status, text := http.StatusOK, "OK"
+	if g.leaving.Load() {
+		status, text = http.StatusServiceUnavailable, "leaving"
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	w.Write([]byte(text))
+}
+
+// requestTarget is the origin form of what stood in the request line.
+func requestTarget(r *http.Request) string {
+	uri := r.RequestURI
+	switch {
+	case uri == "":
+		return r.URL.RequestURI() // made here, not received
+	case uri[0] == '/' || uri == "*" || r.URL.Scheme == "":
+		return uri
+	}
+	_, rest, _ := strings.Cut(uri, "://")
+	if at := strings.IndexAny(rest, "/?"); at < 0 {
+		return "/"
+	} else if rest[at] == '?' {
+		return "/" + rest[at:]
+	} else {
+		return rest[at:]
+	}
+}
+
+func (g *Gateway) match(host, target string) (route.Match, bool) {
+	path := target
+	if at := strings.IndexByte(path, '?'); at >= 0 {
+		path = path[:at]
+	}
+	return g.snapshots.Snapshot().Routes.Match(host, path)
+}
+
+// serve sends a request to its component and sees to the answer. It returns
+// an error if the answer began and broke off.
+func (g *Gateway) serve(x *exchange) error {
+	d := (*dispatcher)(nil)
+	switch {
+	case x.r.Method == http.MethodConnect:
+		x.refuse(refuseConnect)
+	case x.component == "":
+		x.refuse(refuseUnknown)
+	default:
+		if d = g.dispatcher(x.component); d == nil {
+			x.refuse(refuseUnknown)
+		}
+	}
+	if d == nil {
+		g.unmatched.Add(1)
+		g.logAccess(x, nil)
+		return nil
+	}
+	err := g.try(x, d)
+	d.finished(x, err)
+	g.logAccess(x, err)
+	return err
+}
+
+// try dispatches and forwards until the request was taken or refused.
+func (g *Gateway) try(x *exchange, d *dispatcher) error {
+	for {
+		i, refusal := d.acquire(x)
+		if refusal != nil {
+			x.refuse(refusal)
+			return nil
+		}
+		x.tries++
+		x.instance = i.placement
+		err := g.forward(x, d, i)
+		switch {
+		case err == nil:
+			return nil
+		case x.status != 0:
+			return err
+		case errors.Is(err, proxy.ErrDial) && x.tries < maxTries && x.r.Context().Err() == nil:
+			continue
+		}
+		x.refuse(refuseError(err, x.component, x.r.Context().Err() == nil))
+		if x.reason != cluster.ReasonNone {
+			g.opt.Logger.Warn("request not served", "component", x.component, "placement", x.instance,
+				"request_id", x.requestID, "reason", x.reason, "error", err)
+		}
+		return nil
+	}
+}
+
+func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
+	defer func() { d.release(i, err) }()
+	x.granted = time.Now()
+	return g.engine.Forward(x, x.r, proxy.Upstream{
+		Conns:     i.conns,
+		Target:    x.target,
+		RequestID: x.requestID,
+		Public:    x.public,
+		Start:     x.start,
+		Deadline:  x.deadline,
+	})
+}
+
+// acquire waits for a slot. The time that a request may take, waiting
+// included, starts when it comes in.
+func (d *dispatcher) acquire(x *exchange) (*instance, *refusal) {
+	i, w, refusal := d.enter(x.client, x.tries > 0)
+	if x.deadline.IsZero() {
+		x.deadline = d.deadline(x)
+	}
+	if w == nil {
+		return i, refusal
+	}
+	x.cold = x.cold || w.cold
+	defer func() { x.waited += time.Since(w.since) }()
+	return d.await(x, w)
+}
+
+func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
+	gone, stop := watchHangup(x.r)
+	defer stop()
+	until := x.deadline
+	if limit := d.g.opt.QueueTimeout; limit > 0 && x.start.Add(limit).Before(until) {
+		until = x.start.Add(limit)
+	}
+	timer := time.NewTimer(time.Until(until))
+	defer timer.Stop()
+	select {
+	case o := <-w.outcome:
+		return o.instance, o.refusal
+	case <-x.r.Context().Done():
+		d.leave(w)
+		return nil, refuseAbsent
+	case <-gone:
+		d.leave(w)
+		return nil, refuseAbsent
+	case <-timer.C:
+		d.leave(w)
+		return nil, refuseLate(d.name, cluster.ReasonQueueTimeout)
+	}
+}
+
+// deadline is when the answer's header must be there.
+func (d *dispatcher) deadline(x *exchange) time.Time {
+	d.mu.Lock()
+	limit := time.Duration(0)
+	if d.row != nil {
+		limit = d.row.Effective.MaxDuration()
+	}
+	d.mu.Unlock()
+	if limit <= 0 {
+		limit = proxy.DefaultStall
+	}
+	if timeout, ok := proxy.GRPCTimeout(x.r.Header); ok {
+		limit = min(limit, timeout)
+	}
+	at := x.start.Add(limit)
+	if x.public {
+		return at
+	}
+	if text := x.r.Header.Get(fieldDeadline); text != "" {
+		nanos, err := strconv.ParseInt(text, 10, 64)
+		if told := time.Unix(0, nanos); err == nil && nanos > 0 && told.Before(at) {
+			at = told
+		}
+	}
+	return at
+}

@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// buckets are the upper bounds of the histograms, in seconds.
+var buckets = [...]float64{.005, .025, .1, .25, .5, 1, 2.5, 10, 60, 300}
+
+// histogram counts durations.
+type histogram struct {
+	counts [len(buckets) + 1]uint64 // not cumulative; the last is the rest
+	sum    float64
+}
+
+func (h *histogram) add(d time.Duration) {
+	s := d.Seconds()
+	h.sum += s
+	for i, bound := range buckets {
+		if s <= bound {
+			h.counts[i]++
+			return
+		}
+	}
+	h.counts[len(buckets)]++
+}
+
+// result is what a request came to, as metrics count it.
+type result struct {
+	code   int
+	reason cluster.Reason
+}
+
+// stats is what one component's requests add up to. The dispatcher's lock
+// guards it, so that counting shares nothing between components.
+type stats struct {
+	inFlight int
+	peak     int
+	total    int64
+	last     time.Time     // end of the latest activity
+	service  time.Duration // learned mean
+
+	results  map[result]uint64
+	duration histogram
+	wait     histogram
+}
+
+func newStats() stats { return stats{results: map[result]uint64{}} }
+
+// began counts a slot that was taken.
+func (s *stats) began(d *dispatcher) {
+	s.inFlight++
+	s.loaded(d)
+}
+
+// loaded notes a load that grew.
+func (s *stats) loaded(d *dispatcher) {
+	load := s.inFlight + d.queue.size
+	s.peak = max(s.peak, load)
+	if load == 1 {
+		d.g.load.lazy()
+	}
+}
+
+// unloaded notes a load that shrank.
+func (s *stats) unloaded(d *dispatcher) {
+	s.last = time.Now()
+	if s.inFlight+d.queue.size == 0 {
+		d.g.load.lazy()
+	}
+}
+
+// finished counts a request that has its answer.
+func (d *dispatcher) finished(x *exchange, err error) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.stats
+	s.total++
+	s.results[result{countedCode(x.status), x.reason}]++
+	s.duration.add(now.Sub(x.start))
+	if x.waited > 0 {
+		s.wait.add(x.waited)
+	}
+	if err == nil && x.reason == cluster.ReasonNone && x.status < 500 && x.status != statusClientGone && !x.endless() {
+		s.learn(now.Sub(x.granted))
+	}
+}
+
+// countedCode keeps the number of time series bounded, whatever a container
+// makes up.
+func countedCode(code int) int {
+	if code == statusClientGone || http.StatusText(code) != "" {
+		return code
+	}
+	return code / 100 * 100
+}
+
+// learn takes one service time into the mean.
+func (s *stats) learn(took time.Duration) {
+	if s.service == 0 {
+		s.service = took
+		return
+	}
+	s.service += (took - s.service) / 8
+}
+
+// report is the component's part of a load report, and starts the next peak.
+func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := &d.stats
+	l := cluster.ComponentLoad{
+		InFlight: s.inFlight, Queued: d.queue.size, Peak: s.peak,
+		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
+	}
+	if d.queue.first != nil {
+		l.OldestWait = now.Sub(d.queue.first.since)
+	}
+	s.peak = l.InFlight + l.Queued
+	if s.peak > 0 {
+		l.LastRequest = now
+	}
+	return l
+}
+
+// Load reports what each component is asked to do, and starts the next peak.
+func (g *Gateway) Load() cluster.Load {
+	now := time.Now()
+	all := g.dispatchers.Load()
+	load := cluster.Load{Node: g.opt.Node, Components: make(map[string]cluster.ComponentLoad, all.Len())}
+	for name, d := range all.All() {
+		load.Components[name] = d.report(now)
+	}
+	return load
+}
+
+// LoadChanged sends when a queue has grown or a component's load came from or
+// went to nothing. Sends coalesce.
+func (g *Gateway) LoadChanged() <-chan struct{} { return g.load.out }
+
+// InstanceLoad is what the gateway knows of one instance.
+type InstanceLoad struct {
+	InFlight    int
+	Queued      int // waiting for any instance of its component
+	Total       int64
+	LastRequest time.Time // zero: none seen
+}
+
+// InstanceLoads reports on every instance known here, by placement.
+func (g *Gateway) InstanceLoads() map[string]InstanceLoad {
+	now := time.Now()
+	loads := map[string]InstanceLoad{}
+	for _, d := range g.dispatchers.Load().All() {
+		d.mu.Lock()
+		for id, i := range d.instances {
+			l := InstanceLoad{InFlight: i.inFlight, Queued: d.queue.size, Total: i.total, LastRequest: i.last}
+			if i.inFlight > 0 {
+				l.LastRequest = now
+			}
+			loads[id] = l
+		}
+		d.mu.Unlock()
+	}
+	return loads
+}

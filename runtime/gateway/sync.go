@@ -1,0 +1,136 @@
+package gateway
+
+import (
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// sync follows the snapshot: what there is to route to, what fails, and what
+// that means for those who wait. It costs one comparison if nothing changed.
+func (d *dispatcher) sync(now time.Time) {
+	snap := d.g.snapshots.Snapshot()
+	if snap == d.snapshot {
+		return
+	}
+	d.snapshot = snap
+	d.round++
+	row, ok := snap.Components.Get(d.name)
+	if !ok {
+		row = nil
+	}
+	if d.row = row; row == nil {
+		d.ready, d.placed, d.failure = d.ready[:0], false, nil
+		d.dropUnseen()
+		d.refuseAll(refuseGone)
+		return
+	}
+	d.limit = max(1, row.Effective.MaxConcurrency)
+	if row.Effective.SoftConcurrencyLimit {
+		d.limit = 0
+	}
+	d.survey(snap, now)
+	if d.failure != nil && now.Before(d.failure.until) {
+		d.refuseAll(refuseFailure(d.failure.at(now)))
+	}
+	d.grant(now)
+	d.wakeIfNeeded()
+	d.settle()
+}
+
+// survey reads the component's placements and instances.
+func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
+	placements, _ := snap.ByComponent.Get(d.name)
+	d.ready, d.placed, d.failure = d.ready[:0], false, nil
+	var failed *failing
+	hope := false // something runs, or is about to
+	for _, p := range placements {
+		in, known := snap.Instances.Get(p.ID)
+		d.seeInstance(p, in, known)
+		if p.Want != cluster.WantRun {
+			continue
+		}
+		d.placed = true
+		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) {
+			failed = soonest(failed, failureOf(in))
+		} else {
+			hope = true
+		}
+	}
+	if !hope {
+		d.failure = failed
+	}
+	d.dropUnseen()
+}
+
+// seeInstance takes in what the snapshot says of one placement.
+func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, known bool) {
+	runs := known && in.Node == d.g.opt.Node && in.Routable() && p.Want == cluster.WantRun
+	r := d.retreats[p.ID]
+	if r != nil {
+		r.round = d.round
+		if runs && r.left {
+			delete(d.retreats, p.ID)
+			r = nil
+		} else if !runs {
+			r.left = true
+		}
+	}
+	i := d.instances[p.ID]
+	if runs && (i == nil || !i.is(in)) {
+		i = d.newInstance(in, d.row.Effective)
+		d.instances[p.ID] = i
+	}
+	if i != nil {
+		i.round = d.round
+	}
+	if runs && r == nil {
+		d.ready = append(d.ready, i)
+	}
+}
+
+// dropUnseen forgets those whose placement is gone. A request that is still
+// on one keeps it until its end.
+func (d *dispatcher) dropUnseen() {
+	for id, i := range d.instances {
+		if i.round == d.round {
+			continue
+		}
+		if i.orphan = true; i.inFlight == 0 {
+			d.drop(i)
+		}
+		delete(d.retreats, id)
+	}
+	for id, r := range d.retreats {
+		if r.round != d.round {
+			delete(d.retreats, id)
+		}
+	}
+}
+
+func (d *dispatcher) drop(i *instance) {
+	i.conns.Close()
+	if d.instances[i.placement] == i {
+		delete(d.instances, i.placement)
+	}
+}
+
+// failureOf is what clients are told while in is in back-off.
+func failureOf(in *cluster.Instance) *failing {
+	reason := in.Reason
+	if in.WasReady || reason == cluster.ReasonNone {
+		reason = cluster.ReasonBackoff
+	}
+	return &failing{
+		failure: cluster.Failure{Reason: reason, Message: in.Message},
+		until:   in.BackoffUntil,
+	}
+}
+
+// soonest is the failure that ends first: the next try may help.
+func soonest(a, b *failing) *failing {
+	if a == nil || b.until.Before(a.until) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,158 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// How often a wake is tried, and how long one try may take.
+const (
+	wakePause    = 50 * time.Millisecond
+	maxWakePause = time.Second
+	wakeTimeout  = 10 * time.Second
+)
+
+// Run follows the snapshots and wakes components until ctx ends. Whoever
+// still waits then is refused.
+func (g *Gateway) Run(ctx context.Context) error {
+	changed, cancel := g.snapshots.Subscribe()
+	defer cancel()
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { g.load.run(ctx) })
+	g.lookAll()
+	for {
+		select {
+		case <-ctx.Done():
+			g.close()
+			return nil
+		case <-changed:
+			g.lookAll()
+		case <-g.wakeUp:
+			for _, d := range g.takeWakes() {
+				work.Go(func() { d.wake(ctx) })
+			}
+		}
+	}
+}
+
+// lookAll brings every dispatcher up to date.
+func (g *Gateway) lookAll() {
+	var gone []string
+	for name, d := range g.dispatchers.Load().All() {
+		if d.look(); d.over() {
+			gone = append(gone, name)
+		}
+	}
+	g.forget(gone)
+}
+
+// over tells whether the component is gone and nothing is left of it; then
+// nobody enters any more.
+func (d *dispatcher) over() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.dead = d.row == nil && d.stats.inFlight == 0 && !d.waking
+	return d.dead
+}
+
+// close refuses all who wait; nobody will be woken any more.
+func (g *Gateway) close() {
+	g.mu.Lock()
+	g.ended = true
+	g.mu.Unlock()
+	for _, d := range g.dispatchers.Load().All() {
+		d.mu.Lock()
+		d.refuseAll(refuseLeaving)
+		d.mu.Unlock()
+	}
+}
+
+func (g *Gateway) takeWakes() []*dispatcher {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	wakes := g.wakes
+	g.wakes = nil
+	return wakes
+}
+
+// wakeIfNeeded asks for a wake if somebody waits and nothing is placed. It
+// returns false if nobody is there to do it.
+func (d *dispatcher) wakeIfNeeded() bool {
+	if d.waking || !d.needsWake() {
+		return true
+	}
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
+	if d.g.ended {
+		return false
+	}
+	d.waking = true
+	d.g.wakes = append(d.g.wakes, d)
+	select {
+	case d.g.wakeUp <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+func (d *dispatcher) needsWake() bool { return d.queue.size > 0 && d.row != nil && !d.placed }
+
+// settle tells a wake under way that it may be over.
+func (d *dispatcher) settle() {
+	if !d.waking || d.needsWake() {
+		return
+	}
+	select {
+	case d.settled <- struct{}{}:
+	default:
+	}
+}
+
+// wake runs until something is placed or nobody waits. It belongs to the
+// component: those who wait only watch.
+func (d *dispatcher) wake(ctx context.Context) {
+	for pause := wakePause; d.stillAsleep(); pause = min(2*pause, maxWakePause) {
+		try, cancel := context.WithTimeout(ctx, wakeTimeout)
+		err := d.g.waker.Wake(try, d.name)
+		cancel()
+		var failure *cluster.Failure
+		if errors.As(err, &failure) {
+			d.refused(failure)
+		} else if err != nil && !errors.Is(err, cluster.ErrNotHolder) {
+			d.g.opt.Logger.Warn("wake component", "component", d.name, "error", err)
+		}
+		// A placement that was committed shows in the next snapshot.
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.settled:
+		case <-time.After(pause/2 + rand.N(pause)):
+		}
+	}
+}
+
+// stillAsleep tells whether to try on; if not, the wake is over.
+func (d *dispatcher) stillAsleep() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sync(time.Now())
+	d.waking = d.needsWake()
+	return d.waking
+}
+
+// refused releases all who wait with the reason that placement gave.
+func (d *dispatcher) refused(failure *cluster.Failure) {
+	d.g.opt.Logger.Warn("component not placed", "component", d.name,
+		"reason", failure.Reason, "message", failure.Message)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.needsWake() {
+		d.refuseAll(refuseFailure(failure))
+	}
+}
