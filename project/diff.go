@@ -1,34 +1,53 @@
 package project
 
-// Changes is what an apply does to one project.
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Changes is what an apply does to one project. Its lists are sorted by name
+// and never nil; values of secrets are masked.
 type Changes struct {
 	Project      string        `json:"project"`
 	Components   ObjectChanges `json:"components"`
 	EventSources ObjectChanges `json:"event_sources"`
 	Summary      Summary       `json:"summary"`
-	Notes        []string      `json:"notes"`
+	Notes        []string      `json:"notes"` // what a reader may wonder about
 }
 
-// ObjectChanges groups changed objects of one kind, each list sorted by name.
+// ObjectChanges are the changed objects of one kind.
 type ObjectChanges struct {
 	Added   []ObjectChange `json:"added"`
 	Updated []ObjectChange `json:"updated"`
 	Removed []ObjectChange `json:"removed"`
 }
 
-// ObjectChange is one component or event source that is added, updated or removed.
+// ObjectChange is one component or event source that is added, updated or
+// removed.
 type ObjectChange struct {
 	Name    string   `json:"name"`
-	Impact  Impact   `json:"impact"`
-	Changes []Change `json:"changes,omitempty"`
+	Impact  Impact   `json:"impact"` // the gravest of its changes
+	Detail  string   `json:"detail"` // what it is, in one line
+	File    string   `json:"file"`   // where it is declared, if known
+	Line    int      `json:"line"`
+	Changes []Change `json:"changes,omitempty"` // of an update
+
+	// Schedule is set where a cron event source gets a schedule; Next is when
+	// it will fire, once Preview has been called.
+	Schedule string      `json:"schedule,omitempty"`
+	Next     []time.Time `json:"next,omitempty"`
 }
 
-// Change is one field that differs.
+// Change is one field that differs: a number, a truth value or a text, nil
+// where an element of a list or a map is missing. Elements are fields of their
+// own, such as environment[NAME].
 type Change struct {
 	Field  string `json:"field"`
 	Old    any    `json:"old"`
 	New    any    `json:"new"`
-	File   string `json:"file"`
+	File   string `json:"file"` // where it is written, if known
 	Line   int    `json:"line"`
 	Side   Side   `json:"side"`
 	Impact Impact `json:"impact"`
@@ -40,21 +59,175 @@ type Side string
 // The sides.
 const (
 	SideNew Side = "new"
-	SideOld Side = "old"
+	SideOld Side = "old" // the line is gone
 )
 
 // Impact is what a change does to what runs.
 type Impact string
 
+// The impacts, the gravest first.
+const (
+	ImpactRemoval     Impact = "removal"
+	ImpactReplacement Impact = "replacement"
+	ImpactRestart     Impact = "rolling restart"
+	ImpactRoute       Impact = "route only"
+	ImpactSchedule    Impact = "schedule only"
+	ImpactNone        Impact = "no restart"
+	ImpactAddition    Impact = "addition"
+)
+
+var impactOrder = []Impact{
+	ImpactRemoval, ImpactReplacement, ImpactRestart, ImpactRoute, ImpactSchedule, ImpactNone, ImpactAddition,
+}
+
 // Summary counts components and event sources together.
 type Summary struct {
 	Added    int `json:"added"`
 	Updated  int `json:"updated"`
-	Restarts int `json:"restarts"` // of Updated
+	Restarts int `json:"restarts"` // components among the updated whose containers are replaced
 	Removed  int `json:"removed"`
+}
+
+// Empty tells whether nothing changes.
+func (c *Changes) Empty() bool {
+	return c.Summary.Added+c.Summary.Updated+c.Summary.Removed == 0
+}
+
+// Preview fills in when new and changed cron event sources fire next.
+func (c *Changes) Preview(next func(schedule string) []time.Time) {
+	for _, list := range [][]ObjectChange{c.EventSources.Added, c.EventSources.Updated} {
+		for i := range list {
+			if list[i].Schedule != "" {
+				list[i].Next = next(list[i].Schedule)
+			}
+		}
+	}
 }
 
 // Diff compares two revisions of a project by their effective values. A nil
 // project has nothing in it. Where tells where the fields of the new one were
-// written. Secrets are masked.
-func Diff(old, new *Project, where map[string]Position) Changes { return Changes{} }
+// written, by the keys of Loaded.Positions.
+func Diff(old, new *Project, where map[string]Position) Changes {
+	old, new = cmp.Or(old, &Project{}), cmp.Or(new, &Project{})
+	d := differ{where: where}
+	changes := Changes{Project: cmp.Or(new.Name, old.Name), Notes: crontabNotes(old, new)}
+	changes.Components = d.objects(componentObjects(old), componentObjects(new))
+	changes.EventSources = d.objects(eventSourceObjects(old), eventSourceObjects(new))
+	for _, list := range []*ObjectChanges{&changes.Components, &changes.EventSources} {
+		changes.Summary.Added += len(list.Added)
+		changes.Summary.Updated += len(list.Updated)
+		changes.Summary.Removed += len(list.Removed)
+		for _, o := range list.Updated {
+			if o.Impact == ImpactRestart {
+				changes.Summary.Restarts++
+			}
+		}
+	}
+	return changes
+}
+
+// differ compares objects and knows where they were written.
+type differ struct {
+	where map[string]Position
+}
+
+func (d *differ) objects(old, new map[string]diffObject) ObjectChanges {
+	out := ObjectChanges{Added: []ObjectChange{}, Updated: []ObjectChange{}, Removed: []ObjectChange{}}
+	for name, o := range new {
+		was, ok := old[name]
+		if !ok {
+			out.Added = append(out.Added, d.added(name, o))
+			continue
+		}
+		if changes := d.fields(was, o); len(changes) > 0 {
+			out.Updated = append(out.Updated, d.updated(name, o, changes))
+		}
+	}
+	for name, o := range old {
+		if _, ok := new[name]; !ok {
+			out.Removed = append(out.Removed, ObjectChange{Name: name, Impact: ImpactRemoval, Detail: o.detail})
+		}
+	}
+	for _, list := range [][]ObjectChange{out.Added, out.Updated, out.Removed} {
+		slices.SortFunc(list, func(a, b ObjectChange) int { return strings.Compare(a.Name, b.Name) })
+	}
+	return out
+}
+
+func (d *differ) added(name string, o diffObject) ObjectChange {
+	at := d.position(o.path, "")
+	return ObjectChange{
+		Name: name, Impact: ImpactAddition, Detail: o.detail,
+		File: at.File, Line: at.Line, Schedule: o.schedule,
+	}
+}
+
+func (d *differ) updated(name string, o diffObject, changes []Change) ObjectChange {
+	at := d.position(o.path, "")
+	out := ObjectChange{
+		Name: name, Impact: ImpactNone, Detail: o.detail,
+		File: at.File, Line: at.Line, Changes: changes,
+	}
+	for _, c := range changes {
+		if slices.Index(impactOrder, c.Impact) < slices.Index(impactOrder, out.Impact) {
+			out.Impact = c.Impact
+		}
+		if c.Field == "schedule" && c.New != nil {
+			out.Schedule = o.schedule
+		}
+	}
+	return out
+}
+
+// fields compares two objects field by field.
+func (d *differ) fields(old, new diffObject) []Change {
+	was := make(map[string]diffLeaf, len(old.fields))
+	for _, l := range old.fields {
+		was[l.field] = l
+	}
+	var pairs [][2]diffLeaf
+	for _, l := range new.fields {
+		before, ok := was[l.field]
+		delete(was, l.field)
+		if ok && before.value != l.value || !ok && !l.isZero() {
+			pairs = append(pairs, [2]diffLeaf{before, l})
+		}
+	}
+	for _, l := range old.fields {
+		if _, left := was[l.field]; left && !l.isZero() {
+			gone := l
+			gone.value = nil
+			pairs = append(pairs, [2]diffLeaf{l, gone})
+		}
+	}
+	slices.SortStableFunc(pairs, func(a, b [2]diffLeaf) int { return cmp.Compare(a[1].rank, b[1].rank) })
+	var changes []Change
+	for _, pair := range pairs {
+		changes = append(changes, d.change(new.path, pair[0], pair[1]))
+	}
+	return changes
+}
+
+func (d *differ) change(path string, old, new diffLeaf) Change {
+	c := Change{Field: new.field, Old: old.value, New: new.value, Side: SideNew, Impact: new.impact}
+	if new.secret {
+		c.Old, c.New = maskChange(old.value, new.value)
+	}
+	if new.value == nil {
+		c.Side = SideOld // and no line: the old file is not at hand
+		return c
+	}
+	at := d.position(path, new.at)
+	c.File, c.Line = at.File, at.Line
+	return c
+}
+
+// position finds where a field was written, or else what it is part of.
+func (d *differ) position(path, field string) Position {
+	for ; field != ""; field = field[:max(0, strings.LastIndexAny(field, ".["))] {
+		if found, ok := d.where[path+"."+field]; ok {
+			return found
+		}
+	}
+	return d.where[path]
+}
