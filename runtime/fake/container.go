@@ -51,19 +51,21 @@ func newContainer(e *Engine, opt Options, spec runtime.Spec) *container {
 	return c
 }
 
-// start lets a created container run.
-func (e *Engine) start(c *container) runtime.Container {
-	for _, line := range c.image.Output {
-		c.output.add(runtime.LogLine{Time: time.Now(), Stream: "stdout", Text: line})
-	}
+// start lets a created container run, unless it was removed meanwhile.
+func (e *Engine) start(c *container) (runtime.Container, error) {
+	c.output.write("stdout", c.image.Output...)
+	c.output.write("stderr", c.image.ErrorOutput...)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.containers[c.id] != c {
+		return runtime.Container{}, fmt.Errorf("%w: %s", runtime.ErrNotFound, c.id)
+	}
 	c.state = runtime.ContainerRunning
 	c.started = time.Now()
 	e.peaks[c.spec.Component.Name] = max(e.peaks[c.spec.Component.Name], e.runningLocked(c.spec.Component.Name))
 	e.ended.Go(c.run)
 	e.notifyLocked()
-	return c.viewLocked()
+	return c.viewLocked(), nil
 }
 
 func (e *Engine) runningLocked(component string) int {
@@ -132,6 +134,7 @@ func (c *container) finish(ctx context.Context, server *http.Server) {
 	if server.Shutdown(ctx) != nil || wait(ctx, c.image.TermDelay) != nil {
 		return
 	}
+	c.output.write("stdout", c.image.TermOutput...)
 	c.kill(exit{})
 }
 
@@ -210,7 +213,7 @@ func (c *container) stop(ctx context.Context, grace time.Duration) error {
 
 func (c *container) viewLocked() runtime.Container {
 	view := runtime.Container{
-		ID: c.id, Name: "maelstrom-" + c.spec.Placement, Placement: c.spec.Placement,
+		ID: c.id, Name: c.spec.Component.Name + "-" + c.spec.Placement, Placement: c.spec.Placement,
 		Component: c.spec.Component.Name, Version: c.spec.Version, Epoch: c.spec.Epoch,
 		Image: c.spec.Component.Image, State: c.state,
 		ExitCode: c.how.code, OOMKilled: c.how.oom,

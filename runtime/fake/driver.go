@@ -119,7 +119,7 @@ func (d *Driver) Start(ctx context.Context, spec runtime.Spec) (runtime.Containe
 		e.remove(c)
 		return runtime.Container{}, fmt.Errorf("%w: %s", runtime.ErrInvalidSpec, c.image.StartError)
 	}
-	return e.start(c), nil
+	return e.start(c)
 }
 
 func (e *Engine) beginStart() {
@@ -155,9 +155,7 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 	if err := e.enter(ctx); err != nil {
 		return err
 	}
-	e.mu.Lock()
-	c := e.containers[id]
-	e.mu.Unlock()
+	c := d.own(id)
 	if c == nil {
 		return nil
 	}
@@ -190,7 +188,7 @@ func (d *Driver) List(ctx context.Context) ([]runtime.Container, error) {
 	defer e.mu.Unlock()
 	var list []runtime.Container
 	for _, c := range e.containers {
-		if c.cluster == d.opt.Cluster && c.node == d.opt.Node {
+		if d.owns(c) {
 			list = append(list, c.viewLocked())
 		}
 	}
@@ -247,10 +245,22 @@ func (d *Driver) find(ctx context.Context, id string) (*container, error) {
 	if err := d.engine.enter(ctx); err != nil {
 		return nil, err
 	}
-	d.engine.mu.Lock()
-	defer d.engine.mu.Unlock()
-	if c := d.engine.containers[id]; c != nil {
+	if c := d.own(id); c != nil {
 		return c, nil
 	}
 	return nil, fmt.Errorf("%w: %s", runtime.ErrNotFound, id)
+}
+
+// own returns a container of this cluster and node, nil if there is none.
+func (d *Driver) own(id string) *container {
+	d.engine.mu.Lock()
+	defer d.engine.mu.Unlock()
+	if c := d.engine.containers[id]; c != nil && d.owns(c) {
+		return c
+	}
+	return nil
+}
+
+func (d *Driver) owns(c *container) bool {
+	return c.cluster == d.opt.Cluster && c.node == d.opt.Node
 }

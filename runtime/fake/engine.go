@@ -135,7 +135,7 @@ func (e *Engine) Close() {
 // Log adds a line to the output of a placement's container.
 func (e *Engine) Log(placement, line string) {
 	if c := e.byPlacement(placement); c != nil {
-		c.output.add(runtime.LogLine{Time: time.Now(), Stream: "stdout", Text: line})
+		c.output.write("stdout", line)
 	}
 }
 

@@ -43,8 +43,11 @@ type Image struct {
 	IgnoresTerm bool
 	TermDelay   time.Duration // between SIGTERM and the end
 
-	Output []string // lines written to stdout at the start
-	Exec   func(command []string) runtime.ExecResult
+	Output      []string // lines written to stdout at the start
+	ErrorOutput []string // lines written to stderr after them
+	TermOutput  []string // lines written to stdout before it ends on SIGTERM
+
+	Exec func(command []string) runtime.ExecResult
 }
 
 func (i *Image) handler(spec runtime.Spec) http.Handler {
@@ -68,7 +71,7 @@ func (i *Image) answer(w http.ResponseWriter, _ *http.Request) {
 func (i *Image) pullError(req runtime.PullRequest) error {
 	switch {
 	case i == nil || i.Missing:
-		return fmt.Errorf("%w: manifest for %s not found", runtime.ErrImageMissing, req.Image)
+		return fmt.Errorf("%w: manifest for %s not found", runtime.ErrPull, req.Image)
 	case i.PullError != "":
 		return fmt.Errorf("%w: %s", runtime.ErrPull, i.PullError)
 	case req.Username != i.Username || req.Password != i.Password:

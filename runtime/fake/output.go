@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"time"
 
 	"maelstrom/runtime"
 )
@@ -16,10 +17,12 @@ type output struct {
 	more   chan struct{} // closed at the next change; nil: nobody waits
 }
 
-func (o *output) add(line runtime.LogLine) {
+func (o *output) write(stream string, lines ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.lines = append(o.lines, line)
+	for _, text := range lines {
+		o.lines = append(o.lines, runtime.LogLine{Time: time.Now(), Stream: stream, Text: text})
+	}
 	o.wakeLocked()
 }
 
