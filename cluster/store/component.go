@@ -1,0 +1,219 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// goneKept is how long the last version of a removed component is remembered.
+const goneKept = 30 * 24 * time.Hour
+
+func (t *tx) components(ctx context.Context, where string, args ...any) (map[string]*cluster.ComponentRow, error) {
+	out := map[string]*cluster.ComponentRow{}
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var name, spec string
+		var modified int64
+		row := &cluster.ComponentRow{Spec: &project.Component{}}
+		if err := rows.Scan(&name, &spec, &row.Version, &modified); err != nil {
+			return err
+		}
+		if err := decode(spec, row.Spec); err != nil {
+			return fmt.Errorf("read component %s: %w", name, err)
+		}
+		effective := row.Spec.Effective()
+		row.Effective, row.ModifiedAt = &effective, moment(modified)
+		out[name] = row
+		return nil
+	}, `select name, spec, row_version, modified_at from mael_component `+where, args...)
+	return out, err
+}
+
+// addComponents inserts components and notes their versions. The version of a
+// name goes on from where a removed component left it: a container that still
+// runs of the old one must not pass for an instance of the new one.
+func (t *tx) addComponents(ctx context.Context, specs []*project.Component, versions map[string]int64) error {
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(specs))
+	for i, c := range specs {
+		names[i] = c.Name
+	}
+	last, err := t.takeGone(ctx, names)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(specs))
+	for i, c := range specs {
+		body, err := encode(c)
+		if err != nil {
+			return err
+		}
+		versions[c.Name] = last[c.Name] + 1
+		rows[i] = []any{c.Name, c.Project, body, versions[c.Name], micros(now)}
+		t.changed(cluster.ChangeComponent, c.Name)
+	}
+	return t.insert(ctx, "mael_component", []string{"name", "project", "spec", "row_version", "modified_at"}, rows)
+}
+
+// takeGone returns, and forgets, the last versions of removed components.
+func (t *tx) takeGone(ctx context.Context, names []string) (map[string]int64, error) {
+	last := map[string]int64{}
+	err := chunks(names, func(in string, args []any) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var name string
+			var version int64
+			err := rows.Scan(&name, &version)
+			last[name] = version
+			return err
+		}, `select name, row_version from mael_component_gone where name in `+in, args...)
+	})
+	if err != nil || len(last) == 0 {
+		return last, err
+	}
+	return last, chunks(names, func(in string, args []any) error {
+		_, err := t.put(ctx, "mael_component_gone", `delete from mael_component_gone where name in `+in, args...)
+		return err
+	})
+}
+
+// setComponent replaces the spec of a component at a version.
+func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	body, err := encode(w.Spec)
+	if err != nil {
+		return err
+	}
+	t.changed(cluster.ChangeComponent, w.Spec.Name)
+	return met(t.put(ctx, "mael_component",
+		`update mael_component set spec = ?, row_version = ?, modified_at = ? where name = ? and project = ? and row_version = ?`,
+		body, w.Version+1, micros(now), w.Spec.Name, w.Spec.Project, w.Version))
+}
+
+// removeComponent deletes a component at a version, which is remembered.
+func (t *tx) removeComponent(ctx context.Context, o cluster.ObjectVersion) error {
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	t.gone(cluster.ChangeComponent, o.Name)
+	err = met(t.put(ctx, "mael_component", `delete from mael_component where name = ? and row_version = ?`, o.Name, o.Version))
+	if err != nil {
+		return err
+	}
+	return t.insert(ctx, "mael_component_gone", []string{"name", "row_version", "removed_at"},
+		[][]any{{o.Name, o.Version, micros(now)}})
+}
+
+// forgetGone drops versions that nothing can still run.
+func (t *tx) forgetGone(ctx context.Context) error {
+	now, err := t.now(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = t.put(ctx, "mael_component_gone", `delete from mael_component_gone where removed_at < ?`, micros(now.Add(-goneKept)))
+	return err
+}
+
+// BumpComponents gives components a new version of the same spec, so that the
+// ordinary roll-out restarts them, and returns the versions.
+func (s *Store) BumpComponents(ctx context.Context, names []string, actor string) (versions map[string]int64, err error) {
+	names = sortedSet(names)
+	_, err = s.write(ctx, writeOptions{durable: true, rereads: true}, func(t *tx) error {
+		found, err := named(ctx, names, t.components, `where name in `)
+		if err != nil {
+			return err
+		}
+		projects := map[string][]string{}
+		for _, name := range names {
+			if found[name] == nil {
+				return fmt.Errorf("component %s: %w", name, cluster.ErrNotFound)
+			}
+			owner := found[name].Spec.Project
+			projects[owner] = append(projects[owner], name)
+		}
+		if err := t.noteRestarts(ctx, projects, actor); err != nil {
+			return err
+		}
+		versions, err = t.bump(ctx, names, found)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("restart components: %w", err)
+	}
+	return versions, nil
+}
+
+func (t *tx) bump(ctx context.Context, names []string, found map[string]*cluster.ComponentRow) (map[string]int64, error) {
+	now, err := t.now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	versions := map[string]int64{}
+	for _, name := range names {
+		old := found[name].Version
+		err := met(t.put(ctx, "mael_component",
+			`update mael_component set row_version = ?, modified_at = ? where name = ? and row_version = ?`, old+1, micros(now), name, old))
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", name, err)
+		}
+		versions[name] = old + 1
+		t.changed(cluster.ChangeComponent, name)
+	}
+	return versions, nil
+}
+
+// noteRestarts adds an entry to the history of each project.
+func (t *tx) noteRestarts(ctx context.Context, projects map[string][]string, actor string) error {
+	owners := make([]string, 0, len(projects))
+	for owner := range projects {
+		owners = append(owners, owner)
+	}
+	slices.Sort(owners)
+	for _, owner := range owners {
+		rows, err := t.projects(ctx, `where name = ?`, owner)
+		if err != nil {
+			return err
+		}
+		row := rows[owner]
+		if row == nil {
+			return fmt.Errorf("project %s: %w", owner, cluster.ErrNotFound)
+		}
+		row.Revision++
+		if err := t.setProject(ctx, row); err != nil {
+			return err
+		}
+		err = t.addRevision(ctx, cluster.Revision{
+			Project: owner, Number: row.Revision, Actor: actor, Source: row.Source, SourceRevision: row.SourceRevision,
+			RequestID: cluster.NewID(), Summary: "restarted " + strings.Join(projects[owner], ", "),
+		}, cluster.ApplyResult{})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// met turns a statement that met no row into ErrConflict.
+func met(n int64, err error) error {
+	if err == nil && n == 0 {
+		return cluster.ErrConflict
+	}
+	return err
+}
+
+// sortedSet returns names in order, each once.
+func sortedSet(names []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(names)))
+}

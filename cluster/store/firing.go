@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+
+	"maelstrom/cluster"
+)
+
+// Of each event source the newest firingsKept firings are kept, about: they
+// are pruned at one claim in pruneFirings.
+const (
+	firingsKept  = 100
+	pruneFirings = 32
+)
+
+// ClaimFiring claims a due time for the holder of a role. True means that it
+// is the caller's to fire; nobody else will be told so, ever.
+func (s *Store) ClaimFiring(ctx context.Context, hold cluster.Hold, f cluster.Firing) (bool, error) {
+	if err := checkKeys(f.Key, f.EventSource, f.Component); err != nil {
+		return false, fmt.Errorf("claim firing: %w", err)
+	}
+	claim := cluster.NewID()
+	_, err := s.write(ctx, writeOptions{hold: &hold}, func(t *tx) error {
+		err := t.insert(ctx, "mael_firing",
+			[]string{"firing_key", "ordinal", "due", "event_source", "component", "claim", "started_at", "finished_at", "status", "reason", "failure"},
+			[][]any{{f.Key, f.Ordinal, micros(f.Due), f.EventSource, f.Component, claim, micros(f.StartedAt), 0, 0, "", ""}})
+		if err != nil || rand.N(pruneFirings) > 0 {
+			return err
+		}
+		return t.pruneFirings(ctx, f.EventSource)
+	})
+	if s.dialect.classify(err) == classUnique {
+		// Ours, if the commit that made it was in doubt.
+		var winner string
+		err = s.reader.QueryRowContext(ctx,
+			s.dialect.rebind(`select claim from mael_firing where firing_key = ? and ordinal = ? and due = ?`),
+			f.Key, f.Ordinal, micros(f.Due)).Scan(&winner)
+		if err == nil {
+			return winner == claim, nil
+		}
+	}
+	if err != nil {
+		return false, fmt.Errorf("claim firing of %s: %w", f.EventSource, err)
+	}
+	return true, nil
+}
+
+func (t *tx) pruneFirings(ctx context.Context, eventSource string) error {
+	var cut int64
+	err := t.row(ctx, `select due from mael_firing where event_source = ? order by due desc limit 1 offset ?`, eventSource, firingsKept).Scan(&cut)
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = t.put(ctx, "mael_firing", `delete from mael_firing where event_source = ? and due <= ?`, eventSource, cut)
+	return err
+}
+
+// FinishFiring stores how a claimed firing ended, once.
+func (s *Store) FinishFiring(ctx context.Context, f cluster.Firing) error {
+	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
+		_, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
+			where firing_key = ? and ordinal = ? and due = ?`,
+			micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), f.Error, f.Key, f.Ordinal, micros(f.Due))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("finish firing of %s: %w", f.EventSource, err)
+	}
+	return nil
+}
+
+// LastFirings returns the newest firings of an event source, newest first.
+func (s *Store) LastFirings(ctx context.Context, eventSource string, limit int) (firings []cluster.Firing, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		firings = nil
+		return t.each(ctx, func(rows *sql.Rows) error {
+			f := cluster.Firing{EventSource: eventSource}
+			var due, started, finished int64
+			err := rows.Scan(&f.Key, &f.Ordinal, &due, &f.Component, &started, &finished, &f.Status, &f.Reason, &f.Error)
+			f.Due, f.StartedAt, f.FinishedAt = moment(due), moment(started), moment(finished)
+			firings = append(firings, f)
+			return err
+		}, `select firing_key, ordinal, due, component, started_at, finished_at, status, reason, failure from mael_firing
+			where event_source = ? order by due desc, firing_key, ordinal limit ?`, eventSource, limit)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read firings of %s: %w", eventSource, err)
+	}
+	return firings, nil
+}

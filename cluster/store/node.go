@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// JoinNode stores a node whose daemon starts, with state up and an epoch one
+// above its last, which it returns. What the node reported before is dropped.
+func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, err error) {
+	if err := checkKeys(node.ID); err != nil {
+		return 0, fmt.Errorf("join node: %w", err)
+	}
+	_, err = s.write(ctx, writeOptions{durable: true, rereads: true}, func(t *tx) error {
+		now, err := t.now(ctx)
+		if err != nil {
+			return err
+		}
+		err = t.row(ctx, `select epoch from mael_node where id = ?`, node.ID).Scan(&epoch)
+		known := err == nil
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if !known {
+			epoch = 0
+		}
+		epoch++
+		node.Epoch, node.State, node.SeenAt = epoch, cluster.NodeUp, now
+		if node.StartedAt.IsZero() {
+			node.StartedAt = now
+		}
+		body, err := encode(node)
+		if err != nil {
+			return err
+		}
+		t.changed(cluster.ChangeNode, node.ID)
+		if !known {
+			return t.insert(ctx, "mael_node", []string{"id", "epoch", "seen_at", "body"},
+				[][]any{{node.ID, epoch, micros(now), body}})
+		}
+		n, err := t.put(ctx, "mael_node", `update mael_node set epoch = ?, seen_at = ?, body = ? where id = ? and epoch = ?`,
+			epoch, micros(now), body, node.ID, epoch-1)
+		if err == nil && n == 0 {
+			return cluster.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
+		_, err = t.put(ctx, "mael_instance", `delete from mael_instance where node = ? and epoch < ?`, node.ID, epoch)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("join node %s: %w", node.ID, err)
+	}
+	return epoch, nil
+}
+
+// WriteNode stores a node's status. Only a change that matters to others is
+// logged: of its state, engine, resources or address, not of its load. A row
+// of a later epoch is ErrSuperseded.
+func (s *Store) WriteNode(ctx context.Context, node cluster.Node) error {
+	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
+		now, err := t.now(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := t.nodes(ctx, `where id = ?`, node.ID)
+		if err != nil {
+			return err
+		}
+		old := found[node.ID]
+		switch {
+		case old == nil:
+			return cluster.ErrNotFound
+		case old.Epoch > node.Epoch:
+			return cluster.ErrSuperseded
+		}
+		node.SeenAt = now
+		body, err := encode(node)
+		if err != nil {
+			return err
+		}
+		n, err := t.put(ctx, "mael_node", `update mael_node set seen_at = ?, body = ? where id = ? and epoch = ?`,
+			micros(now), body, node.ID, node.Epoch)
+		if err == nil && n == 0 {
+			return cluster.ErrSuperseded
+		}
+		if !sameStanding(*old, node) {
+			t.changed(cluster.ChangeNode, node.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write node %s: %w", node.ID, err)
+	}
+	return nil
+}
+
+// sameStanding tells whether two statuses of a node differ in nothing that
+// anybody decides by.
+func sameStanding(a, b cluster.Node) bool {
+	for _, n := range []*cluster.Node{&a, &b} {
+		n.SeenAt, n.StartedAt = time.Time{}, moment(micros(n.StartedAt))
+		n.Load1m, n.Load5m, n.Load15m = 0, 0, 0
+	}
+	return a == b
+}
+
+// Nodes returns every node as its last status tells, in no particular order.
+func (s *Store) Nodes(ctx context.Context) (nodes []cluster.Node, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		found, err := t.nodes(ctx, ``)
+		nodes = nil
+		for _, n := range found {
+			nodes = append(nodes, *n)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read nodes: %w", err)
+	}
+	return nodes, nil
+}
+
+func (t *tx) nodes(ctx context.Context, where string, args ...any) (map[string]*cluster.Node, error) {
+	out := map[string]*cluster.Node{}
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		var id, body string
+		var epoch, seen int64
+		if err := rows.Scan(&id, &epoch, &seen, &body); err != nil {
+			return err
+		}
+		var n cluster.Node
+		if err := decode(body, &n); err != nil {
+			return fmt.Errorf("read node %s: %w", id, err)
+		}
+		n.ID, n.Epoch, n.SeenAt = id, epoch, moment(seen)
+		out[id] = &n
+		return nil
+	}, `select id, epoch, seen_at, body from mael_node `+where, args...)
+	return out, err
+}
