@@ -1,5 +1,7 @@
 package project
 
+import "fmt"
+
 // Input is everything that one load reads; nothing else is consulted. The
 // daemon fills it from a request, maelctl from the disk, a source from a
 // commit, so that all three get the same verdict.
@@ -44,6 +46,10 @@ type Loaded struct {
 
 	// Rendered is what `project render` shows.
 	Rendered *Rendered
+
+	// written maps components.<full> and eventsources.<full> to the path as it
+	// stands in the file.
+	written map[string]string
 }
 
 // Position is a place in a file, counted from 1; columns count runes.
@@ -62,6 +68,18 @@ const (
 	Warning Severity = "warning"
 )
 
+// String is the problem as a compiler would print it.
+func (p Problem) String() string {
+	text := p.Message
+	if p.Path != "" {
+		text = p.Path + ": " + text
+	}
+	if p.Hint != "" {
+		text += "; " + p.Hint
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, text)
+}
+
 // Problem is one finding of a validation.
 type Problem struct {
 	Rule     string   `json:"rule"` // MAEL001...
@@ -74,7 +92,3 @@ type Problem struct {
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint"`
 }
-
-// Load reads, validates and normalises one project. It collects every mistake
-// of the input, sorted by file, line and column, and never panics.
-func Load(in Input) Loaded { return Loaded{} }

@@ -16,10 +16,11 @@ type Project struct {
 
 // Component is a container image plus how to run it, as it was written: a zero
 // field was not set. Effective fills the defaults in. The JSON form is what
-// the store keeps; its keys are the YAML spelling.
+// the store keeps; its keys are the YAML spelling, and what has the tag
+// yaml:"-" is not written in a file.
 type Component struct {
-	Name    string `json:"name"`
-	Project string `json:"project"`
+	Name    string `json:"name" yaml:"-"`
+	Project string `json:"project" yaml:"-"`
 
 	Image      string   `json:"image"`
 	Command    []string `json:"command,omitempty"`
@@ -115,9 +116,9 @@ const (
 // EventSource sends work to one component. Exactly one of HTTP, Cron, SQS and
 // AWSStepFunc is set.
 type EventSource struct {
-	Name      string `json:"name"`
-	Project   string `json:"project"`
-	Component string `json:"component"` // full name
+	Name      string `json:"name" yaml:"-"`
+	Project   string `json:"project" yaml:"-"`
+	Component string `json:"component" yaml:"-"` // full name
 
 	HTTP        *HTTPSource        `json:"http,omitempty"`
 	Cron        *CronSource        `json:"cron,omitempty"`

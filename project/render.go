@@ -1,5 +1,17 @@
 package project
 
+import (
+	"maps"
+	"reflect"
+	"strings"
+)
+
+// What `render` shows for values that only a running node knows.
+const (
+	renderedPrivateURL = "http://<bridge gateway>:8374"
+	renderedVersion    = "<version>"
+)
+
 // Rendered is the effective project as `project render` shows it. Values are
 // in clear; Masked hides the secret ones.
 type Rendered struct {
@@ -18,5 +30,157 @@ type RenderedComponent struct {
 	Notes                []string          `json:"notes"`
 }
 
+func render(p *Project, files []rendering) *Rendered {
+	byName := make(map[string]*fileComponent, len(files))
+	for _, f := range files {
+		byName[f.name] = f.file
+	}
+	r := &Rendered{FormatVersion: "1.0", Project: p.Name, Components: []RenderedComponent{}, EventSources: []map[string]any{}}
+	for i := range p.Components {
+		r.Components = append(r.Components, renderComponent(&p.Components[i], byName[p.Components[i].Name]))
+	}
+	for i := range p.EventSources {
+		r.EventSources = append(r.EventSources, renderEventSource(&p.EventSources[i]))
+	}
+	return r
+}
+
+func renderComponent(c *Component, file *fileComponent) RenderedComponent {
+	effective := fileComponent{
+		Component: c.Effective(), Environment: file.Environment, Crontab: file.Crontab,
+		EventSources: make(map[string]*EventSource, len(file.EventSources)),
+	}
+	for name, e := range file.EventSources {
+		source := e.Effective()
+		effective.EventSources[name] = &source
+	}
+	order, why := c.restartOrder()
+	return RenderedComponent{
+		Name:                 c.Name,
+		Fields:               renderStruct(reflectValue(&effective)),
+		Environment:          envObject(c.Environment),
+		ContainerEnvironment: envObject(containerEnvironment(c, renderedVersion, renderedPrivateURL)),
+		Notes:                []string{"restartorder: " + string(order) + ", " + why},
+	}
+}
+
+// renderEventSource lays the keys of the one type flat beside the name.
+func renderEventSource(e *EventSource) map[string]any {
+	effective := e.Effective()
+	out := map[string]any{"name": e.Name, "component": e.Component, "type": string(e.Type()), "enabled": true}
+	switch {
+	case effective.HTTP != nil:
+		maps.Copy(out, renderStruct(reflectValue(effective.HTTP)))
+	case effective.Cron != nil:
+		maps.Copy(out, renderStruct(reflectValue(&effective.Cron.HTTP)))
+		out["schedule"] = effective.Cron.Schedule
+	case effective.SQS != nil:
+		maps.Copy(out, renderStruct(reflectValue(effective.SQS)))
+	case effective.AWSStepFunc != nil:
+		maps.Copy(out, renderStruct(reflectValue(effective.AWSStepFunc)))
+	}
+	return out
+}
+
+func envObject(vars []EnvVar) map[string]string {
+	out := make(map[string]string, len(vars))
+	for _, v := range vars {
+		out[v.Name] = v.Value
+	}
+	return out
+}
+
+// renderStruct is every key of a mapping of the file with its value.
+func renderStruct(v reflect.Value) map[string]any {
+	out := map[string]any{}
+	for _, k := range shapes[v.Type()].keys {
+		out[k.name] = renderValue(v.FieldByIndex(k.index))
+	}
+	return out
+}
+
+func renderValue(v reflect.Value) any {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if v.IsNil() {
+			return nil
+		}
+		return renderValue(v.Elem())
+	case reflect.Struct:
+		return renderStruct(v)
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = renderValue(v.Index(i))
+		}
+		return out
+	case reflect.Map:
+		out := make(map[string]any, v.Len())
+		for entries := v.MapRange(); entries.Next(); {
+			out[entries.Key().String()] = renderValue(entries.Value())
+		}
+		return out
+	case reflect.String:
+		return v.String()
+	}
+	return v.Interface()
+}
+
 // Masked returns a copy of r in which every secret value reads Hidden.
-func (r *Rendered) Masked() *Rendered { return r }
+func (r *Rendered) Masked() *Rendered {
+	out := *r
+	out.Components = make([]RenderedComponent, len(r.Components))
+	for i, c := range r.Components {
+		c.Fields = maskObject(c.Fields)
+		c.Environment = maskEnv(c.Environment)
+		c.ContainerEnvironment = maskEnv(c.ContainerEnvironment)
+		out.Components[i] = c
+	}
+	out.EventSources = make([]map[string]any, len(r.EventSources))
+	for i, e := range r.EventSources {
+		out.EventSources[i] = maskObject(e)
+	}
+	return &out
+}
+
+func maskEnv(vars map[string]string) map[string]string {
+	out := make(map[string]string, len(vars))
+	for name, value := range vars {
+		out[name] = MaskValue(name, value)
+	}
+	return out
+}
+
+// maskObject masks the values of secret keys, of headers by their name, and of
+// environment entries.
+func maskObject(object map[string]any) map[string]any {
+	out := make(map[string]any, len(object))
+	header, _ := object["name"].(string)
+	for key, value := range object {
+		name := key
+		if key == "value" {
+			name = header
+		}
+		out[key] = mask(name, value)
+	}
+	return out
+}
+
+func mask(name string, value any) any {
+	switch v := value.(type) {
+	case string:
+		if entry, secret, ok := strings.Cut(v, "="); ok && name == "environment" {
+			return entry + "=" + MaskValue(entry, secret)
+		}
+		return MaskValue(name, v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = mask(name, v[i])
+		}
+		return out
+	case map[string]any:
+		return maskObject(v)
+	}
+	return value
+}

@@ -1,0 +1,285 @@
+package project
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"strconv"
+	"strings"
+)
+
+// decoder fills Go values from nodes and reports every value that does not
+// fit. What it reports, it marks broken, so that no later check speaks about
+// the zero that stays behind.
+type decoder struct {
+	report    func(Problem)
+	unsetRule string // of a variable that is not set
+}
+
+func (d *decoder) problem(n *node, path, rule, message, hint string) {
+	p := n.src.problem(rule, n.line, n.column, message, hint)
+	p.Path, p.EndLine = path, n.endLine
+	d.report(p)
+}
+
+// wrong reports n as being of another type than wanted.
+func (d *decoder) wrong(n *node, at spot, wanted, hint string) {
+	got := n.describe()
+	if n.kind == scalarNode && !at.secret() && n.tag != "!!null" {
+		got += " " + n.show()
+	}
+	d.problem(n, at.path, ruleType, fmt.Sprintf("%s is wanted here, not %s", wanted, got), hint)
+	n.broken = true
+}
+
+// spot is where a value belongs: its path as written, and its key.
+type spot struct {
+	path string
+	key  *shapeKey
+}
+
+func (s spot) secret() bool { return s.key != nil && s.key.key.secret }
+
+func (s spot) index(i int) spot { return spot{s.path + "[" + strconv.Itoa(i) + "]", s.key} }
+
+// value decodes n into v.
+func (d *decoder) value(n *node, v reflect.Value, at spot) {
+	if v.Kind() == reflect.Pointer { // written, whatever is wrong with it
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if n.broken || !d.variablesSet(n, at) {
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.structure(n, v, at)
+	case reflect.Map:
+		d.mapping(n, v, at)
+	case reflect.Slice:
+		d.list(n, v, at)
+	case reflect.String:
+		d.text(n, v, at)
+	case reflect.Bool:
+		d.boolean(n, v, at)
+	case reflect.Float64:
+		d.float(n, v, at)
+	default:
+		d.integer(n, v, at)
+	}
+}
+
+// variablesSet reports the variables of n that are not set; unless those are
+// allowed, the value of n is not looked at.
+func (d *decoder) variablesSet(n *node, at spot) bool {
+	for _, u := range n.unset {
+		rule := d.unsetRule
+		if u.message != "" {
+			rule = ruleUnset
+		}
+		d.problem(n, at.path, rule, u.describe(), u.hint())
+		n.broken = n.broken || rule == ruleUnset
+	}
+	return !n.broken
+}
+
+func (d *decoder) structure(n *node, v reflect.Value, at spot) {
+	if n.kind != mapNode {
+		d.wrong(n, at, "a mapping", "write keys below it: "+strings.Join(shapes[v.Type()].names[:2], ", ")+", ...")
+		return
+	}
+	s := shapes[v.Type()]
+	for _, p := range n.pairs {
+		path := joinPath(at.path, p.key.raw())
+		k := s.byName[p.key.text]
+		switch {
+		case k == nil:
+			d.unknownKey(p.key, path, s)
+		case !p.value.null():
+			d.value(p.value, v.FieldByIndex(k.index), spot{path, k})
+		}
+	}
+}
+
+func (d *decoder) unknownKey(key *node, path string, s *shape) {
+	hint := "keys here are " + strings.Join(s.names, ", ")
+	if near := nearest(key.text, s.names); near != "" {
+		hint = "write " + near
+	} else if place := whereKey(key.text); place != "" {
+		hint = key.text + " belongs " + place
+	}
+	d.problem(key, path, ruleUnknownKey, "unknown key "+quote(key.raw()), hint)
+}
+
+// whereKey tells under which mapping a key that is misplaced belongs.
+func whereKey(name string) string {
+	for _, p := range keyPlaces {
+		if _, ok := shapes[p.shape].byName[name]; ok {
+			return p.where
+		}
+	}
+	return ""
+}
+
+var keyPlaces = []struct {
+	shape reflect.Type
+	where string
+}{
+	{reflect.TypeFor[fileComponent](), "under components.<name>"},
+	{reflect.TypeFor[fileProject](), "at the top of the file"},
+	{reflect.TypeFor[EventSource](), "under components.<name>.eventsources.<name>"},
+	{reflect.TypeFor[HTTPSource](), "under http of an event source"},
+	{reflect.TypeFor[CronSource](), "under cron of an event source"},
+	{reflect.TypeFor[CronHTTP](), "under cron.http of an event source"},
+	{reflect.TypeFor[SQSSource](), "under sqs of an event source"},
+	{reflect.TypeFor[AWSStepFuncSource](), "under awsstepfunc of an event source"},
+}
+
+func (d *decoder) mapping(n *node, v reflect.Value, at spot) {
+	if n.kind != mapNode {
+		d.wrong(n, at, "a mapping", "write name: value pairs below it")
+		return
+	}
+	v.Set(reflect.MakeMapWithSize(v.Type(), len(n.pairs)))
+	texts := v.Type().Elem().Kind() == reflect.String
+	for _, p := range n.pairs {
+		path := joinPath(at.path, p.key.raw())
+		d.keyText(p.key, path)
+		if p.value.removed || texts && p.value.null() {
+			continue
+		}
+		element := reflect.New(v.Type().Elem()).Elem()
+		if p.value.null() { // a name alone: nothing is written below it
+			element.Set(reflect.New(element.Type().Elem()))
+		} else {
+			d.value(p.value, element, spot{path, at.key})
+		}
+		v.SetMapIndex(reflect.ValueOf(p.key.text), element)
+	}
+}
+
+// keyText refuses a name that half of all YAML readers take for a boolean.
+func (d *decoder) keyText(key *node, path string) {
+	if key.plain() && !key.variable() && key.tag != "!!merge" && legacyBool(key.text) {
+		d.problem(key, path, ruleType, "the name "+quote(key.text)+" reads as a boolean", `put it in quotes: "`+key.text+`"`)
+	}
+}
+
+func (d *decoder) list(n *node, v reflect.Value, at spot) {
+	if n.kind != listNode {
+		d.wrong(n, at, "a list", listHint(n))
+		return
+	}
+	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
+	for i, item := range n.items {
+		if item.null() && !item.broken && len(item.unset) == 0 {
+			d.problem(item, at.index(i).path, ruleEmptyItem, "a list item without a value", `remove it, or write "" for an empty text`)
+			item.broken = true
+			continue
+		}
+		d.value(item, v.Index(i), at.index(i))
+	}
+}
+
+func listHint(n *node) string {
+	switch {
+	case n.kind == mapNode:
+		return "write a list: - item, or for an environment - NAME=value"
+	case n.variable():
+		return "a variable stands for one text; write the list out, [${A}, ${B}]"
+	}
+	return "write it in brackets, [a, b], or as - items below the key"
+}
+
+func (d *decoder) text(n *node, v reflect.Value, at spot) {
+	switch {
+	case n.kind != scalarNode:
+		d.wrong(n, at, "a text", "write one value")
+	case n.plain() && n.tag == "!!str" && !n.variable() && legacyBool(n.text) && !n.tagged():
+		d.wrong(n, at, "a text", `put it in quotes: "`+n.text+`"`)
+	default:
+		v.SetString(n.text)
+	}
+}
+
+func (d *decoder) boolean(n *node, v reflect.Value, at spot) {
+	value, ok := parseBool(n.text)
+	quoted := !n.plain() && !n.variable() && n.tag != "!!bool"
+	switch {
+	case n.kind != scalarNode || !ok:
+		d.wrong(n, at, "true or false", "write true or false")
+	case quoted:
+		d.wrong(n, at, "true or false", "remove the quotes")
+	default:
+		v.SetBool(value)
+	}
+}
+
+// parseBool reads a boolean of YAML 1.1.
+func parseBool(text string) (value, ok bool) {
+	switch text {
+	case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y":
+		return true, true
+	case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N":
+		return false, true
+	}
+	return false, false
+}
+
+// number returns the text of n if it may be read as a number: not in quotes,
+// unless a variable stands there.
+func (d *decoder) number(n *node, at spot, wanted string) (string, bool) {
+	switch {
+	case n.kind != scalarNode:
+		d.wrong(n, at, wanted, "write a number")
+	case n.variable(), n.tag == "!!int", n.tag == "!!float":
+		return strings.ReplaceAll(n.text, "_", ""), true
+	case !n.plain() && looksNumeric(n.text):
+		d.wrong(n, at, wanted, "remove the quotes")
+	default:
+		d.wrong(n, at, wanted, "write a number")
+	}
+	return "", false
+}
+
+func looksNumeric(text string) bool {
+	_, err := strconv.ParseFloat(text, 64)
+	return err == nil
+}
+
+func (d *decoder) integer(n *node, v reflect.Value, at spot) {
+	text, ok := d.number(n, at, "a whole number")
+	if !ok {
+		return
+	}
+	i, err := strconv.ParseInt(text, 0, 64)
+	if err == nil {
+		v.SetInt(i)
+		return
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	switch {
+	case err != nil && f == 0, math.IsNaN(f):
+		d.wrong(n, at, "a whole number", "write a number")
+	case f != math.Trunc(f) || math.IsInf(f, 0) && !strings.ContainsAny(text, "0123456789"):
+		d.wrong(n, at, "a whole number", "write it without a fraction")
+	case math.Abs(f) > unbounded:
+		d.problem(n, at.path, ruleRange, fmt.Sprintf("the number %s is too large", n.show()), fmt.Sprintf("the largest is %d", unbounded))
+		n.broken = true
+	default:
+		v.SetInt(int64(f))
+	}
+}
+
+func (d *decoder) float(n *node, v reflect.Value, at spot) {
+	text, ok := d.number(n, at, "a number")
+	if !ok {
+		return
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		d.wrong(n, at, "a number", "write a number")
+		return
+	}
+	v.SetFloat(f)
+}

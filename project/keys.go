@@ -1,0 +1,151 @@
+package project
+
+import (
+	"math"
+	"reflect"
+)
+
+// key is what the file may say under one key: the single description from
+// which the decoder, the range checks, the JSON Schema and the reference in
+// docs are made.
+type key struct {
+	name     string
+	doc      string
+	def      any // the value that applies when it is not written
+	min, max float64
+	enum     []string
+	required bool
+	secret   bool // never repeated in a message
+}
+
+// unbounded marks a number whose only limit is what an integer of 32 bits can
+// hold; larger ones overflow a duration or a size in bytes.
+const unbounded = math.MaxInt32
+
+var projectKeys = []key{
+	{name: "schema", doc: "Version of this contract.", def: 1, min: 1, max: 1},
+	{name: "name", doc: "Name of the project, at most 20 letters, digits, _ and -. It is lower-cased and prefixes the names of components and event sources.", required: true},
+	{name: "environment", doc: "Environment variables of every component, as NAME=value. A component's own win."},
+	{name: "envfile", doc: "A dotenv file beside this one with more environment variables. Both environment lists win over it."},
+	{name: "components", doc: "The components of the project by name.", required: true},
+}
+
+var componentKeys = []key{
+	{name: "image", doc: "Image reference of the container.", required: true},
+	{name: "command", doc: "Arguments of the container; the image's own when not set."},
+	{name: "entrypoint", doc: "Entry point of the container; the image's own when not set."},
+	{name: "environment", doc: "Environment variables, as NAME=value."},
+	{name: "reservememory", doc: "Memory in MiB that is set aside for each instance, in the engine and in placement.", def: DefaultReserveMemory, max: unbounded},
+	{name: "limitmemory", doc: "Hard memory limit of each instance in MiB, at least reservememory; 0: none.", max: unbounded},
+	{name: "cpushares", doc: "Relative CPU weight; 0: the engine's default.", max: unbounded},
+	{name: "maxconcurrency", doc: "Requests that one instance serves at a time; more wait in a queue.", def: DefaultMaxConcurrency, max: unbounded},
+	{name: "softconcurrencylimit", doc: "Don't queue at maxconcurrency; the limit only feeds autoscaling.", def: false},
+	{name: "mininstances", doc: "Instances that always run.", max: unbounded},
+	{name: "maxinstances", doc: "Instances that may run at most in the cluster; 0: no limit.", max: unbounded},
+	{name: "maxinstancespernode", doc: "Instances that may run at most on one node; 0: no limit.", max: unbounded},
+	{name: "scaledownconcurrencypct", doc: "Below this share of the concurrency in use, instances are stopped.", def: DefaultScaleDownConcurrencyPct, max: 1},
+	{name: "scaleupconcurrencypct", doc: "Above this share of the concurrency in use, instances are started.", def: DefaultScaleUpConcurrencyPct, max: 1},
+	{name: "maxdurationseconds", doc: "Longest time a request may take, waiting included.", def: DefaultMaxDurationSeconds, max: unbounded},
+	{name: "idletimeoutseconds", doc: "Time without a request after which the component sleeps.", def: DefaultIdleTimeoutSeconds, max: unbounded},
+	{name: "drainseconds", doc: "Time that a stopping instance may use to finish its requests.", def: DefaultDrainSeconds, max: unbounded},
+	{name: "httpport", doc: "Port on which the container listens.", def: DefaultHTTPPort, min: 1, max: 65535},
+	{name: "protocol", doc: "Protocol spoken to the container: HTTP/1.1, or HTTP/2 in clear.", def: DefaultProtocol, enum: []string{"http", "h2c"}},
+	{name: "httphealthcheckpath", doc: "Path that answers 200 when the container can serve.", def: DefaultHTTPHealthCheckPath},
+	{name: "httpstarthealthcheckseconds", doc: "Time that a starting container has to answer its health check; negative: no check at the start.", def: DefaultHTTPStartHealthCheckSeconds, min: -unbounded, max: unbounded},
+	{name: "httphealthcheckseconds", doc: "Time between two health checks.", def: DefaultHTTPHealthCheckSeconds, max: unbounded},
+	{name: "httphealthcheckmaxfailures", doc: "Failed health checks in a row after which an instance is replaced.", def: DefaultHTTPHealthCheckMaxFailures, max: unbounded},
+	{name: "healthcheckfailedcommand", doc: "Command run in the container before it is stopped for failed health checks."},
+	{name: "restartorder", doc: "On a change, start the new instance first or stop the old one first. When not set: startstop, but stopstart where two instances can't live side by side.", enum: []string{"startstop", "stopstart"}},
+	{name: "startparallelism", doc: "Start instances side by side, one after the other, or the first alone.", def: string(StartParallel), enum: []string{"parallel", "series", "seriesfirst"}},
+	{name: "logdriver", doc: "Log driver of the engine; maelstrom: copy the output to the daemon's log."},
+	{name: "logdriveroptions", doc: "Options of the log driver."},
+	{name: "volumes", doc: "Mounts of the container."},
+	{name: "ports", doc: "Host port bindings, as [[address:]hostport:]containerport[/protocol]."},
+	{name: "networkname", doc: "Network of the engine to join."},
+	{name: "dns", doc: "Addresses of name servers."},
+	{name: "dnsoptions", doc: "Options for the resolver."},
+	{name: "dnssearch", doc: "Search domains for the resolver."},
+	{name: "ulimits", doc: "Resource limits, as name=soft[:hard]."},
+	{name: "containerinit", doc: "Run an init process in the container.", def: false},
+	{name: "user", doc: "User, and group, that the container runs as: user[:group], by name or number."},
+	{name: "hostname", doc: "Host name within the container."},
+	{name: "domainname", doc: "Domain name within the container."},
+	{name: "capadd", doc: "Linux capabilities to add."},
+	{name: "capdrop", doc: "Linux capabilities to drop."},
+	{name: "pullcommand", doc: "Command run on the host instead of a pull; <image> stands for the image."},
+	{name: "pullusername", doc: "User name at the registry."},
+	{name: "pullpassword", doc: "Password at the registry.", secret: true},
+	{name: "pullimageonput", doc: "Pull the image when the project is applied.", def: false},
+	{name: "pullimageonstart", doc: "Pull the image before each start.", def: false},
+	{name: "crontab", doc: "Requests on a schedule, one a line: five fields or a descriptor, then the path. Write it as a literal block (|)."},
+	{name: "eventsources", doc: "What sends work to the component, by name."},
+}
+
+var volumeKeys = []key{
+	{name: "type", doc: "Kind of mount.", def: DefaultVolumeType, enum: []string{"bind", "volume", "tmpfs"}},
+	{name: "source", doc: "Absolute path on the host, or name of the volume."},
+	{name: "target", doc: "Absolute path in the container.", required: true},
+	{name: "readonly", doc: "Mount without write access.", def: false},
+}
+
+var eventSourceKeys = []key{
+	{name: "http", doc: "HTTP requests by host and path."},
+	{name: "cron", doc: "A request on a schedule."},
+	{name: "sqs", doc: "Messages of an AWS SQS queue. Stored, not run yet."},
+	{name: "awsstepfunc", doc: "Tasks of an AWS Step Functions activity. Stored, not run yet."},
+}
+
+var httpKeys = []key{
+	{name: "hostname", doc: "Host of the requests, without scheme and port; *.example.com stands for every name below example.com. This or pathprefix is required."},
+	{name: "pathprefix", doc: "Beginning of the requests' path."},
+	{name: "stripprefix", doc: "Cut pathprefix off before the container sees the path.", def: false},
+}
+
+var cronKeys = []key{
+	{name: "schedule", doc: "Five fields (minute, hour, day of month, month, day of week), a descriptor such as @hourly, or @every 5m; with TZ=zone in front in that time zone.", required: true},
+	{name: "http", doc: "The request to send."},
+}
+
+var cronHTTPKeys = []key{
+	{name: "method", doc: "Method of the request.", required: true},
+	{name: "path", doc: "Path, and query, of the request.", required: true},
+	{name: "data", doc: "Body of the request; never sent with GET."},
+	{name: "headers", doc: "Header fields of the request."},
+}
+
+var headerKeys = []key{
+	{name: "name", doc: "Name of the header field.", required: true},
+	{name: "value", doc: "Value of the header field.", secret: true},
+}
+
+var sqsKeys = []key{
+	{name: "queuename", doc: "Name of the queue.", required: true},
+	{name: "nameasprefix", doc: "Poll every queue whose name begins with queuename.", def: false},
+	{name: "path", doc: "Path that messages are posted to.", required: true},
+	{name: "maxconcurrency", doc: "Messages in work at a time.", def: DefaultSQSMaxConcurrency, max: unbounded},
+	{name: "messagesperpoll", doc: "Messages fetched at a time.", def: DefaultSQSMessagesPerPoll, max: 10},
+	{name: "concurrencyperpoller", doc: "Messages in work at a time for one poller; messagesperpoll when not set.", max: unbounded},
+	{name: "visibilitytimeout", doc: "Seconds for which a fetched message is hidden from others.", def: DefaultSQSVisibilityTimeout, max: unbounded},
+}
+
+var stepFuncKeys = []key{
+	{name: "activityname", doc: "Name of the activity.", required: true},
+	{name: "path", doc: "Path that tasks are posted to.", required: true},
+	{name: "maxconcurrency", doc: "Tasks in work at a time.", def: DefaultStepFuncConcurrency, max: unbounded},
+	{name: "concurrencyperpoller", doc: "Tasks in work at a time for one poller.", def: DefaultStepFuncConcurrency, max: unbounded},
+}
+
+// keysOf are the keys of each mapping of the file, in the order of the
+// reference.
+var keysOf = map[reflect.Type][]key{
+	reflect.TypeFor[fileProject]():       projectKeys,
+	reflect.TypeFor[fileComponent]():     componentKeys,
+	reflect.TypeFor[Volume]():            volumeKeys,
+	reflect.TypeFor[EventSource]():       eventSourceKeys,
+	reflect.TypeFor[HTTPSource]():        httpKeys,
+	reflect.TypeFor[CronSource]():        cronKeys,
+	reflect.TypeFor[CronHTTP]():          cronHTTPKeys,
+	reflect.TypeFor[Header]():            headerKeys,
+	reflect.TypeFor[SQSSource]():         sqsKeys,
+	reflect.TypeFor[AWSStepFuncSource](): stepFuncKeys,
+}
