@@ -1,0 +1,99 @@
+package rpc
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// Declaration is a desired project, loaded and valid, as an apply gets it.
+type Declaration struct {
+	Project   *project.Project
+	Positions map[string]project.Position // where fields were written; may be nil
+
+	Prune      PruneMode // never empty
+	Adopt      bool
+	IfRevision *int64
+	IfVersions Versions
+
+	Actor          string
+	RequestID      string
+	SourceRevision string
+}
+
+// Removal is a project to remove.
+type Removal struct {
+	Name       string
+	IfRevision *int64
+	Actor      string
+	RequestID  string
+	DryRun     bool
+}
+
+// Declarations plans and writes what projects declare. An error matches
+// cluster.ErrConflict or cluster.ErrNotFound where it is one, and has a method
+// Problems() []project.Problem where it knows the places.
+type Declarations interface {
+	// Diff tells what Apply would do and writes nothing.
+	Diff(ctx context.Context, d Declaration) (DiffAnswer, error)
+
+	// Apply makes the stored project equal to d in one transaction. It fills
+	// in all of the answer but RequestID.
+	Apply(ctx context.Context, d Declaration) (ApplyAnswer, error)
+
+	// Remove removes a project with everything in it.
+	Remove(ctx context.Context, r Removal) (ApplyAnswer, error)
+}
+
+// Store is what the services need of the database beside Declarations.
+type Store interface {
+	LoadProject(ctx context.Context, desired *project.Project) (cluster.ProjectState, error)
+	Revisions(ctx context.Context, project string, limit int) ([]cluster.Revision, error)
+	BumpComponents(ctx context.Context, names []string, actor string) (map[string]int64, error)
+	SetEventSourcesEnabled(ctx context.Context, names []string, enabled bool) (changeNumber int64, err error)
+	Backup(ctx context.Context, path string) error
+}
+
+// Feed is the view of the cluster that every answer is made from.
+type Feed interface {
+	Snapshot() *cluster.Snapshot
+	Hint()
+	WaitFor(ctx context.Context, number int64) error
+	Subscribe() (changed <-chan struct{}, cancel func())
+}
+
+// Loads tells what this node's gateway sees of each instance, by placement.
+type Loads interface {
+	InstanceLoads() map[string]cluster.InstanceLoad
+}
+
+// Placer wakes and puts to sleep. Both return when it is decided, not when it
+// is done; a refusal is a *cluster.Failure.
+type Placer interface {
+	Wake(ctx context.Context, component string) error
+	Sleep(ctx context.Context, component string) error
+}
+
+// Deps is all that a Server works with. Every field but Refusal must be set.
+type Deps struct {
+	Version   string
+	Node      string // id of this node
+	ClusterID func() string
+	CronZone  *time.Location
+
+	Declarations Declarations
+	Store        Store
+	Feed         Feed
+	Loads        Loads
+	Placer       Placer
+	Keys         *Keyring
+	Roles        func() []Role
+	Logs         LogOpener
+	Logger       *slog.Logger
+
+	// Refusal is why the scheduler last refused a component; nil: none.
+	Refusal func(component string) *cluster.Failure
+}

@@ -1,0 +1,55 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func (s *Server) adminService() []method {
+	return []method{
+		newMethod("AdminService.Backup", "Writes a consistent copy of the embedded database.", s.backup, writes),
+		newMethod("AdminService.TokenNew", "Makes an API token and tells it, once.", s.tokenNew, writes),
+		newMethod("AdminService.TokenList", "Lists the API tokens without their secrets.", s.tokenList),
+		newMethod("AdminService.TokenRemove", "Makes an API token count no longer.", s.tokenRemove, writes),
+	}
+}
+
+func (s *Server) backup(ctx context.Context, req BackupRequest) (BackupAnswer, error) {
+	if !filepath.IsAbs(req.Path) {
+		return BackupAnswer{}, errorf(KindInvalid, "path %q is not absolute: it names a file on the daemon's machine", req.Path)
+	}
+	path := filepath.Clean(req.Path)
+	if _, err := os.Lstat(path); err == nil {
+		return BackupAnswer{}, errorf(KindExists, "%s is there already: a backup never overwrites", path)
+	}
+	if err := s.deps.Store.Backup(ctx, path); err != nil {
+		return BackupAnswer{}, fmt.Errorf("back up to %s: %w", path, err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return BackupAnswer{}, fmt.Errorf("look at the backup: %w", err)
+	}
+	return BackupAnswer{Path: path, SizeBytes: info.Size()}, nil
+}
+
+func (s *Server) tokenNew(ctx context.Context, req TokenNewRequest) (TokenNewAnswer, error) {
+	secret, err := s.deps.Keys.Create(ctx, req.Name)
+	if err != nil {
+		return TokenNewAnswer{}, err
+	}
+	return TokenNewAnswer{Name: req.Name, Token: secret}, nil
+}
+
+func (s *Server) tokenList(ctx context.Context, _ TokenListRequest) (TokenList, error) {
+	tokens, err := s.deps.Keys.List(ctx)
+	return TokenList{Tokens: tokens}, err
+}
+
+func (s *Server) tokenRemove(ctx context.Context, req TokenRemoveRequest) (TokenRemoveAnswer, error) {
+	if err := s.deps.Keys.Remove(ctx, req.Name); err != nil {
+		return TokenRemoveAnswer{}, err
+	}
+	return TokenRemoveAnswer{Name: req.Name}, nil
+}

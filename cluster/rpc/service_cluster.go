@@ -1,0 +1,83 @@
+package rpc
+
+import (
+	"context"
+	"net/http"
+	"runtime"
+	"slices"
+	"strings"
+
+	"maelstrom/cluster"
+	"maelstrom/project/route"
+)
+
+func (s *Server) clusterService() []method {
+	return []method{
+		newMethod("ClusterService.Nodes", "Lists the nodes of the cluster.", s.nodes),
+		newMethod("ClusterService.Instances", "Lists placements and what their nodes report of them.", s.instances),
+		newMethod("ClusterService.Roles", "Lists the jobs that one node does at a time.", s.roles),
+	}
+}
+
+func (s *Server) nodes(context.Context, NodesRequest) (NodeList, error) {
+	return NodeList{Nodes: s.view().nodes()}, nil
+}
+
+func (s *Server) instances(_ context.Context, req InstancesRequest) (InstanceList, error) {
+	keep := func(p *cluster.Placement, project string) bool {
+		return (req.Component == "" || strings.EqualFold(req.Component, p.Component)) &&
+			(req.Project == "" || strings.EqualFold(req.Project, project)) &&
+			(req.Node == "" || req.Node == p.Node)
+	}
+	return InstanceList{Instances: s.view().instances(keep)}, nil
+}
+
+func (s *Server) roles(context.Context, RolesRequest) (RoleList, error) {
+	list := append([]Role{}, s.deps.Roles()...)
+	slices.SortFunc(list, func(a, b Role) int { return strings.Compare(a.Role, b.Role) })
+	return RoleList{Roles: list}, nil
+}
+
+func (s *Server) routeService() []method {
+	return []method{
+		newMethod("RouteService.Resolve", "Tells which event source and component would get a request, and why.", s.resolve),
+	}
+}
+
+func (s *Server) resolve(_ context.Context, req ResolveRequest) (route.Resolution, error) {
+	switch req.Gateway {
+	case "", route.Public, route.Private:
+	default:
+		return route.Resolution{}, errorf(KindInvalid, "gateway is public or private, not %q", req.Gateway)
+	}
+	headers := http.Header{}
+	for _, h := range req.Headers {
+		headers.Add(h.Name, h.Value)
+	}
+	snap := s.deps.Feed.Snapshot()
+	return route.Resolve(snap.Routes, route.Request{
+		Gateway: req.Gateway,
+		Host:    req.Host,
+		Target:  req.Target,
+		Headers: headers,
+		Component: func(name string) bool {
+			_, ok := snap.Components.Get(name)
+			return ok
+		},
+	}), nil
+}
+
+func (s *Server) systemService() []method {
+	return []method{
+		newMethod("SystemService.Version", "Says what answers here.", s.version),
+	}
+}
+
+func (s *Server) version(context.Context, VersionRequest) (VersionAnswer, error) {
+	return VersionAnswer{
+		Version:   s.deps.Version,
+		Node:      s.deps.Node,
+		ClusterID: s.deps.ClusterID(),
+		GoVersion: runtime.Version(),
+	}, nil
+}

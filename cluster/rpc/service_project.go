@@ -1,0 +1,219 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+const defaultRevisions = 5
+
+func (s *Server) projectService() []method {
+	return []method{
+		newMethod("ProjectService.Validate", "Checks a project, against the other projects too.", s.validate, large),
+		newMethod("ProjectService.Diff", "Tells what an apply would do. It writes nothing.", s.diff, large),
+		newMethod("ProjectService.Apply", "Makes the stored project equal to its files, in one transaction.", s.apply, large, writes),
+		newMethod("ProjectService.Get", "Shows one project.", s.getProject),
+		newMethod("ProjectService.List", "Lists projects.", s.listProjects),
+		newMethod("ProjectService.Remove", "Removes a project with everything in it.", s.removeProject, writes),
+	}
+}
+
+// load parses and checks what was sent; nothing of a caller is trusted.
+func (f *ProjectFiles) load() project.Loaded {
+	in := project.Input{
+		File:       f.Base.Path,
+		Data:       f.Base.Data,
+		AllowUnset: f.AllowUnset,
+		Lookup: func(name string) (string, bool) {
+			value, ok := f.Variables[name]
+			return value, ok
+		},
+		ReadFile: func(path string) (project.File, error) {
+			file, ok := f.EnvFiles[path]
+			if !ok {
+				return project.File{}, fmt.Errorf("%s was not sent with the project", path)
+			}
+			return project.File{Path: file.Path, Data: file.Data, Warning: file.Warning}, nil
+		},
+	}
+	if f.Overlay != nil {
+		in.OverlayFile, in.OverlayData = f.Overlay.Path, f.Overlay.Data
+	}
+	return project.Load(in)
+}
+
+// loadValid is load for who needs a project: problems are an error.
+func (f *ProjectFiles) loadValid() (project.Loaded, error) {
+	loaded := f.load()
+	if loaded.Project == nil {
+		return loaded, invalidProblems(f.Base.Path, loaded.Problems)
+	}
+	return loaded, nil
+}
+
+func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAnswer, error) {
+	loaded := req.load()
+	answer := ValidateAnswer{Valid: loaded.Project != nil, Problems: append([]project.Problem{}, loaded.Problems...)}
+	if !answer.Valid {
+		return answer, nil
+	}
+	_, err := s.deps.Declarations.Diff(ctx, Declaration{
+		Project: loaded.Project, Positions: loaded.Positions, Prune: PruneAuto, Adopt: true,
+	})
+	var elsewhere problemsError
+	switch {
+	case errors.As(err, &elsewhere):
+		answer.Valid = false
+		answer.Problems = append(answer.Problems, elsewhere.Problems()...)
+	case err != nil:
+		return ValidateAnswer{}, fromStore(err)
+	}
+	return answer, nil
+}
+
+func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) {
+	loaded, err := req.loadValid()
+	if err != nil {
+		return DiffAnswer{}, err
+	}
+	prune, err := req.Prune.orDefault()
+	if err != nil {
+		return DiffAnswer{}, err
+	}
+	answer, err := s.deps.Declarations.Diff(ctx, Declaration{
+		Project: loaded.Project, Positions: loaded.Positions, Prune: prune, Adopt: req.Adopt,
+	})
+	if err != nil {
+		return DiffAnswer{}, fromStore(err)
+	}
+	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
+	return answer, nil
+}
+
+func (s *Server) apply(ctx context.Context, req ApplyRequest) (ApplyAnswer, error) {
+	loaded, err := req.loadValid()
+	if err != nil {
+		return ApplyAnswer{}, err
+	}
+	prune, err := req.Prune.orDefault()
+	if err != nil {
+		return ApplyAnswer{}, err
+	}
+	answer, err := s.declare(ctx, Declaration{
+		Project:        loaded.Project,
+		Positions:      loaded.Positions,
+		Prune:          prune,
+		Adopt:          req.Adopt,
+		IfRevision:     req.IfRevision,
+		IfVersions:     req.IfVersions,
+		Actor:          req.Actor,
+		RequestID:      req.RequestID,
+		SourceRevision: req.SourceRevision,
+	})
+	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
+	return answer, err
+}
+
+// declare applies d on behalf of the caller and waits until this node has
+// seen it.
+func (s *Server) declare(ctx context.Context, d Declaration) (ApplyAnswer, error) {
+	who := callerOf(ctx)
+	d.Actor = who.actor(d.Actor)
+	d.RequestID = cmp.Or(d.RequestID, cluster.NewID())
+	answer, err := s.deps.Declarations.Apply(ctx, d)
+	if err != nil {
+		return ApplyAnswer{}, fromStore(err)
+	}
+	s.seen(ctx, answer.ChangeNumber)
+	answer.RequestID = d.RequestID
+	return answer, nil
+}
+
+func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (ApplyAnswer, error) {
+	if req.Name == "" {
+		return ApplyAnswer{}, errorf(KindInvalid, "name is empty: name the project to remove")
+	}
+	removal := Removal{
+		Name:       strings.ToLower(req.Name),
+		IfRevision: req.IfRevision,
+		Actor:      callerOf(ctx).actor(req.Actor),
+		RequestID:  cmp.Or(req.RequestID, cluster.NewID()),
+		DryRun:     req.DryRun,
+	}
+	answer, err := s.deps.Declarations.Remove(ctx, removal)
+	if err != nil {
+		return ApplyAnswer{}, fromStore(err)
+	}
+	if !req.DryRun {
+		s.seen(ctx, answer.ChangeNumber)
+	}
+	answer.RequestID = removal.RequestID
+	answer.Warnings = warnings(nil, answer.Warnings)
+	return answer, nil
+}
+
+func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (ProjectDetail, error) {
+	name := strings.ToLower(req.Name)
+	v := s.view()
+	row, ok := v.snap.Projects.Get(name)
+	if !ok {
+		return ProjectDetail{}, errorf(KindNotFound, "there is no project %q: `maelctl project ls` lists them", req.Name)
+	}
+	var rows []*cluster.ComponentRow
+	components := []Component{}
+	for _, c := range v.snap.Components.Sorted() {
+		if c.Effective.Project == name {
+			rows = append(rows, c)
+			components = append(components, v.component(c))
+		}
+	}
+	sources := v.eventSourceRows(func(e *project.EventSource) bool { return e.Project == name })
+	detail := ProjectDetail{Project: v.project(row, rows), Components: components, EventSources: v.eventSources(sources)}
+	revisions, err := s.deps.Store.Revisions(ctx, name, cmp.Or(req.Revisions, defaultRevisions))
+	if err != nil { // what the snapshot knows is worth showing
+		detail.Project.Message = cmp.Or(detail.Project.Message, "the database does not answer: revisions are not shown")
+		s.deps.Logger.Warn("revisions not read", "project", name, "error", err)
+	}
+	detail.Revisions = append([]cluster.Revision{}, revisions...)
+	return detail, nil
+}
+
+func (s *Server) listProjects(_ context.Context, req ListProjectsRequest) (ProjectList, error) {
+	list := ProjectList{Projects: []Project{}}
+	prefix := strings.ToLower(req.Prefix)
+	for _, p := range s.view().projects() {
+		if strings.HasPrefix(p.Name, prefix) &&
+			(!req.NotReady || !p.Synced || !p.Healthy) &&
+			(req.Source == nil || *req.Source == p.Source) {
+			list.Projects = append(list.Projects, p)
+		}
+	}
+	return list, nil
+}
+
+func (m PruneMode) orDefault() (PruneMode, error) {
+	switch m {
+	case "":
+		return PruneAuto, nil
+	case PruneAuto, PruneNever, PruneConfirm:
+		return m, nil
+	}
+	return "", errorf(KindInvalid, "prune is auto, never or confirm, not %q", m)
+}
+
+// warnings are those of the file and those that the plan added, never nil.
+func warnings(file, plan []project.Problem) []project.Problem {
+	all := []project.Problem{}
+	for _, p := range file {
+		if p.Severity == project.Warning {
+			all = append(all, p)
+		}
+	}
+	return append(all, plan...)
+}

@@ -1,0 +1,150 @@
+package rpc
+
+import (
+	"cmp"
+	"slices"
+
+	"maelstrom/cluster"
+)
+
+// nodes lists every node, sorted by name and id.
+func (v view) nodes() []Node {
+	list := []Node{}
+	for _, n := range v.snap.Nodes.Sorted() {
+		list = append(list, Node{
+			ID:                n.ID,
+			Name:              n.Name,
+			Address:           n.Address,
+			State:             n.State,
+			Version:           n.Version,
+			StartedAt:         n.StartedAt,
+			SeenAt:            n.SeenAt,
+			CPUCount:          n.CPUCount,
+			Load1m:            n.Load1m,
+			MemoryTotalMiB:    n.MemoryTotalMiB,
+			MemoryReservedMiB: v.reserved(n.ID),
+			Roles:             v.rolesOf(n.ID),
+			Engine:            n.Engine,
+		})
+	}
+	slices.SortStableFunc(list, func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
+	return list
+}
+
+// reserved is the sum of a node's placement rows: there is no other counter.
+func (v view) reserved(node string) (mib int64) {
+	placements, _ := v.snap.ByNode.Get(node)
+	for _, p := range placements {
+		mib += p.MemoryMiB
+	}
+	return mib
+}
+
+func (v view) rolesOf(node string) []string {
+	held := []string{}
+	for _, role := range v.roles {
+		if role.Holder == node {
+			held = append(held, role.Role)
+		}
+	}
+	slices.Sort(held)
+	return held
+}
+
+// instances lists the placements that keep selects, sorted by component and slot.
+func (v view) instances(keep func(*cluster.Placement, string) bool) []Instance {
+	list := []Instance{}
+	for component, placements := range v.snap.ByComponent.Sorted() {
+		project := v.projectOf(component)
+		for _, p := range placements {
+			if keep(p, project) {
+				list = append(list, v.instance(p, project))
+			}
+		}
+	}
+	return list
+}
+
+// projectOf is the project of a component; empty once it is removed.
+func (v view) projectOf(component string) string {
+	if row, ok := v.snap.Components.Get(component); ok {
+		return row.Effective.Project
+	}
+	return ""
+}
+
+func (v view) instance(p *cluster.Placement, project string) Instance {
+	in := Instance{
+		Placement:         p.ID,
+		Component:         p.Component,
+		Project:           project,
+		Version:           p.PlacedVersion,
+		Slot:              p.Slot,
+		Node:              p.Node,
+		State:             InstancePlaced,
+		Want:              p.Want,
+		MemoryReservedMiB: p.MemoryMiB,
+	}
+	if i, ok := v.snap.Instances.Get(p.ID); ok {
+		in.State = string(i.State)
+		in.Reason, in.Message = i.Reason, i.Message
+		in.ContainerID, in.Image, in.Address = i.ContainerID, i.Image, i.Address
+		in.StartedAt, in.BackoffUntil = timeOrNil(i.StartedAt), timeOrNil(i.BackoffUntil)
+		in.Restarts = i.Restarts
+	}
+	if load, ok := v.loads[p.ID]; ok {
+		in.InFlight, in.Queued, in.RequestsTotal = load.InFlight, load.Queued, load.Total
+		in.LastRequestAt = timeOrNil(load.LastRequest)
+	}
+	return in
+}
+
+// projects lists every project, sorted by name. Its cost is that of one pass
+// over the components, whatever the number of projects.
+func (v view) projects() []Project {
+	members := map[string][]*cluster.ComponentRow{}
+	for _, row := range v.snap.Components.Sorted() {
+		name := row.Effective.Project
+		members[name] = append(members[name], row)
+	}
+	list := []Project{}
+	for name, row := range v.snap.Projects.Sorted() {
+		list = append(list, v.project(row, members[name]))
+	}
+	return list
+}
+
+func (v view) project(row *cluster.ProjectRow, components []*cluster.ComponentRow) Project {
+	p := Project{
+		Name:           row.Name,
+		Source:         row.Source,
+		Revision:       row.Revision,
+		SourceRevision: row.SourceRevision,
+		Synced:         !v.snap.Restored,
+		Healthy:        true,
+		Components:     len(components),
+		ModifiedAt:     row.ModifiedAt,
+	}
+	if v.snap.Restored {
+		p.Message = "the database is away: this is the last copy"
+	}
+	for _, c := range components {
+		if message := v.unhealthy(c); message != "" {
+			p.Healthy = false
+			p.Message = cmp.Or(p.Message, message)
+		}
+	}
+	return p
+}
+
+// unhealthy says what is wrong with a component, or nothing.
+func (v view) unhealthy(row *cluster.ComponentRow) string {
+	name := row.Effective.Name
+	switch state := v.componentState(name); {
+	case state.word == ComponentFailed:
+		return name + ": " + string(state.reason) + ": " + state.message
+	case state.ready < row.Effective.MinInstances:
+		return name + ": fewer instances are ready than mininstances asks for"
+	}
+	return ""
+}

@@ -1,0 +1,110 @@
+package rpc
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"maelstrom/project/route"
+)
+
+// Paths of the private port.
+const (
+	PathAPI     = "/_mael/v1"
+	PathLogs    = "/_mael/logs"
+	PathMetrics = "/metrics"
+	PathHealthz = "/healthz"
+	PathReadyz  = "/readyz"
+
+	ownPrefix = "/_mael"
+)
+
+// Readiness is what /readyz answers.
+type Readiness struct {
+	Ready bool     `json:"ready"`
+	Notes []string `json:"notes"` // what is down, though the daemon serves
+}
+
+// PrivatePort is what answers on the private port. Which part of it a client
+// reaches depends on the listener that accepted it.
+type PrivatePort struct {
+	Server  *Server
+	Metrics http.Handler
+	Ready   func() Readiness
+	Gateway http.Handler // routes, MAELSTROM-COMPONENT and the health check
+}
+
+// Loopback answers on the loopback addresses: everything, the API with a
+// token. Paths are taken as they come: none is cleaned or redirected.
+func (p *PrivatePort) Loopback() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := r.URL.Path; {
+		case r.RequestURI == route.HealthCheckTarget:
+			p.Gateway.ServeHTTP(w, r)
+		case path == PathAPI:
+			p.Server.ServeHTTP(w, r)
+		case path == PathLogs:
+			p.guarded(w, r, p.Server.serveLogs)
+		case strings.HasPrefix(path, ownPrefix):
+			http.NotFound(w, r)
+		case r.Header.Get(route.ComponentHeader) != "":
+			p.Gateway.ServeHTTP(w, r)
+		case path == PathMetrics:
+			p.guarded(w, r, p.Metrics.ServeHTTP)
+		case path == PathHealthz:
+			plain(w, http.StatusOK, "ok")
+		case path == PathReadyz:
+			p.readyz(w)
+		default:
+			p.Gateway.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Bridge answers on the gateway address of an engine's network: its
+// containers reach components and the health check, and nothing of ours.
+func (p *PrivatePort) Bridge(subnet netip.Prefix) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		peer, err := netip.ParseAddrPort(r.RemoteAddr)
+		switch {
+		case err != nil || !subnet.Contains(peer.Addr().Unmap()):
+			plain(w, http.StatusForbidden, "This address is for the containers of its network")
+		case r.RequestURI != route.HealthCheckTarget && strings.HasPrefix(r.URL.Path, ownPrefix):
+			http.NotFound(w, r)
+		default:
+			p.Gateway.ServeHTTP(w, r)
+		}
+	})
+}
+
+// guarded lets through who is on this machine or has a token, and no browser
+// on behalf of another site.
+func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
+	if crossOrigin(r) {
+		plain(w, http.StatusForbidden, "Requests from other sites are refused")
+		return
+	}
+	if _, ok := p.Server.deps.Keys.Authenticate(r.Context(), presented(r)); !ok && !local(r) {
+		unauthorized(w)
+		return
+	}
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		plain(w, http.StatusMethodNotAllowed, "This takes GET")
+		return
+	}
+	next(w, r)
+}
+
+func (p *PrivatePort) readyz(w http.ResponseWriter) {
+	state := p.Ready()
+	if state.Notes == nil {
+		state.Notes = []string{}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	if !state.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = encodeTo(w, state) // the client may be gone
+}
