@@ -93,6 +93,7 @@ func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) 
 		return DiffAnswer{}, fromStore(err)
 	}
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
+	tidy(&answer.Changes)
 	return answer, nil
 }
 
@@ -131,6 +132,7 @@ func (s *Server) declare(ctx context.Context, d Declaration) (ApplyAnswer, error
 		return ApplyAnswer{}, fromStore(err)
 	}
 	s.seen(ctx, answer.ChangeNumber)
+	tidy(&answer.Changes)
 	answer.RequestID = d.RequestID
 	return answer, nil
 }
@@ -153,6 +155,7 @@ func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (A
 	if !req.DryRun {
 		s.seen(ctx, answer.ChangeNumber)
 	}
+	tidy(&answer.Changes)
 	answer.RequestID = removal.RequestID
 	answer.Warnings = warnings(nil, answer.Warnings)
 	return answer, nil
@@ -216,4 +219,20 @@ func warnings(file, plan []project.Problem) []project.Problem {
 		}
 	}
 	return append(all, plan...)
+}
+
+// tidy makes empty lists of those that are not there: on the wire a list is a
+// list.
+func tidy(c *project.Changes) {
+	for _, list := range []*[]project.ObjectChange{
+		&c.Components.Added, &c.Components.Updated, &c.Components.Removed,
+		&c.EventSources.Added, &c.EventSources.Updated, &c.EventSources.Removed,
+	} {
+		if *list == nil {
+			*list = []project.ObjectChange{}
+		}
+	}
+	if c.Notes == nil {
+		c.Notes = []string{}
+	}
 }
