@@ -224,7 +224,7 @@ func (d *differ) change(path string, old, new diffLeaf) Change {
 
 // position finds where a field was written, or else what it is part of.
 func (d *differ) position(path, field string) Position {
-	for ; field != ""; field = field[:max(0, strings.LastIndexAny(field, ".["))] {
+	for ; field != ""; field = field[:max(0, strings.LastIndexByte(field, '.'))] {
 		if found, ok := d.where[path+"."+field]; ok {
 			return found
 		}

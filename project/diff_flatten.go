@@ -91,7 +91,7 @@ func (e *diffElementList) add(key, value string, secret bool) {
 		key = fmt.Sprintf("%s#%d", key, e.seen[key])
 	}
 	l := e.of
-	l.field, l.at = fmt.Sprintf("%s[%s]", l.field, key), fmt.Sprintf("%s[%s]", l.at, key)
+	l.field, l.at = fmt.Sprintf("%s[%s]", l.field, key), l.at+"."+key
 	l.value, l.secret = value, l.secret || secret
 	e.leaves = append(e.leaves, l)
 }
