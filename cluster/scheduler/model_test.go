@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"testing"
 	"time"
 
 	"maelstrom/cluster"
@@ -25,6 +24,12 @@ type world struct {
 	lists      int64
 	next       time.Time
 	refusals   map[string]*cluster.Failure
+}
+
+// tester is what *testing.T and *rapid.T have in common.
+type tester interface {
+	Helper()
+	Fatalf(format string, args ...any)
 }
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -86,7 +91,7 @@ func (w *world) snapshot() *cluster.Snapshot {
 
 // decide makes a plan and checks that it is complete: planned again on its own
 // outcome it has nothing to add.
-func (w *world) decide(t testing.TB) Decision {
+func (w *world) decide(t tester) Decision {
 	t.Helper()
 	d := w.plan()
 	w.apply(t, d.Writes)
@@ -107,7 +112,7 @@ func (w *world) plan() Decision {
 }
 
 // apply does what the store would, and refuses what it would.
-func (w *world) apply(t testing.TB, writes []cluster.PlacementWrite) {
+func (w *world) apply(t tester, writes []cluster.PlacementWrite) {
 	t.Helper()
 	for _, write := range writes {
 		switch {
@@ -133,7 +138,7 @@ func (w *world) apply(t testing.TB, writes []cluster.PlacementWrite) {
 	}
 }
 
-func (w *world) insert(t testing.TB, pl cluster.Placement) {
+func (w *world) insert(t tester, pl cluster.Placement) {
 	t.Helper()
 	spec := w.components[pl.Component].Effective
 	rows, here := 0, 0
@@ -197,10 +202,11 @@ func (w *world) report(pl *cluster.Placement, s cluster.InstanceState, r cluster
 	w.instances[pl.ID] = &i
 }
 
-// settle plans and acts until nothing happens any more.
-func (w *world) settle(t testing.TB) {
+// settle plans and acts until nothing happens any more, in a number of steps
+// that is bounded by what there is to replace.
+func (w *world) settle(t tester) {
 	t.Helper()
-	for range 100 {
+	for range 30 + 10*len(w.placements) {
 		before := w.picture()
 		w.decide(t)
 		w.act(nil)
@@ -212,7 +218,7 @@ func (w *world) settle(t testing.TB) {
 }
 
 // wait lets time pass until the plan that was asked for, at most d, and settles.
-func (w *world) wait(t testing.TB, d time.Duration) {
+func (w *world) wait(t tester, d time.Duration) {
 	t.Helper()
 	end := w.now.Add(d)
 	for !w.next.IsZero() && !w.next.After(end) {

@@ -36,16 +36,17 @@ func (p *planner) placeOne(c *component) bool {
 		p.insert(c, node)
 		return true
 	}
-	switch {
-	case c.surge:
-		if refusal != nil {
-			p.stopOneForNext(c)
-		}
-	case refusal != nil:
+	if refusal == nil {
+		return false
+	}
+	if !c.surge {
 		c.memory.cap(max(c.live(), c.spec.MinInstances))
 		if c.live() == 0 || c.live() < c.spec.MinInstances {
 			p.refusals[c.name] = refusal
 		}
+	}
+	if len(c.outdated) > 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
+		p.stopOneForNext(c)
 	}
 	return false
 }

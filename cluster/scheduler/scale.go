@@ -33,8 +33,9 @@ func (p *planner) scale(c *component) {
 	if woken {
 		m.need(1, wake.At)
 	}
-	if n := p.backlog(c, m.Target); n > m.Target {
+	if n := p.backlog(c, &m); n > m.Target {
 		m.need(n, p.in.Now)
+		m.Grown = p.in.Now
 	}
 	m.need(c.spec.MinInstances, p.in.Now)
 	if n := c.most(); n > 0 {
@@ -52,7 +53,7 @@ func (p *planner) scale(c *component) {
 // recall returns what the plan before remembered of c, or else what the
 // placements tell.
 func (p *planner) recall(c *component) Scale {
-	m, known := p.in.Memory[c.name]
+	m, known := p.in.Memory.Scales[c.name]
 	if !known {
 		m.need(max(len(c.running), len(c.outdated)), p.in.Now)
 	}
@@ -71,6 +72,9 @@ func (c *component) beingReplaced() bool {
 
 // need raises the target to n, from the given moment on.
 func (m *Scale) need(n int, at time.Time) {
+	if m.Target == 0 && n > 0 {
+		m.Awake = at
+	}
 	for len(m.Needed) < n {
 		m.Needed = append(m.Needed, at)
 	}
@@ -146,23 +150,23 @@ func (p *planner) expire(c *component, m *Scale, woken bool) {
 // backlog returns how many instances the waiting requests justify: one, and
 // then as many as work the backlog off within the drain budget, but never more
 // than there are requests to fill. Failing instances are not multiplied.
-func (p *planner) backlog(c *component, have int) int {
+func (p *planner) backlog(c *component, m *Scale) int {
 	if c.load.Queued == 0 {
 		return 0
 	}
 	if p.count(c.running, failed) > 0 {
 		return 1
 	}
-	requests := c.load.Queued + c.load.InFlight
+	have, requests := m.Target, c.load.Queued+c.load.InFlight
 	useful := slots(requests, c.spec.MaxConcurrency)
-	since := p.servingSince(c)
+	since := p.servingSince(c, m)
 	service := c.load.ServiceTime
 	if service == 0 && !since.IsZero() {
 		// Nothing has been answered yet, so it takes at least this long.
 		service = max(0, p.in.Now.Sub(since))
 	}
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
-	if n <= have && p.stuck(c, service, since) {
+	if n <= have && p.stuck(c, m, service) {
 		n = have + 1
 	}
 	if n = max(1, min(n, useful)); n <= have && c.load.ServiceTime == 0 {
@@ -171,11 +175,15 @@ func (p *planner) backlog(c *component, have int) int {
 	return n
 }
 
-// stuck tells whether the ready instances alone would take too long, and
-// nothing is starting that would help them.
-func (p *planner) stuck(c *component, service time.Duration, since time.Time) bool {
+// stuck tells whether the ready instances alone would take too long, while
+// nothing is starting that would help them. One instance is added per step.
+func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 	r := p.serving(c)
 	if r == 0 || c.live() > r {
+		return false
+	}
+	if again := m.Grown.Add(startWorth); again.After(p.in.Now) {
+		p.look(again)
 		return false
 	}
 	left := time.Duration(float64(service) * float64(c.load.Queued) / float64(r*c.spec.MaxConcurrency))
@@ -183,7 +191,7 @@ func (p *planner) stuck(c *component, service time.Duration, since time.Time) bo
 		return true
 	}
 	// The learned service time may be out of date.
-	overdue := min(c.load.OldestWait, p.in.Now.Sub(since))
+	overdue := min(c.load.OldestWait, p.in.Now.Sub(p.servingSince(c, m)))
 	if overdue >= drainBudget {
 		return true
 	}
@@ -212,8 +220,9 @@ func (p *planner) serving(c *component) int {
 	return p.count(c.running, ready) + p.count(c.outdated, ready)
 }
 
-// servingSince is when the first of the ready instances became so; zero: none is.
-func (p *planner) servingSince(c *component) time.Time {
+// servingSince is when the first of the ready instances could have begun to
+// serve what waits now; zero: none is ready.
+func (p *planner) servingSince(c *component, m *Scale) time.Time {
 	var first time.Time
 	for _, pl := range slices.Concat(c.running, c.outdated) {
 		if p.stage(pl) != ready {
@@ -223,6 +232,9 @@ func (p *planner) servingSince(c *component) time.Time {
 		if first.IsZero() || i.ReadyAt.Before(first) {
 			first = i.ReadyAt
 		}
+	}
+	if !first.IsZero() && first.Before(m.Awake) {
+		return m.Awake
 	}
 	return first
 }

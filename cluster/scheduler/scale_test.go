@@ -58,6 +58,7 @@ func TestThousandConcurrentRequestsLeadToExactlyMaxinstances(t *testing.T) {
 	w.now = w.now.Add(50 * time.Millisecond)
 	w.load.Components["web"] = cluster.ComponentLoad{Queued: 980, InFlight: 10, ServiceTime: 20 * time.Millisecond}
 	w.settle(t)
+	w.wait(t, time.Second)
 	if got := w.running("web"); got != 2 {
 		t.Errorf("%d instances, want 2", got)
 	}
@@ -153,7 +154,7 @@ func TestIdleTimeCountsFromTheStartOfTheRoleWhereNothingIsKnown(t *testing.T) {
 	w.declare("web", project.Component{IdleTimeoutSeconds: 60})
 	w.wake("web")
 	w.settle(t)
-	w.memory = nil
+	w.memory = Memory{}
 	w.now = w.now.Add(time.Hour)
 	w.decide(t)
 	if want := w.now.Add(time.Minute); w.running("web") != 1 || !w.next.Equal(want) {
@@ -225,7 +226,7 @@ func TestFailingInstancesAreNotMultiplied(t *testing.T) {
 	w.node("n1", 4096)
 	w.declare("web", project.Component{})
 	w.load.Components["web"] = cluster.ComponentLoad{Queued: 100, ServiceTime: time.Minute}
-	w.memory = Memory{"web": {Target: 1, Needed: []time.Time{w.now}}}
+	w.memory = Memory{Scales: map[string]Scale{"web": {Target: 1, Needed: []time.Time{w.now}}}}
 	w.placements["a"] = &cluster.Placement{ID: "a", Component: "web", Node: "n1", Want: cluster.WantRun, PlacedVersion: 1, Version: 1}
 	w.report(w.placements["a"], cluster.InstanceBackoff, cluster.ReasonExited)
 	w.decide(t)

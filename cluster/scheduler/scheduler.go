@@ -35,7 +35,7 @@ type Wake struct {
 type Input struct {
 	Snapshot *cluster.Snapshot
 	Load     Load
-	Memory   Memory // of the plan before; nil: the role was just taken
+	Memory   Memory // of the plan before; zero: the role was just taken
 	Now      time.Time
 	NewID    func() string // names new placements
 }
@@ -54,9 +54,16 @@ type Decision struct {
 	Memory Memory // for the next plan
 }
 
-// Memory is what a plan passes to the next one, by component. A component that
-// is asleep has none; one that is lost is derived again from the placements.
-type Memory map[string]Scale
+// Memory is what a plan passes to the next one. What is lost is derived again
+// from the placements.
+type Memory struct {
+	Scales map[string]Scale // by component; one that is asleep has none
+
+	// Stops tells of each placement that shall stop until when its row is kept
+	// although its node reports no instance of it: the node may be about to
+	// start one. Zero: it did report one, which can only go.
+	Stops map[string]time.Time
+}
 
 // Scale is how many instances a component shall have, and why still.
 type Scale struct {
@@ -65,6 +72,12 @@ type Scale struct {
 	// Needed tells for each instance, counted from the first, when there was
 	// last work for that many. What was not needed for the idle time is returned.
 	Needed []time.Time
+
+	// Awake is since when the target is not zero.
+	Awake time.Time
+
+	// Grown is when the target was last raised for a backlog.
+	Grown time.Time
 
 	// Waking is set while nothing of the component has served yet, so that its
 	// idle time starts when it is ready.
@@ -75,7 +88,7 @@ type Scale struct {
 // those with placements, load, a wake or mininstances. A plan made on the
 // outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
-	p := &planner{in: in, memory: Memory{}, refusals: map[string]*cluster.Failure{}}
+	p := &planner{in: in, memory: newMemory(), refusals: map[string]*cluster.Failure{}}
 	active := p.active()
 	for _, c := range active {
 		p.removeGone(c)
@@ -89,6 +102,10 @@ func Plan(in Input) Decision {
 		p.remember(c)
 	}
 	return Decision{Writes: p.writes(), Refusals: p.refusals, Next: p.next, Memory: p.memory}
+}
+
+func newMemory() Memory {
+	return Memory{Scales: map[string]Scale{}, Stops: map[string]time.Time{}}
 }
 
 type planner struct {
@@ -126,6 +143,10 @@ func (p *planner) active() []*component {
 	return out
 }
 
+// settleTime is how long after a placement was stopped its node may still
+// begin to start it: ample for a node that acts on a snapshot within moments.
+const settleTime = time.Second
+
 // removeGone deletes the rows whose container is gone, so that what they held
 // is free for this very plan.
 func (p *planner) removeGone(c *component) {
@@ -141,14 +162,32 @@ func (p *planner) removeGone(c *component) {
 	c.leaving = kept
 }
 
-// gone tells whether nothing is left of a placement: its node has said so since
-// it started.
+// gone tells whether nothing is left of a placement that shall stop: its node
+// has said so since it started, and does not just begin.
 func (p *planner) gone(pl *cluster.Placement) bool {
-	if !p.reported(pl.Node) {
+	until := p.noteStop(pl)
+	if _, found := p.in.Snapshot.Instances.Get(pl.ID); found || !p.reported(pl.Node) {
 		return false
 	}
-	_, found := p.in.Snapshot.Instances.Get(pl.ID)
-	return !found
+	if until.After(p.in.Now) {
+		p.look(until)
+		return false
+	}
+	delete(p.memory.Stops, pl.ID)
+	return true
+}
+
+// noteStop remembers a placement that shall stop.
+func (p *planner) noteStop(pl *cluster.Placement) (until time.Time) {
+	until, known := p.in.Memory.Stops[pl.ID]
+	if !known {
+		until = p.in.Now.Add(settleTime)
+	}
+	if _, found := p.in.Snapshot.Instances.Get(pl.ID); found {
+		until = time.Time{}
+	}
+	p.memory.Stops[pl.ID] = until
+	return until
 }
 
 // reported tells whether what the snapshot knows of a node's instances was
@@ -166,6 +205,11 @@ func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 	changed := *pl
 	changed.Want = want
 	p.wants = append(p.wants, cluster.PlacementWrite{Want: &changed})
+	if want == cluster.WantRun {
+		delete(p.memory.Stops, pl.ID)
+	} else if until := p.noteStop(pl); !until.IsZero() {
+		p.look(until)
+	}
 	if p.nodes != nil {
 		p.nodes.change(&changed)
 	}
@@ -181,7 +225,7 @@ func (p *planner) look(t time.Time) {
 // remember keeps what the next plan needs of a component that is awake.
 func (p *planner) remember(c *component) {
 	if c.memory.Target > 0 {
-		p.memory[c.name] = c.memory
+		p.memory.Scales[c.name] = c.memory
 	}
 }
 

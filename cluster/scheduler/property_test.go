@@ -1,0 +1,165 @@
+package scheduler
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// Whatever happens, in whatever order: no plan breaks a maximum, the memory of
+// a node, a slot's uniqueness or the point of no return, and a plan of a
+// planned state is empty (world.apply and world.decide see to that). When
+// things calm down, a bounded number of steps ends where it should.
+func TestPlansHoldTheirPromises(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := randomWorld(t)
+		broken := false
+		fails := func(pl *cluster.Placement) bool { return broken && pl.PlacedVersion%2 == 0 }
+		t.Repeat(map[string]func(*rapid.T){
+			"plan":  func(t *rapid.T) { w.decide(t) },
+			"act":   func(t *rapid.T) { w.act(fails) },
+			"wake":  func(t *rapid.T) { w.wake(someComponent(t)) },
+			"sleep": func(t *rapid.T) { w.load.Sleeps[someComponent(t)] = true },
+			"load":  func(t *rapid.T) { w.load.Components[someComponent(t)] = randomLoad(t, w.now) },
+			"time": func(t *rapid.T) {
+				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "ms")) * time.Millisecond)
+			},
+			"declare": func(t *rapid.T) { w.declare(someComponent(t), randomSpec(t)) },
+			"remove":  func(t *rapid.T) { delete(w.components, someComponent(t)) },
+			"break":   func(t *rapid.T) { broken = rapid.Bool().Draw(t, "broken") },
+			"limit": func(t *rapid.T) {
+				if name := someComponent(t); w.components[name] != nil {
+					w.limit(name, func(c *project.Component) { c.IdleTimeoutSeconds = rapid.IntRange(1, 90).Draw(t, "idle") })
+				}
+			},
+			"failover": func(t *rapid.T) { w.memory = Memory{} },
+			"node": func(t *rapid.T) {
+				n := *w.nodes["n1"]
+				n.State = rapid.SampledFrom([]cluster.NodeState{cluster.NodeUp, cluster.NodeDraining, cluster.NodeDown}).Draw(t, "state")
+				n.Engine = rapid.SampledFrom([]string{"", "down"}).Draw(t, "engine")
+				w.nodes["n1"] = &n
+			},
+			"": func(t *rapid.T) {},
+		})
+		w.calmDown(t)
+	})
+}
+
+var componentNames = []string{"a", "b", "c"}
+
+func someComponent(t *rapid.T) string { return rapid.SampledFrom(componentNames).Draw(t, "component") }
+
+func randomWorld(t *rapid.T) *world {
+	w := newWorld()
+	for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
+		w.node(fmt.Sprintf("n%d", i+1), rapid.Int64Range(0, 1000).Draw(t, "memory"))
+	}
+	for _, name := range componentNames {
+		w.declare(name, randomSpec(t))
+	}
+	return w
+}
+
+func randomSpec(t *rapid.T) project.Component {
+	c := project.Component{
+		ReserveMemory:       rapid.Int64Range(1, 500).Draw(t, "reserve"),
+		MaxConcurrency:      rapid.IntRange(1, 4).Draw(t, "concurrency"),
+		MinInstances:        rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "min"),
+		MaxInstancesPerNode: rapid.IntRange(0, 2).Draw(t, "per node"),
+		IdleTimeoutSeconds:  rapid.IntRange(1, 90).Draw(t, "idle"),
+		RestartOrder:        rapid.SampledFrom([]project.RestartOrder{"", project.RestartStartStop, project.RestartStopStart}).Draw(t, "order"),
+	}
+	if rapid.Bool().Draw(t, "limited") {
+		c.MaxInstances = max(1, c.MinInstances) + rapid.IntRange(0, 2).Draw(t, "max")
+	}
+	return c
+}
+
+func randomLoad(t *rapid.T, now time.Time) cluster.ComponentLoad {
+	l := cluster.ComponentLoad{
+		InFlight:    rapid.IntRange(0, 6).Draw(t, "in flight"),
+		Queued:      rapid.SampledFrom([]int{0, 0, 1, 5, 30}).Draw(t, "queued"),
+		ServiceTime: time.Duration(rapid.SampledFrom([]int{0, 1, 100, 5000}).Draw(t, "service")) * time.Millisecond,
+		OldestWait:  time.Duration(rapid.IntRange(0, 5000).Draw(t, "wait")) * time.Millisecond,
+		LastRequest: now,
+	}
+	l.Peak = l.InFlight + l.Queued
+	return l
+}
+
+// calmDown ends all load and faults and checks that everything falls asleep
+// but for what is always wanted, and that what is wanted is there.
+func (w *world) calmDown(t *rapid.T) {
+	for id, n := range w.nodes {
+		healed := *n
+		healed.State, healed.Engine = cluster.NodeUp, ""
+		w.nodes[id] = &healed
+	}
+	clear(w.load.Components)
+	clear(w.load.Wakes)
+	clear(w.load.Sleeps)
+	w.settle(t)
+	for range 10 {
+		w.wait(t, 2*time.Minute)
+		w.settle(t)
+	}
+	for name, row := range w.components {
+		want := row.Effective.MinInstances
+		if got := w.running(name); got != want && (got > want || w.refusals[name] == nil) {
+			t.Fatalf("%s has %d instances at rest, want %d, refused: %v\n%s", name, got, want, w.refusals[name], w.picture())
+		}
+	}
+	for id, pl := range w.placements {
+		row := w.components[pl.Component]
+		if row == nil || pl.Want == cluster.WantStop {
+			t.Fatalf("left over: %s", w.picture())
+		}
+		if pl.PlacedVersion < row.RestartVersion && w.refusals[pl.Component] == nil {
+			t.Fatalf("%s is still at an old version: %s", id, w.picture())
+		}
+	}
+}
+
+// A waiting request gets an instance or a reason, within a bounded number of
+// steps, whatever was there before.
+func TestWaitingRequestGetsAnInstanceOrAReason(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := randomWorld(t)
+		for range rapid.IntRange(0, 20).Draw(t, "history") {
+			name := someComponent(t)
+			switch rapid.IntRange(0, 3).Draw(t, "event") {
+			case 0:
+				w.wake(name)
+			case 1:
+				w.load.Sleeps[name] = true
+			case 2:
+				w.declare(name, randomSpec(t))
+			default:
+				w.now = w.now.Add(time.Minute)
+			}
+			w.decide(t)
+			w.act(nil)
+		}
+		name := someComponent(t)
+		for range 40 {
+			w.load.Components[name] = cluster.ComponentLoad{Queued: 1}
+			w.wake(name)
+			d := w.decide(t)
+			w.act(nil)
+			if d.Refusals[name] != nil {
+				return
+			}
+			for id, pl := range w.placements {
+				if i := w.instances[id]; pl.Component == name && pl.Want == cluster.WantRun && i != nil && i.State == cluster.InstanceReady {
+					return
+				}
+			}
+		}
+		t.Fatalf("%s waits for ever: %s", name, w.picture())
+	})
+}
