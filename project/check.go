@@ -93,7 +93,7 @@ func checkKeys(c checker, v reflect.Value, s *shape) {
 		switch {
 		case field.IsZero():
 			if k.required {
-				c.bad(ruleMissing, k.name, k.name+" is missing", "write "+k.name+": ...; "+lowerFirst(k.doc))
+				c.bad(ruleMissing, k.name, k.name+" is missing", "add "+k.name+": ... ("+k.summary()+")")
 			}
 		case field.CanInt():
 			checkRange(c, k, float64(field.Int()))
@@ -110,14 +110,15 @@ func checkRange(c checker, k *shapeKey, n float64) {
 		return
 	}
 	text := strconv.FormatFloat(n, 'f', -1, 64)
-	hint := fmt.Sprintf("write a number from %v to %v", k.min, k.max)
 	switch {
 	case n < 0 && k.min == 0:
 		c.bad(ruleRange, k.name, k.name+" can't be negative, but is "+text, hintAtLeast(k))
+	case k.min == k.max:
+		c.bad(ruleRange, k.name, k.name+" "+text+" is not known here", fmt.Sprintf("write %v", k.max))
 	case k.max == unbounded:
 		c.bad(ruleRange, k.name, k.name+" "+text+" is too large", fmt.Sprintf("the largest is %d", unbounded))
 	default:
-		c.bad(ruleRange, k.name, k.name+" "+text+" is out of range", hint)
+		c.bad(ruleRange, k.name, k.name+" "+text+" is out of range", fmt.Sprintf("write a number from %v to %v", k.min, k.max))
 	}
 }
 
@@ -134,16 +135,5 @@ func checkEnum(c checker, k *shapeKey, word string) {
 			return
 		}
 	}
-	hint := "write " + strings.Join(k.enum, " or ")
-	if near := nearest(word, k.enum); near != "" {
-		hint = "write " + near + "; allowed are " + strings.Join(k.enum, ", ")
-	}
-	c.value(ruleEnum, k.name, word, "is no "+k.name, hint)
-}
-
-func lowerFirst(s string) string {
-	if len(s) < 2 || s[1] >= 'A' && s[1] <= 'Z' {
-		return strings.TrimSuffix(s, ".")
-	}
-	return strings.ToLower(s[:1]) + strings.TrimSuffix(s[1:], ".")
+	c.value(ruleEnum, k.name, word, "is no "+k.name, "write one of "+strings.Join(k.enum, ", "))
 }

@@ -21,7 +21,7 @@ const (
 // expands variables, and reports what is wrong whatever the keys mean.
 type converter struct {
 	src       *source
-	undefined map[place]bool
+	undefined map[place]string
 	variables *expander // shared by all files of a load
 	unsetRule string
 	report    func(Problem)
@@ -152,7 +152,9 @@ func (c *converter) knownTag(y *yaml.Node, path string) bool {
 }
 
 func (c *converter) scalar(n *node, y *yaml.Node, path string) {
-	if c.undefined[place{y.Line, y.Column}] {
+	if anchor, undefined := c.undefined[place{y.Line, y.Column}]; undefined {
+		message, hint := c.src.undefinedAlias(anchor)
+		c.problem(y, path, ruleAlias, message, hint)
 		n.tag, n.broken = "!!null", true
 		return
 	}

@@ -54,7 +54,7 @@ func (c *converter) key(y *yaml.Node, path string, depth int) *node {
 		return nil
 	}
 	for _, u := range key.unset {
-		c.problem(y, joinPath(path, key.raw()), c.unsetRule, u.describe(), u.hint())
+		c.problem(y, joinPath(path, key.raw()), u.rule(c.unsetRule), u.describe(), u.hint())
 	}
 	return key
 }

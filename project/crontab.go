@@ -28,6 +28,9 @@ func (l *loader) jobs(n *node, path string) []job {
 			continue
 		}
 		at := n.linePlace(i)
+		if l.unsetIn(e, n.src, at, path) {
+			continue
+		}
 		shown := quote(line)
 		if e.secret {
 			shown = quote(n.src.masks.raw(strings.TrimSpace(masked)))
@@ -52,6 +55,20 @@ func (l *loader) jobs(n *node, path string) []job {
 		l.report(p)
 	}
 	return out
+}
+
+// unsetIn reports the variables of a line that are not set; it is true if the
+// line can't be read without them.
+func (l *loader) unsetIn(e expansion, src *source, at place, path string) bool {
+	fatal := false
+	for _, u := range e.unset {
+		rule := u.rule(l.unsetRule())
+		fatal = fatal || rule == ruleUnset
+		p := src.problem(rule, at.line, at.column, u.describe(), u.hint())
+		p.Path = path
+		l.report(p)
+	}
+	return fatal
 }
 
 // readJob splits a line into schedule and path; message is what is wrong with

@@ -24,11 +24,7 @@ func (d *decoder) problem(n *node, path, rule, message, hint string) {
 
 // wrong reports n as being of another type than wanted.
 func (d *decoder) wrong(n *node, at spot, wanted, hint string) {
-	got := n.describe()
-	if n.kind == scalarNode && !at.secret() && n.tag != "!!null" {
-		got += " " + n.show()
-	}
-	d.problem(n, at.path, ruleType, fmt.Sprintf("%s is wanted here, not %s", wanted, got), hint)
+	d.problem(n, at.path, ruleType, fmt.Sprintf("%s is wanted here, not %s", wanted, n.described(at.secret())), hint)
 	n.broken = true
 }
 
@@ -39,6 +35,8 @@ type spot struct {
 }
 
 func (s spot) secret() bool { return s.key != nil && s.key.key.secret }
+
+func (s spot) crontab() bool { return s.key != nil && s.key.name == "crontab" }
 
 func (s spot) index(i int) spot { return spot{s.path + "[" + strconv.Itoa(i) + "]", s.key} }
 
@@ -72,11 +70,11 @@ func (d *decoder) value(n *node, v reflect.Value, at spot) {
 // variablesSet reports the variables of n that are not set; unless those are
 // allowed, the value of n is not looked at.
 func (d *decoder) variablesSet(n *node, at spot) bool {
+	if at.crontab() { // its lines are looked at one by one
+		return true
+	}
 	for _, u := range n.unset {
-		rule := d.unsetRule
-		if u.message != "" {
-			rule = ruleUnset
-		}
+		rule := u.rule(d.unsetRule)
 		d.problem(n, at.path, rule, u.describe(), u.hint())
 		n.broken = n.broken || rule == ruleUnset
 	}
@@ -102,31 +100,40 @@ func (d *decoder) structure(n *node, v reflect.Value, at spot) {
 }
 
 func (d *decoder) unknownKey(key *node, path string, s *shape) {
-	hint := "keys here are " + strings.Join(s.names, ", ")
+	hint := "remove it; the JSON Schema that `maelctl schema` prints knows every key"
 	if near := nearest(key.text, s.names); near != "" {
 		hint = "write " + near
-	} else if place := whereKey(key.text); place != "" {
+	} else if place := whereKey(key.text, s); place != "" {
 		hint = key.text + " belongs " + place
+	} else if len(s.names) < 10 {
+		hint = "keys here are " + strings.Join(s.names, ", ")
 	}
 	d.problem(key, path, ruleUnknownKey, "unknown key "+quote(key.raw()), hint)
 }
 
-// whereKey tells under which mapping a key that is misplaced belongs.
-func whereKey(name string) string {
+// whereKey tells under which mapping a key that is misplaced belongs: rather
+// one below the mapping it was found in.
+func whereKey(name string, found *shape) string {
+	where, below := "", false
 	for _, p := range keyPlaces {
-		if _, ok := shapes[p.shape].byName[name]; ok {
-			return p.where
+		s := shapes[p.shape]
+		if _, ok := s.byName[name]; ok && (where == "" || below) {
+			where = p.where
+			if below {
+				break
+			}
 		}
+		below = below || s == found
 	}
-	return ""
+	return where
 }
 
 var keyPlaces = []struct {
 	shape reflect.Type
 	where string
 }{
-	{reflect.TypeFor[fileComponent](), "under components.<name>"},
 	{reflect.TypeFor[fileProject](), "at the top of the file"},
+	{reflect.TypeFor[fileComponent](), "under components.<name>"},
 	{reflect.TypeFor[EventSource](), "under components.<name>.eventsources.<name>"},
 	{reflect.TypeFor[HTTPSource](), "under http of an event source"},
 	{reflect.TypeFor[CronSource](), "under cron of an event source"},
@@ -172,7 +179,7 @@ func (d *decoder) list(n *node, v reflect.Value, at spot) {
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))
 	for i, item := range n.items {
-		if item.null() && !item.broken && len(item.unset) == 0 {
+		if item.null() && !item.broken && !item.variable() {
 			d.problem(item, at.index(i).path, ruleEmptyItem, "a list item without a value", `remove it, or write "" for an empty text`)
 			item.broken = true
 			continue
@@ -191,10 +198,17 @@ func listHint(n *node) string {
 	return "write it in brackets, [a, b], or as - items below the key"
 }
 
+func textHint(at spot) string {
+	if at.key != nil && at.key.name == "environment" {
+		return "write NAME=value"
+	}
+	return "write one value"
+}
+
 func (d *decoder) text(n *node, v reflect.Value, at spot) {
 	switch {
 	case n.kind != scalarNode:
-		d.wrong(n, at, "a text", "write one value")
+		d.wrong(n, at, "a text", textHint(at))
 	case n.plain() && n.tag == "!!str" && !n.variable() && legacyBool(n.text) && !n.tagged():
 		d.wrong(n, at, "a text", `put it in quotes: "`+n.text+`"`)
 	default:
@@ -278,7 +292,7 @@ func (d *decoder) float(n *node, v reflect.Value, at spot) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		d.wrong(n, at, "a number", "write a number")
+		d.wrong(n, at, "a finite number", "write a number")
 		return
 	}
 	v.SetFloat(f)

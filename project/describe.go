@@ -26,6 +26,18 @@ func (n *node) show() string {
 	return quote(n.text)
 }
 
+// described is describe with the value, unless that is secret.
+func (n *node) described(secret bool) string {
+	kind := n.describe()
+	switch {
+	case n.kind != scalarNode || secret || n.tag == "!!null":
+		return kind
+	case kind == "a text":
+		return "the text " + n.show()
+	}
+	return "the" + strings.TrimPrefix(kind, "a") + " " + strings.Trim(n.show(), `"`)
+}
+
 // describe names what kind of value n is.
 func (n *node) describe() string {
 	switch n.kind {

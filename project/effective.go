@@ -1,5 +1,7 @@
 package project
 
+import "strings"
+
 // The values that apply where a file says nothing. A written zero means the
 // default as well, so that the file and the API agree.
 const (
@@ -53,7 +55,7 @@ func (c *Component) restartOrder() (order RestartOrder, why string) {
 		return c.RestartOrder, "as written"
 	case c.MaxInstances == 1 || c.MaxInstances > 0 && c.MinInstances >= c.MaxInstances:
 		return RestartStopStart, "maxinstances leaves no room for a second instance"
-	case len(c.Ports) > 0:
+	case hasHostPort(c.Ports):
 		return RestartStopStart, "a host port can be bound once"
 	case hasWritableMount(c.Volumes):
 		return RestartStopStart, "a writable volume is not shared between two instances"
@@ -61,6 +63,17 @@ func (c *Component) restartOrder() (order RestartOrder, why string) {
 		return RestartStopStart, "networkname: host binds the port on the host"
 	}
 	return RestartStartStop, "nothing forbids two instances side by side"
+}
+
+// hasHostPort tells whether a port of the host is claimed; one that the engine
+// may choose is free for each instance.
+func hasHostPort(ports []string) bool {
+	for _, spec := range ports {
+		if end := strings.LastIndexByte(spec, ':'); end > 0 && spec[end-1] != ':' {
+			return true
+		}
+	}
+	return false
 }
 
 func hasWritableMount(volumes []Volume) bool {

@@ -3,6 +3,7 @@ package project
 import (
 	"math"
 	"reflect"
+	"strings"
 )
 
 // key is what the file may say under one key: the single description from
@@ -16,6 +17,16 @@ type key struct {
 	enum     []string
 	required bool
 	secret   bool // never repeated in a message
+}
+
+// summary is what the key is, in one clause.
+func (k key) summary() string {
+	sentence, _, _ := strings.Cut(k.doc, ".")
+	clause := sentence
+	if end := strings.IndexAny(sentence, ",(;"); end > 0 {
+		clause = strings.TrimSpace(sentence[:end])
+	}
+	return strings.ToLower(clause[:1]) + clause[1:]
 }
 
 // unbounded marks a number whose only limit is what an integer of 32 bits can
@@ -108,7 +119,7 @@ var cronKeys = []key{
 
 var cronHTTPKeys = []key{
 	{name: "method", doc: "Method of the request.", required: true},
-	{name: "path", doc: "Path, and query, of the request.", required: true},
+	{name: "path", doc: "Path of the request, with its query.", required: true},
 	{name: "data", doc: "Body of the request; never sent with GET."},
 	{name: "headers", doc: "Header fields of the request."},
 }

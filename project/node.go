@@ -71,9 +71,9 @@ func (n *node) find(key string) (pair, bool) {
 	return pair{}, false
 }
 
-// get is the value that is written under key, nil if there is none.
+// get is the value that is written under key, well or badly; nil if none is.
 func (n *node) get(key string) *node {
-	if p, ok := n.find(key); ok && !p.value.null() {
+	if p, ok := n.find(key); ok && (!p.value.null() || p.value.broken) {
 		return p.value
 	}
 	return nil

@@ -90,11 +90,19 @@ func envObject(vars []EnvVar) map[string]string {
 	return out
 }
 
-// renderStruct is every key of a mapping of the file with its value.
+// renderStruct is every key of a mapping of the file with its value; of the
+// types of an event source only the one it has.
 func renderStruct(v reflect.Value) map[string]any {
 	out := map[string]any{}
 	for _, k := range shapes[v.Type()].keys {
-		out[k.name] = renderValue(v.FieldByIndex(k.index))
+		field := v.FieldByIndex(k.index)
+		if field.Kind() == reflect.Pointer {
+			if field.IsNil() { // a type that the event source is not
+				continue
+			}
+			field = field.Elem()
+		}
+		out[k.name] = renderValue(field)
 	}
 	return out
 }
@@ -102,9 +110,6 @@ func renderStruct(v reflect.Value) map[string]any {
 func renderValue(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:
-		if v.IsNil() {
-			return nil
-		}
 		return renderValue(v.Elem())
 	case reflect.Struct:
 		return renderStruct(v)

@@ -23,8 +23,8 @@ type source struct {
 }
 
 // newSource checks data as text and prepares it for the parser; nil if it is
-// too large to be read. A rune that the parser would stop at becomes a question
-// mark, so that the rest of the file is still read and columns stay right.
+// too large to be read. A rune that the parser would stop at becomes the
+// replacement character, so that the rest of the file is still read and columns stay right.
 func newSource(name string, data []byte, report func(Problem)) *source {
 	s := &source{name: name}
 	if len(data) > maxFileSize {
@@ -56,7 +56,7 @@ func (s *source) clean(data []byte, report func(Problem)) []byte {
 		if rule == "" {
 			return
 		}
-		out = append(append(out, data[kept:at]...), '?')
+		out = append(append(out, data[kept:at]...), string(utf8.RuneError)...)
 		kept = at + size
 		if last[rule] != line && told[rule] < maxTextProblems {
 			last[rule], told[rule] = line, told[rule]+1

@@ -22,15 +22,26 @@ type place struct{ line, column int }
 // parsed is the outcome of parsing one file.
 type parsed struct {
 	document *yaml.Node
-	// undefined are the places of aliases whose anchor does not exist; in the
-	// document a plain word stands there.
-	undefined map[place]bool
+	// undefined are the aliases whose anchor does not exist, by their place;
+	// in the document a plain word stands there.
+	undefined map[place]string
 }
 
 // parse reads the one document of s. The parser stops at its first mistake;
 // an alias without an anchor is repaired, so that the rest is read as well.
 func (s *source) parse(report func(Problem)) parsed {
-	p := parsed{undefined: map[place]bool{}}
+	p := s.parseRepaired(report)
+	if p.document == nil {
+		for at, anchor := range p.undefined {
+			message, hint := s.undefinedAlias(anchor)
+			report(s.problem(ruleAlias, at.line, at.column, message, hint))
+		}
+	}
+	return p
+}
+
+func (s *source) parseRepaired(report func(Problem)) parsed {
+	p := parsed{undefined: map[place]string{}}
 	text := s.text
 	for {
 		decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -46,20 +57,21 @@ func (s *source) parse(report func(Problem)) parsed {
 			return p
 		}
 		at := s.offset(failure.problemAt)
-		report(s.undefinedAlias(failure))
-		if p.undefined[failure.problemAt] || at >= len(text) || text[at] != '*' {
+		if _, again := p.undefined[failure.problemAt]; again || at >= len(text) || text[at] != '*' {
+			s.reportSyntax(*failure, report)
 			return p
 		}
-		p.undefined[failure.problemAt] = true
+		p.undefined[failure.problemAt] = failure.anchor
 		text = bytes.Clone(text)
 		text[at] = 'a'
 	}
 }
 
-func (s *source) undefinedAlias(f *syntaxError) Problem {
-	return s.problem(ruleAlias, f.problemAt.line, f.problemAt.column,
-		"the alias *"+s.masks.raw(f.anchor)+" has no anchor before it",
-		"write &"+s.masks.raw(f.anchor)+" at the value that is meant, or quote the text if it is none")
+// undefinedAlias is what is wrong with an alias whose anchor does not exist.
+func (s *source) undefinedAlias(anchor string) (message, hint string) {
+	anchor = s.masks.raw(anchor)
+	return "the alias *" + anchor + " has no anchor before it",
+		"write &" + anchor + " at the value that is meant, or put the text in quotes"
 }
 
 // checkDocuments reports an empty file and a second document; it is false if
@@ -74,7 +86,7 @@ func (s *source) checkDocuments(decoder *yaml.Decoder, document *yaml.Node, repo
 	at := place{}
 	switch {
 	case failure != nil:
-		at = failure.problemAt
+		at = s.secondDocument(document.Line, failure.problemAt)
 	case second != nil:
 		at = place{second.Line, second.Column}
 	default:
@@ -83,6 +95,16 @@ func (s *source) checkDocuments(decoder *yaml.Decoder, document *yaml.Node, repo
 	report(s.problem(ruleDocuments, at.line, at.column, "a second document begins here",
 		"keep one document (one ---) in a file; a project has a file of its own"))
 	return true
+}
+
+// secondDocument is the first line after the given one that begins a document.
+func (s *source) secondDocument(first int, otherwise place) place {
+	for number := first + 1; number <= s.lineCount(); number++ {
+		if strings.HasPrefix(s.line(number), "---") {
+			return place{number, 1}
+		}
+	}
+	return otherwise
 }
 
 func isNull(n *yaml.Node) bool {

@@ -11,7 +11,8 @@ import (
 // variable is one ${...} of a file.
 type variable struct {
 	raw      string // as written
-	literal  bool   // $${...}: stands for ${...}
+	literal  bool   // stands for text, whatever is set
+	text     string // of a literal: ${...} for $${...}, and ${} for itself
 	name     string
 	operator string // "", ":-", ":" or ":?"
 	operand  string // the default, or the message of ":?"
@@ -58,10 +59,10 @@ func maskVariables(text []byte) ([]byte, masks) {
 		if !closed {
 			unclosed = from + length
 		}
-		if !closed || length == 0 { // a stray ${, or ${}
+		if !closed { // a stray ${
 			continue
 		}
-		if open > kept && text[open-1] == '$' {
+		if length > 0 && open > kept && text[open-1] == '$' {
 			open--
 		}
 		end := from + length + len("}")
@@ -114,8 +115,12 @@ func (m *masks) mask(out []byte, raw string) []byte {
 
 func parseVariable(raw string) variable {
 	v := variable{raw: raw}
-	if strings.HasPrefix(raw, "$$") {
-		v.literal = true
+	switch {
+	case raw == "${}":
+		v.literal, v.text = true, raw
+		return v
+	case strings.HasPrefix(raw, "$$"):
+		v.literal, v.text = true, raw[1:]
 		return v
 	}
 	body := raw[len("${") : len(raw)-len("}")]
@@ -189,6 +194,16 @@ func (m masks) has(s string) bool {
 type unset struct {
 	name    string
 	message string // of ${NAME:?message}
+	fatal   bool   // ${NAME:?} insists, whatever else is allowed
+}
+
+// rule is the rule under which u is reported where missing variables are told
+// under the given one.
+func (u unset) rule(lenient string) string {
+	if u.fatal {
+		return ruleUnset
+	}
+	return lenient
 }
 
 // expansion is a text with its variables replaced.
@@ -211,7 +226,7 @@ func (x *expander) expand(m masks, s string, style yaml.Style) expansion {
 	var e expansion
 	e.text = m.replace(s, func(v *variable) string {
 		if v.literal {
-			return v.raw[1:]
+			return v.text
 		}
 		value := x.value(v, style, &e)
 		x.budget -= len(value)
@@ -234,7 +249,7 @@ func (x *expander) value(v *variable, style yaml.Style, e *expansion) string {
 	case v.operator == ":-" && value == "", v.operator == ":" && !set:
 		return unescape(v.operand, style)
 	case v.operator == ":?" && value == "":
-		e.unset = append(e.unset, unset{v.name, v.operand})
+		e.unset = append(e.unset, unset{v.name, v.operand, true})
 	case !set:
 		e.unset = append(e.unset, unset{name: v.name})
 	}
