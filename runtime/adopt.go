@@ -12,6 +12,7 @@ import (
 
 const (
 	recallWithin   = 2 * time.Second
+	recallRetry    = time.Second
 	recogniseAtOne = 64 // probes at a time
 )
 
@@ -20,7 +21,9 @@ const (
 // others will be drained and removed by Run. An engine that does not answer is
 // no error: Run adopts when it does. Call it before Run, with a snapshot.
 func (a *Agent) Adopt(ctx context.Context) error {
-	a.recall(ctx)
+	if err := a.recall(ctx); err != nil {
+		a.log.Warn("earlier instances of this node not read; will retry", "error", err)
+	}
 	if err := a.look(ctx); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("adopt containers: %w", ctx.Err())
@@ -46,14 +49,31 @@ func (a *Agent) Adopt(ctx context.Context) error {
 	return nil
 }
 
-// recall reads what this node reported before it was started again.
-func (a *Agent) recall(ctx context.Context) {
+// followLedger reads the earlier instances if Adopt could not. It ends when
+// that is done.
+func (a *Agent) followLedger(ctx context.Context) error {
+	for ctx.Err() == nil && !a.recalled() {
+		if err := a.recall(ctx); err != nil {
+			idle(ctx, recallRetry)
+		}
+	}
+	return nil
+}
+
+func (a *Agent) recalled() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.previous != nil
+}
+
+// recall reads what this node reported before it was started again, so that
+// placements keep their history and rows of what is gone go as well.
+func (a *Agent) recall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, recallWithin)
 	defer cancel()
 	lists, err := a.deps.Ledger.InstanceLists(ctx)
 	if err != nil {
-		a.log.Warn("earlier instances of this node not read", "error", err)
-		return
+		return err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,6 +85,10 @@ func (a *Agent) recall(ctx context.Context) {
 			}
 		}
 	}
+	if a.adopted {
+		a.dropStaleLocked()
+	}
+	return nil
 }
 
 // keepReported goes on reporting the containers of the earlier daemon while

@@ -97,6 +97,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group, work := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.followEngine(work) })
 	group.Go(func() error { return a.followPlacements(work) })
+	group.Go(func() error { return a.followLedger(work) })
 	group.Go(func() error { return a.board.write(work, a.deps.Ledger, a.log) })
 	group.Go(func() error {
 		select {

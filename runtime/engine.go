@@ -188,7 +188,11 @@ func (a *Agent) dropStaleLocked() {
 		}
 	}
 	for id := range a.previous {
-		stale = append(stale, id)
+		if a.units[id] == nil {
+			stale = append(stale, id)
+		} else {
+			delete(a.previous, id)
+		}
 	}
 	a.board.remove(stale...)
 }
