@@ -1,0 +1,218 @@
+package placer
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// database keeps rows in memory, as the store would.
+type database struct {
+	mu         sync.Mutex
+	number     int64
+	nodes      map[string]*cluster.Node
+	components map[string]*cluster.ComponentRow
+	placements map[string]*cluster.Placement
+	stopping   map[string]bool // past the point of no return
+	commits    int
+	tries      int
+	fail       error
+	slow       time.Duration // of a write
+}
+
+func newDatabase() *database {
+	return &database{
+		number:     1,
+		nodes:      map[string]*cluster.Node{"n1": {ID: "n1", Name: "n1", State: cluster.NodeUp, Epoch: 1, MemoryTotalMiB: 4096}},
+		components: map[string]*cluster.ComponentRow{},
+		placements: map[string]*cluster.Placement{},
+		stopping:   map[string]bool{},
+	}
+}
+
+func (d *database) ChangeNumber(context.Context) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.number, nil
+}
+
+func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return cluster.ChangeSet{
+		Number: d.number, Full: true,
+		Nodes: maps.Clone(d.nodes), Components: maps.Clone(d.components), Placements: maps.Clone(d.placements),
+	}, nil
+}
+
+func (d *database) WritePlacements(ctx context.Context, _ cluster.Hold, writes []cluster.PlacementWrite) (int64, error) {
+	if d.slow > 0 {
+		select {
+		case <-time.After(d.slow):
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.tries++
+	if d.fail != nil {
+		return 0, d.fail
+	}
+	rows := maps.Clone(d.placements)
+	for _, w := range writes {
+		if err := d.write(rows, w); err != nil {
+			return 0, fmt.Errorf("write placements: %w", err)
+		}
+	}
+	d.placements = rows
+	d.commits++
+	d.number++
+	return d.number, nil
+}
+
+func (d *database) write(rows map[string]*cluster.Placement, w cluster.PlacementWrite) error {
+	switch {
+	case w.Insert != nil:
+		row := *w.Insert
+		row.Version = 1
+		rows[row.ID] = &row
+	case w.Want != nil:
+		if rows[w.Want.ID].Version != w.Want.Version || w.Want.Want == cluster.WantRun && d.stopping[w.Want.ID] {
+			return cluster.ErrConflict
+		}
+		row := *w.Want
+		row.Version++
+		rows[row.ID] = &row
+	default:
+		delete(rows, w.Delete.ID)
+	}
+	return nil
+}
+
+func (d *database) change(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+	d.number++
+}
+
+func (d *database) declare(name string, spec project.Component) {
+	spec.Name = name
+	e := spec.Effective()
+	d.change(func() {
+		d.components[name] = &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: 1, RestartVersion: 1}
+	})
+}
+
+// count counts the rows of a component with a want.
+func (d *database) count(component string, want cluster.Want) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n := 0
+	for _, pl := range d.placements {
+		if pl.Component == component && pl.Want == want {
+			n++
+		}
+	}
+	return n
+}
+
+// gateway is the load, as a test sets it.
+type gateway struct {
+	mu      sync.Mutex
+	load    map[string]cluster.ComponentLoad
+	changed chan struct{}
+}
+
+func (g *gateway) Load() cluster.Load {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return cluster.Load{Node: "n1", Components: maps.Clone(g.load)}
+}
+
+func (g *gateway) LoadChanged() <-chan struct{} { return g.changed }
+
+func (g *gateway) set(component string, l cluster.ComponentLoad) {
+	g.mu.Lock()
+	g.load[component] = l
+	g.mu.Unlock()
+	select {
+	case g.changed <- struct{}{}:
+	default:
+	}
+}
+
+// stage is a placer with everything around it, in a bubble.
+type stage struct {
+	*Placer
+	db      *database
+	gateway *gateway
+	feed    *cluster.Feed
+	counter int64
+	hold    func() (end func() error) // takes the role
+}
+
+// play runs a test in a bubble, with a feed that follows the database.
+func play(t *testing.T, test func(*testing.T, *stage)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s := &stage{db: newDatabase(), gateway: &gateway{load: map[string]cluster.ComponentLoad{}, changed: make(chan struct{}, 1)}}
+		s.feed = cluster.NewFeed(s.db, cluster.FeedOptions{})
+		var work sync.WaitGroup
+		ctx, cancel := context.WithCancel(t.Context())
+		defer work.Wait()
+		defer cancel()
+		work.Go(func() { s.feed.Run(ctx) })
+		s.Placer = New(Options{Node: "n1"}, s.db, s.feed, s.gateway)
+		s.hold = func() func() error {
+			term, end := context.WithCancel(ctx)
+			result := make(chan error, 1)
+			work.Go(func() { result <- s.Hold(term, cluster.Hold{Role: cluster.RolePlacement, Holder: "n1", Fence: 1}) })
+			synctest.Wait()
+			return func() error {
+				end()
+				return <-result
+			}
+		}
+		s.report(cluster.InstanceReady)
+		test(t, s)
+	})
+}
+
+// report tells the state of every instance that there is.
+func (s *stage) report(state cluster.InstanceState) {
+	s.counter++
+	l := cluster.InstanceList{Node: "n1", Epoch: 1, Counter: s.counter}
+	s.db.mu.Lock()
+	for id, pl := range s.db.placements {
+		i := cluster.Instance{Placement: id, Component: pl.Component, Node: "n1", State: state, ReadyAt: time.Now()}
+		if state == cluster.InstanceBackoff {
+			i.Reason = cluster.ReasonExited
+		}
+		l.Instances = append(l.Instances, i)
+	}
+	s.db.mu.Unlock()
+	s.feed.PushInstances(l)
+	synctest.Wait()
+}
+
+// gone reports that no instance is left.
+func (s *stage) gone() {
+	s.counter++
+	s.feed.PushInstances(cluster.InstanceList{Node: "n1", Epoch: 1, Counter: s.counter})
+	synctest.Wait()
+}
+
+// after lets time pass.
+func after(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
