@@ -22,7 +22,7 @@ type Load struct {
 // InstanceLoad is what this node's gateway sees of one instance.
 type InstanceLoad struct {
 	InFlight    int       `json:"in_flight"`
-	Queued      int       `json:"queued"`       // forwarded requests that wait for this instance
+	Queued      int       `json:"queued"`       // requests that wait for any instance of its component
 	Total       int64     `json:"total"`        // requests since the daemon started
 	LastRequest time.Time `json:"last_request"` // end of the latest activity; zero: none seen
 }

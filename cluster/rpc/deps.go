@@ -60,8 +60,8 @@ type Store interface {
 // Feed is the view of the cluster that every answer is made from.
 type Feed interface {
 	Snapshot() *cluster.Snapshot
-	Hint()
-	WaitFor(ctx context.Context, number int64) error
+	Hint()                                           // something may have changed
+	WaitFor(ctx context.Context, number int64) error // hints by itself
 	Subscribe() (changed <-chan struct{}, cancel func())
 }
 
@@ -75,9 +75,12 @@ type Loads interface {
 type Placer interface {
 	Wake(ctx context.Context, component string) error
 	Sleep(ctx context.Context, component string) error
+
+	// Refusals tells why components lack an instance that they need.
+	Refusals() map[string]*cluster.Failure
 }
 
-// Deps is all that a Server works with. Every field but Refusal must be set.
+// Deps is all that a Server works with. Every field must be set.
 type Deps struct {
 	Version   string
 	Node      string // id of this node
@@ -93,7 +96,4 @@ type Deps struct {
 	Roles        func() []Role
 	Logs         LogOpener
 	Logger       *slog.Logger
-
-	// Refusal is why the scheduler last refused a component; nil: none.
-	Refusal func(component string) *cluster.Failure
 }

@@ -118,7 +118,6 @@ func (s *Server) knownComponent(name string) (*cluster.ComponentRow, error) {
 func (s *Server) seen(ctx context.Context, changeNumber int64) {
 	ctx, cancel := context.WithTimeout(ctx, seenWait)
 	defer cancel()
-	s.deps.Feed.Hint()
 	if err := s.deps.Feed.WaitFor(ctx, changeNumber); err != nil {
 		s.deps.Logger.Debug("write not seen yet", "change_number", changeNumber, "error", err)
 	}

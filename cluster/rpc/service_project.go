@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"maelstrom/cluster"
@@ -22,39 +21,6 @@ func (s *Server) projectService() []method {
 		newMethod("ProjectService.List", "Lists projects.", s.listProjects),
 		newMethod("ProjectService.Remove", "Removes a project with everything in it.", s.removeProject, writes),
 	}
-}
-
-// load parses and checks what was sent; nothing of a caller is trusted.
-func (f *ProjectFiles) load() project.Loaded {
-	in := project.Input{
-		File:       f.Base.Path,
-		Data:       f.Base.Data,
-		AllowUnset: f.AllowUnset,
-		Lookup: func(name string) (string, bool) {
-			value, ok := f.Variables[name]
-			return value, ok
-		},
-		ReadFile: func(path string) (project.File, error) {
-			file, ok := f.EnvFiles[path]
-			if !ok {
-				return project.File{}, fmt.Errorf("%s was not sent with the project", path)
-			}
-			return project.File{Path: file.Path, Data: file.Data, Warning: file.Warning}, nil
-		},
-	}
-	if f.Overlay != nil {
-		in.OverlayFile, in.OverlayData = f.Overlay.Path, f.Overlay.Data
-	}
-	return project.Load(in)
-}
-
-// loadValid is load for who needs a project: problems are an error.
-func (f *ProjectFiles) loadValid() (project.Loaded, error) {
-	loaded := f.load()
-	if loaded.Project == nil {
-		return loaded, invalidProblems(f.Base.Path, loaded.Problems)
-	}
-	return loaded, nil
 }
 
 func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAnswer, error) {
@@ -93,7 +59,7 @@ func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) 
 		return DiffAnswer{}, fromStore(err)
 	}
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
-	tidy(&answer.Changes)
+	s.finish(&answer.Changes)
 	return answer, nil
 }
 
@@ -132,7 +98,7 @@ func (s *Server) declare(ctx context.Context, d Declaration) (ApplyAnswer, error
 		return ApplyAnswer{}, fromStore(err)
 	}
 	s.seen(ctx, answer.ChangeNumber)
-	tidy(&answer.Changes)
+	s.finish(&answer.Changes)
 	answer.RequestID = d.RequestID
 	return answer, nil
 }
@@ -155,7 +121,7 @@ func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (A
 	if !req.DryRun {
 		s.seen(ctx, answer.ChangeNumber)
 	}
-	tidy(&answer.Changes)
+	s.finish(&answer.Changes)
 	answer.RequestID = removal.RequestID
 	answer.Warnings = warnings(nil, answer.Warnings)
 	return answer, nil
@@ -198,41 +164,4 @@ func (s *Server) listProjects(_ context.Context, req ListProjectsRequest) (Proje
 		}
 	}
 	return list, nil
-}
-
-func (m PruneMode) orDefault() (PruneMode, error) {
-	switch m {
-	case "":
-		return PruneAuto, nil
-	case PruneAuto, PruneNever, PruneConfirm:
-		return m, nil
-	}
-	return "", errorf(KindInvalid, "prune is auto, never or confirm, not %q", m)
-}
-
-// warnings are those of the file and those that the plan added, never nil.
-func warnings(file, plan []project.Problem) []project.Problem {
-	all := []project.Problem{}
-	for _, p := range file {
-		if p.Severity == project.Warning {
-			all = append(all, p)
-		}
-	}
-	return append(all, plan...)
-}
-
-// tidy makes empty lists of those that are not there: on the wire a list is a
-// list.
-func tidy(c *project.Changes) {
-	for _, list := range []*[]project.ObjectChange{
-		&c.Components.Added, &c.Components.Updated, &c.Components.Removed,
-		&c.EventSources.Added, &c.EventSources.Updated, &c.EventSources.Removed,
-	} {
-		if *list == nil {
-			*list = []project.ObjectChange{}
-		}
-	}
-	if c.Notes == nil {
-		c.Notes = []string{}
-	}
 }

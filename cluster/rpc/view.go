@@ -13,22 +13,22 @@ import (
 
 // view turns one snapshot into what callers see. Its methods are pure.
 type view struct {
-	snap    *cluster.Snapshot
-	loads   map[string]cluster.InstanceLoad
-	roles   []Role
-	zone    *time.Location
-	now     time.Time
-	refusal func(component string) *cluster.Failure // may be nil
+	snap     *cluster.Snapshot
+	loads    map[string]cluster.InstanceLoad
+	roles    []Role
+	refusals map[string]*cluster.Failure
+	zone     *time.Location
+	now      time.Time
 }
 
 func (s *Server) view() view {
 	return view{
-		snap:    s.deps.Feed.Snapshot(),
-		loads:   s.deps.Loads.InstanceLoads(),
-		roles:   s.deps.Roles(),
-		zone:    s.deps.CronZone,
-		now:     time.Now(),
-		refusal: s.deps.Refusal,
+		snap:     s.deps.Feed.Snapshot(),
+		loads:    s.deps.Loads.InstanceLoads(),
+		roles:    s.deps.Roles(),
+		refusals: s.deps.Placer.Refusals(),
+		zone:     s.deps.CronZone,
+		now:      time.Now(),
 	}
 }
 
@@ -86,10 +86,8 @@ func (v view) componentState(name string) componentState {
 	if s.word == ComponentReady {
 		s.reason, s.message = cluster.ReasonNone, ""
 	}
-	if s.word == ComponentAsleep && v.refusal != nil {
-		if f := v.refusal(name); f != nil {
-			s.word, s.reason, s.message = ComponentFailed, f.Reason, f.Message
-		}
+	if f := v.refusals[name]; f != nil && s.word == ComponentAsleep {
+		s.word, s.reason, s.message = ComponentFailed, f.Reason, f.Message
 	}
 	return s
 }

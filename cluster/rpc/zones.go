@@ -16,6 +16,9 @@ const (
 	PathHealthz = "/healthz"
 	PathReadyz  = "/readyz"
 
+	// ProfilesPrefix begins the paths of profiles, where they are served.
+	ProfilesPrefix = "/_mael/pprof/"
+
 	ownPrefix = "/_mael"
 )
 
@@ -32,6 +35,9 @@ type PrivatePort struct {
 	Metrics http.Handler
 	Ready   func() Readiness
 	Gateway http.Handler // routes, MAELSTROM-COMPONENT and the health check
+
+	// Profiles answers below ProfilesPrefix, with a token; nil: nothing does.
+	Profiles http.Handler
 }
 
 // Loopback answers on the loopback addresses: everything, the API with a
@@ -45,6 +51,8 @@ func (p *PrivatePort) Loopback() http.Handler {
 			p.Server.ServeHTTP(w, r)
 		case path == PathLogs:
 			p.guarded(w, r, p.Server.serveLogs)
+		case p.Profiles != nil && strings.HasPrefix(path, ProfilesPrefix):
+			p.withToken(w, r)
 		case strings.HasPrefix(path, ownPrefix):
 			http.NotFound(w, r)
 		case r.Header.Get(route.ComponentHeader) != "":
@@ -94,6 +102,19 @@ func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.
 		return
 	}
 	next(w, r)
+}
+
+// withToken serves profiles: they show memory, so being local is not enough.
+func (p *PrivatePort) withToken(w http.ResponseWriter, r *http.Request) {
+	_, ok := p.Server.deps.Keys.Authenticate(r.Context(), presented(r))
+	switch {
+	case crossOrigin(r):
+		plain(w, http.StatusForbidden, "Requests from other sites are refused")
+	case !ok:
+		unauthorized(w)
+	default:
+		p.Profiles.ServeHTTP(w, r)
+	}
 }
 
 func (p *PrivatePort) readyz(w http.ResponseWriter) {
