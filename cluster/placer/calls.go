@@ -132,7 +132,7 @@ func (p *Placer) questions() scheduler.Load {
 		l.Wakes[component] = scheduler.Wake{At: at, Node: p.opt.Node}
 	}
 	for component, c := range p.wakes {
-		l.Wakes[component] = scheduler.Wake{At: c.at, Node: p.opt.Node}
+		l.Wakes[component] = scheduler.Wake{At: c.at, Waiting: true, Node: p.opt.Node}
 	}
 	for component := range p.sleeps {
 		l.Sleeps[component] = true

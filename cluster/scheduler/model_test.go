@@ -257,7 +257,7 @@ func (w *world) running(component string) int {
 }
 
 func (w *world) wake(component string) {
-	w.load.Wakes[component] = Wake{At: w.now, Node: "n1"}
+	w.load.Wakes[component] = Wake{At: w.now, Waiting: true, Node: "n1"}
 }
 
 func show(writes []cluster.PlacementWrite) string {

@@ -60,10 +60,8 @@ func (ns *nodes) change(pl *cluster.Placement) {
 
 func (ns *nodes) reserve(pl *cluster.Placement) { ns.byID[pl.Node].reserved += pl.MemoryMiB }
 
-// choose returns the best node for one more instance of c. Without one it
-// tells why; both are nil if it is only a matter of time, because what is
-// leaving will make room.
-func (p *planner) choose(c *component) (*node, *cluster.Failure) {
+// choose returns the best node for one more instance of c, nil if none has room.
+func (p *planner) choose(c *component) *node {
 	var best *node
 	var bestScore float64
 	for _, n := range p.nodes.list {
@@ -74,22 +72,11 @@ func (p *planner) choose(c *component) (*node, *cluster.Failure) {
 			best, bestScore = n, s
 		}
 	}
-	if best != nil {
-		return best, nil
-	}
-	var obstacles []*obstacle
-	for _, n := range p.nodes.list {
-		o := p.obstacle(c, n, soon)
-		if o == nil {
-			return nil, nil
-		}
-		obstacles = append(obstacles, o)
-	}
-	return nil, refusal(c, obstacles)
+	return best
 }
 
 const (
-	packBonus     = 0.1 // for the node that asked
+	askedBonus    = 0.1 // for the node that asked
 	failedMalus   = 0.5 // for a node where the component fails now
 	fitNormalizer = 18
 )
@@ -112,7 +99,7 @@ func (p *planner) score(c *component, n *node) float64 {
 	}
 	s -= float64(here) / float64(max(1, c.memory.Target))
 	if p.in.Load.Wakes[c.name].Node == n.row.ID {
-		s += packBonus
+		s += askedBonus
 	}
 	if fails {
 		s -= failedMalus

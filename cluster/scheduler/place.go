@@ -4,40 +4,49 @@ import "maelstrom/cluster"
 
 // place finds nodes for what is wanted, one instance of each component per
 // round, so that a large backlog of one does not take the memory that another
-// needs for its first instance.
+// needs for its first instance. What fits nowhere is dealt with when all the
+// rest is placed.
 func (p *planner) place(active []*component) {
+	var unplaced []*component
 	for more := true; more; {
 		more = false
 		for _, c := range active {
-			if c.wanted == 0 {
-				continue
-			}
-			if p.placeOne(c) {
+			switch {
+			case c.wanted == 0:
+			case c.full():
+				c.wanted = 0
+			case p.placeOne(c):
 				c.wanted--
 				more = true
-			} else {
+			default:
 				c.wanted = 0
+				unplaced = append(unplaced, c)
 			}
 		}
 	}
+	for _, c := range unplaced {
+		p.refuse(c)
+	}
 }
 
-// placeOne adds a placement. Where it does not fit, it notes why, or makes
-// room where that is the way.
+// placeOne adds a placement, if there is room.
 func (p *planner) placeOne(c *component) bool {
-	if c.full() {
-		return false
-	}
 	if p.nodes == nil {
 		p.nodes = newNodes(p.in.Snapshot, p.deletes, p.wants)
 	}
-	node, refusal := p.choose(c)
-	if node != nil {
-		p.insert(c, node)
-		return true
+	n := p.choose(c)
+	if n != nil {
+		p.insert(c, n)
 	}
+	return n != nil
+}
+
+// refuse gives up what fits nowhere and will not, unless an outdated instance
+// can make room for its successor.
+func (p *planner) refuse(c *component) {
+	refusal := p.refusal(c)
 	if refusal == nil {
-		return false
+		return
 	}
 	if !c.surge {
 		c.memory.cap(max(c.live(), c.spec.MinInstances))
@@ -48,7 +57,6 @@ func (p *planner) placeOne(c *component) bool {
 	if len(c.outdated) > 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
 		p.stopOneForNext(c)
 	}
-	return false
 }
 
 func (p *planner) insert(c *component, n *node) {

@@ -72,11 +72,25 @@ func (c *component) on(n *node, w when) int {
 	return count
 }
 
+// refusal tells why c fits nowhere; nil if it is only a matter of time,
+// because what is leaving will make room.
+func (p *planner) refusal(c *component) *cluster.Failure {
+	var obstacles []*obstacle
+	for _, n := range p.nodes.list {
+		o := p.obstacle(c, n, soon)
+		if o == nil {
+			return nil
+		}
+		obstacles = append(obstacles, o)
+	}
+	return c.refusal(obstacles)
+}
+
 // maxNamed bounds how many nodes a refusal names.
 const maxNamed = 20
 
 // refusal puts the nodes' obstacles in one sentence.
-func refusal(c *component, obstacles []*obstacle) *cluster.Failure {
+func (c *component) refusal(obstacles []*obstacle) *cluster.Failure {
 	f := &cluster.Failure{Reason: cluster.ReasonNoCapacity}
 	if len(obstacles) == 0 {
 		f.Message = fmt.Sprintf("no node can run %s: none is known", c.name)

@@ -29,8 +29,14 @@ func (p *planner) scale(c *component) {
 		return
 	}
 	m := p.recall(c)
+	if c.beingReplaced() {
+		m.Grown = p.in.Now // one thing at a time
+	}
 	wake, woken := p.in.Load.Wakes[c.name]
-	if woken {
+	switch {
+	case wake.Waiting:
+		m.need(1, p.in.Now)
+	case woken:
 		m.need(1, wake.At)
 	}
 	if n := p.backlog(c, &m); n > m.Target {
@@ -45,7 +51,7 @@ func (p *planner) scale(c *component) {
 	if p.in.Load.Sleeps[c.name] {
 		m.cap(c.spec.MinInstances)
 	} else {
-		p.expire(c, &m, woken)
+		p.expire(c, &m)
 	}
 	c.memory = m
 }
@@ -123,13 +129,12 @@ func (p *planner) waking(c *component) bool {
 // expire lowers the target by what nobody needed for the idle time: instance
 // by instance while there is work, all of them when there was none. It never
 // goes below mininstances.
-func (p *planner) expire(c *component, m *Scale, woken bool) {
+func (p *planner) expire(c *component, m *Scale) {
 	idle, least := c.spec.IdleTimeout(), c.spec.MinInstances
 	if m.Target <= least {
 		return
 	}
-	pending := woken && c.live() == 0
-	if !pending && !c.busy() && !m.Waking {
+	if !c.busy() && !m.Waking {
 		due := m.Needed[0].Add(idle)
 		if !due.After(p.in.Now) {
 			m.cap(least)
@@ -176,7 +181,7 @@ func (p *planner) backlog(c *component, m *Scale) int {
 }
 
 // stuck tells whether the ready instances alone would take too long, while
-// nothing is starting that would help them. One instance is added per step.
+// nothing is starting or was just replaced that would help them. One instance is added per step.
 func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 	r := p.serving(c)
 	if r == 0 || c.live() > r {

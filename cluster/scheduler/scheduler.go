@@ -27,8 +27,9 @@ type Load struct {
 
 // Wake is a request to have at least one instance.
 type Wake struct {
-	At   time.Time
-	Node string // that asked; preferred where everything else is equal
+	At      time.Time
+	Waiting bool   // for the answer; else it only counts as activity
+	Node    string // that asked; preferred where everything else is equal
 }
 
 // Input is all that a plan depends on.
@@ -76,7 +77,8 @@ type Scale struct {
 	// Awake is since when the target is not zero.
 	Awake time.Time
 
-	// Grown is when the target was last raised for a backlog.
+	// Grown is when the target was last raised for a backlog, or an instance
+	// replaced.
 	Grown time.Time
 
 	// Waking is set while nothing of the component has served yet, so that its
