@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -157,7 +158,7 @@ func (d *dispatcher) giveBack(i *instance, now time.Time) {
 }
 
 // release ends the use of a slot, with what the proxy said.
-func (d *dispatcher) release(i *instance, err error) {
+func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -168,6 +169,9 @@ func (d *dispatcher) release(i *instance, err error) {
 	} else {
 		i.total++
 		i.last = now
+	}
+	if err == nil && x.status < http.StatusInternalServerError {
+		i.success = now
 	}
 	d.giveBack(i, now)
 	d.sync(now)

@@ -96,10 +96,6 @@ const lingering = time.Second
 // refuse writes an answer of our own.
 func (x *exchange) refuse(r *refusal) {
 	x.reason = r.reason
-	if r == refuseAbsent {
-		x.status = r.status
-		return
-	}
 	h := x.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(len(r.text)))

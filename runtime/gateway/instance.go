@@ -19,6 +19,7 @@ type instance struct {
 	inFlight int
 	total    int64
 	last     time.Time     // end of the latest request
+	success  time.Time     // end of the latest one that it answered below 500
 	suspect  time.Time     // not dialled before: the last dial failed
 	idle     chan struct{} // closed when nothing is in flight any more; nil: nobody asks
 	round    int           // of the sync that saw it last
@@ -39,7 +40,8 @@ func (i *instance) free(limit int, now time.Time) bool {
 }
 
 // retreat is an instance that is being drained. It is routed to again only
-// after the snapshot has shown it as not running, and then as ready again.
+// after the snapshot has shown it as not running and then as ready again, or
+// as another container.
 type retreat struct {
 	left  bool
 	round int

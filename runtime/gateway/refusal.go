@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"net/http"
@@ -31,8 +32,7 @@ var (
 		text: "The component cannot be reached"}
 	refuseConnect = &refusal{status: http.StatusBadRequest, text: "CONNECT is not served here"}
 	refuseBody    = &refusal{status: http.StatusBadRequest, text: "The request's body cannot be read"}
-	// refuseAbsent counts a client that hung up; nobody reads it.
-	refuseAbsent = &refusal{status: statusClientGone}
+	refuseAbsent  = &refusal{status: statusClientGone, text: "The client hung up"} // nobody reads it
 )
 
 const (
@@ -54,13 +54,14 @@ func refuseLate(component string, reason cluster.Reason) *refusal {
 		text: "gateway: Timeout proxying component: " + component}
 }
 
-// refuseError is the answer for a request that the proxy could not carry.
-func refuseError(err error, component string, clientThere bool) *refusal {
+// refuseError is the answer for a request that the proxy could not carry;
+// gone is the error of the request's context.
+func refuseError(err error, component string, gone error) *refusal {
 	switch {
-	case errors.Is(err, proxy.ErrDeadline):
+	case errors.Is(err, proxy.ErrDeadline), gone == context.DeadlineExceeded:
 		return refuseLate(component, cluster.ReasonUnhealthy)
-	case errors.Is(err, proxy.ErrClientGone):
-		if clientThere {
+	case errors.Is(err, proxy.ErrClientGone), gone != nil:
+		if gone == nil {
 			return refuseBody
 		}
 		return refuseAbsent

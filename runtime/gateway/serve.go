@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
@@ -40,14 +41,12 @@ func (g *Gateway) Private() http.Handler {
 }
 
 // ServeComponent answers r by a component, as the private handler does if r
-// names it. An answer that broke off after its header has Maelstrom-Reason in
-// w's header map when ServeComponent returns.
+// names it. Like any handler it panics with http.ErrAbortHandler if the answer
+// began and broke off.
 func (g *Gateway) ServeComponent(w http.ResponseWriter, r *http.Request, component string) {
 	x := g.newExchange(w, r, false)
 	x.component, x.target = component, requestTarget(r)
-	if err := g.serve(x); err != nil {
-		w.Header().Set("Maelstrom-Reason", string(cluster.ReasonExited))
-	}
+	g.serveOrAbort(x)
 }
 
 func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, public bool) {
@@ -63,8 +62,12 @@ func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, public bool) {
 		x.component, x.eventSource = m.Rule.Component, m.Rule.EventSource
 		x.target = m.Target(x.target)
 	}
+	g.serveOrAbort(x)
+}
+
+// serveOrAbort keeps a client from taking a part of an answer for the whole.
+func (g *Gateway) serveOrAbort(x *exchange) {
 	if err := g.serve(x); err != nil {
-		// The client must not take a part of the answer for the whole.
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -142,15 +145,16 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 		x.tries++
 		x.instance = i.placement
 		err := g.forward(x, d, i)
+		gone := x.r.Context().Err()
 		switch {
 		case err == nil:
 			return nil
 		case x.status != 0:
 			return err
-		case errors.Is(err, proxy.ErrDial) && x.tries < maxTries && x.r.Context().Err() == nil:
+		case errors.Is(err, proxy.ErrDial) && x.tries < maxTries && gone == nil:
 			continue
 		}
-		x.refuse(refuseError(err, x.component, x.r.Context().Err() == nil))
+		x.refuse(refuseError(err, x.component, gone))
 		if x.reason != cluster.ReasonNone {
 			g.opt.Logger.Warn("request not served", "component", x.component, "placement", x.instance,
 				"request_id", x.requestID, "reason", x.reason, "error", err)
@@ -160,7 +164,7 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 }
 
 func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
-	defer func() { d.release(i, err) }()
+	defer func() { d.release(i, x, err) }()
 	x.granted = time.Now()
 	return g.engine.Forward(x, x.r, proxy.Upstream{
 		Conns:     i.conns,
@@ -201,6 +205,9 @@ func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
 		return o.instance, o.refusal
 	case <-x.r.Context().Done():
 		d.leave(w)
+		if x.r.Context().Err() == context.DeadlineExceeded {
+			return nil, refuseLate(d.name, cluster.ReasonQueueTimeout)
+		}
 		return nil, refuseAbsent
 	case <-gone:
 		d.leave(w)

@@ -142,22 +142,14 @@ func (g *Gateway) Load() cluster.Load {
 // went to nothing. Sends coalesce.
 func (g *Gateway) LoadChanged() <-chan struct{} { return g.load.out }
 
-// InstanceLoad is what the gateway knows of one instance.
-type InstanceLoad struct {
-	InFlight    int
-	Queued      int // waiting for any instance of its component
-	Total       int64
-	LastRequest time.Time // zero: none seen
-}
-
 // InstanceLoads reports on every instance known here, by placement.
-func (g *Gateway) InstanceLoads() map[string]InstanceLoad {
+func (g *Gateway) InstanceLoads() map[string]cluster.InstanceLoad {
 	now := time.Now()
-	loads := map[string]InstanceLoad{}
+	loads := map[string]cluster.InstanceLoad{}
 	for _, d := range g.dispatchers.Load().All() {
 		d.mu.Lock()
 		for id, i := range d.instances {
-			l := InstanceLoad{InFlight: i.inFlight, Queued: d.queue.size, Total: i.total, LastRequest: i.last}
+			l := cluster.InstanceLoad{InFlight: i.inFlight, Queued: d.queue.size, Total: i.total, LastRequest: i.last}
 			if i.inFlight > 0 {
 				l.LastRequest = now
 			}
@@ -166,4 +158,23 @@ func (g *Gateway) InstanceLoads() map[string]InstanceLoad {
 		d.mu.Unlock()
 	}
 	return loads
+}
+
+// LastSuccess returns when an instance last answered a request with a status
+// below 500; zero: never.
+func (g *Gateway) LastSuccess(placement string) time.Time {
+	p, ok := g.snapshots.Snapshot().Placements.Get(placement)
+	if !ok {
+		return time.Time{}
+	}
+	d, ok := g.dispatchers.Load().Get(p.Component)
+	if !ok {
+		return time.Time{}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := d.instances[placement]; i != nil {
+		return i.success
+	}
+	return time.Time{}
 }

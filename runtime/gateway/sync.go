@@ -66,17 +66,16 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 // seeInstance takes in what the snapshot says of one placement.
 func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, known bool) {
 	runs := known && in.Node == d.g.opt.Node && in.Routable() && p.Want == cluster.WantRun
-	r := d.retreats[p.ID]
+	i, r := d.instances[p.ID], d.retreats[p.ID]
 	if r != nil {
 		r.round = d.round
-		if runs && r.left {
+		if runs && (r.left || i != nil && !i.is(in)) {
 			delete(d.retreats, p.ID)
 			r = nil
 		} else if !runs {
 			r.left = true
 		}
 	}
-	i := d.instances[p.ID]
 	if runs && (i == nil || !i.is(in)) {
 		i = d.newInstance(in, d.row.Effective)
 		d.instances[p.ID] = i

@@ -20,7 +20,8 @@ type call struct {
 	context.Context
 	cancel context.CancelCauseFunc
 
-	w     http.ResponseWriter
+	w     http.ResponseWriter // the client's
+	out   answerWriter        // what the reverse proxy writes to
 	in    *http.Request
 	up    Upstream
 	opt   *Options
@@ -31,12 +32,10 @@ type call struct {
 	err    error // of the round trip
 	timer  *time.Timer
 
-	last     atomic.Int64 // when a byte moved, since begun
-	stall    atomic.Int64 // zero until the answer's header is here
-	hijacked atomic.Bool
-
-	mu   sync.Mutex // held while the timer ends the call
-	over bool
+	last  atomic.Int64 // when a byte moved, since begun
+	stall atomic.Int64 // zero until the answer's header is here
+	mu    sync.Mutex   // held while the timer ends the call
+	over  bool
 }
 
 type callKey struct{}
@@ -61,6 +60,7 @@ func callOf(ctx context.Context) *call { return ctx.Value(callKey{}).(*call) }
 
 func newCall(w http.ResponseWriter, r *http.Request, up Upstream, opt *Options) *call {
 	c := &call{w: w, in: r, up: up, opt: opt, begun: time.Now()}
+	c.out.ResponseWriter = w
 	c.Context, c.cancel = context.WithCancelCause(r.Context())
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		c.body = &requestBody{ReadCloser: r.Body, call: c}
@@ -177,7 +177,7 @@ func (c *call) finish() {
 		c.timer.Stop()
 	}
 	c.cancel(context.Canceled)
-	answered := c.stall.Load() > 0 && !c.hijacked.Load()
+	answered := c.stall.Load() > 0 && !c.out.hijacked
 	if answered && c.body != nil && !c.body.finished.Load() && c.in.ProtoMajor == 1 {
 		http.NewResponseController(c.w).SetReadDeadline(time.Now().Add(lingering))
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -107,12 +108,9 @@ func (e *engine) Forward(w http.ResponseWriter, r *http.Request, up Upstream) (e
 		}
 		c.finish()
 	}()
-	if r.ProtoMajor == 1 && r.Header["Upgrade"] != nil {
-		w = &hijackNoter{ResponseWriter: w, call: c}
-	}
-	to.proxy.ServeHTTP(w, c.request())
+	to.proxy.ServeHTTP(&c.out, c.request())
 	if c.err != nil {
-		return c.outcome(c.err, c.hijacked.Load())
+		return c.outcome(c.err, c.out.hijacked)
 	}
 	return nil
 }
@@ -148,6 +146,14 @@ func setTarget(r *http.Request, address, target string) {
 	u.Path = unescape(path)
 }
 
+// unescape decodes a path that a server has accepted already.
+func unescape(path string) string {
+	if decoded, err := url.PathUnescape(path); err == nil {
+		return decoded
+	}
+	return path
+}
+
 func modifyResponse(res *http.Response) error {
 	c := callOf(res.Request.Context())
 	if res.StatusCode == http.StatusSwitchingProtocols {
@@ -162,14 +168,20 @@ func modifyResponse(res *http.Response) error {
 	}
 	c.answer.ReadCloser, c.answer.call = res.Body, c
 	res.Body = &c.answer
-	if streams(res.Header.Get("Content-Type")) {
-		res.ContentLength = -1 // flushes after each write
+	if res.ContentLength >= 0 && !streams(res.Header.Get("Content-Type")) {
+		c.answered(c.opt.Stall)
+		return nil
 	}
-	stall := c.opt.Stall
-	if res.ContentLength < 0 {
-		stall = c.opt.StreamStall
+	// The reverse proxy would flush from a timer and hold a lock while the
+	// client reads; the writer does it by itself. What the reverse proxy knows
+	// a stream by is kept from it.
+	c.out.flush = true
+	if kind, ok := res.Header["Content-Type"]; ok {
+		header["Content-Type"] = kind
+		delete(res.Header, "Content-Type")
 	}
-	c.answered(stall)
+	res.ContentLength = 0
+	c.answered(c.opt.StreamStall)
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (t Trust) Client(r *http.Request) netip.Addr {
 // peer, and returns the client and the part of the chain that is believed. A
 // hop that is no address ends the walk: the last trusted one is the client.
 func (t Trust) hops(fields []string, peer netip.Addr) (client netip.Addr, believed string) {
-	chain := strings.Join(fields, ",")
+	chain := strings.Join(fields, ", ")
 	client, start := peer, len(chain)
 	for end := len(chain); end > 0; {
 		comma := strings.LastIndexByte(chain[:end], ',')

@@ -1,32 +1,10 @@
 package proxy
 
 import (
-	"bufio"
 	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 )
-
-// hijackNoter notes that the connection was taken from the server, after
-// which no answer can be written.
-type hijackNoter struct {
-	http.ResponseWriter
-	call *call
-}
-
-// Unwrap is for http.ResponseController.
-func (h *hijackNoter) Unwrap() http.ResponseWriter { return h.ResponseWriter }
-
-// Hijack implements http.Hijacker.
-func (h *hijackNoter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, rw, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	if err == nil {
-		h.call.hijacked.Store(true)
-	}
-	return conn, rw, err
-}
 
 // upgraded makes the connection behind a 101 answer one that only silence ends.
 func (c *call) upgraded(res *http.Response) error {
@@ -65,12 +43,4 @@ func (t *tunnel) CloseWrite() error {
 		return half.CloseWrite()
 	}
 	return errors.New("connection cannot be closed one way")
-}
-
-// unescape decodes a path that a server has accepted already.
-func unescape(path string) string {
-	if decoded, err := url.PathUnescape(path); err == nil {
-		return decoded
-	}
-	return path
 }
