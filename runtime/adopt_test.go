@@ -60,18 +60,26 @@ func TestAdoptedContainerThatIsBusy(t *testing.T) {
 			}
 		})
 	}}
-	bubble(t, image, func(w *world) {
-		w.serving()
-		w.halt()
-		busy.Store(true)
-		w.start()
-		w.expect("p1", ready, cluster.ReasonNone)
-		busy.Store(false)
-		w.pass(time.Minute)
-		if n := w.engine.Counts().Starts; n != 1 {
-			t.Errorf("%d starts, want 1", n)
-		}
-	})
+	for name, later := range map[string]func(*world){
+		"known to have been ready":     func(*world) {},
+		"has outlived its start check": func(w *world) { w.ledger.rows = nil; w.pass(2 * time.Minute) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, image, func(w *world) {
+				w.serving()
+				w.halt()
+				later(w)
+				busy.Store(true)
+				w.start()
+				w.expect("p1", ready, cluster.ReasonNone)
+				busy.Store(false)
+				w.pass(time.Minute)
+				if n := w.engine.Counts().Starts; n != 1 {
+					t.Errorf("%d starts, want 1", n)
+				}
+			})
+		})
+	}
 }
 
 func TestAdoptedContainerThatStillBoots(t *testing.T) {

@@ -42,7 +42,7 @@ func TestReasonStaysThroughTheRetry(t *testing.T) {
 	bubble(t, fake.Image{Exits: true, ExitAfter: time.Second, NeverListens: true}, func(w *world) {
 		w.start()
 		w.place("p1")
-		w.pass(time.Second)
+		w.pass(1050 * time.Millisecond)
 		i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
 		w.pass(time.Until(i.BackoffUntil) + time.Millisecond)
 		w.expect("p1", pending, cluster.ReasonExited)

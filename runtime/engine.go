@@ -10,7 +10,7 @@ import (
 
 const (
 	listEvery  = 60 * time.Second      // in case an event was lost
-	listGap    = 10 * time.Millisecond // events come in bursts
+	listGap    = 10 * time.Millisecond // events come in bursts, a start's while its probe runs
 	listWithin = 30 * time.Second
 )
 
@@ -89,6 +89,7 @@ func (a *Agent) followEngine(ctx context.Context) error {
 		case <-a.engine.again:
 		case <-timer.C:
 		}
+		idle(ctx, listGap)
 		if err := a.look(ctx); err != nil {
 			timer.Reset(min(outage.next(), 5*time.Second))
 		} else {
@@ -96,7 +97,6 @@ func (a *Agent) followEngine(ctx context.Context) error {
 			timer.Reset(listEvery)
 		}
 		signal(a.placed)
-		idle(ctx, listGap)
 	}
 }
 

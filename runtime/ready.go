@@ -23,8 +23,9 @@ func (u *unit) probe() probe {
 	}
 }
 
-// recognise looks once at an adopted container. One that was ready before and
-// takes connections is ready: it may just be busy.
+// recognise looks once at an adopted container. One that takes connections and
+// was ready before may just be busy: it is ready. One that has outlived its
+// start check was.
 func (u *unit) recognise(ctx context.Context, c Container) {
 	u.known = true
 	if u.spec.StartCheckTimeout() > 0 {
@@ -33,7 +34,8 @@ func (u *unit) recognise(ctx context.Context, c Container) {
 		err := u.agent.prober.once(limited, u.probe())
 		var failed *probeError
 		busy := errors.As(err, &failed) && failed.kind == probeSilent
-		if err != nil && !(busy && u.inst.WasReady) {
+		old := u.inst.WasReady || time.Since(c.StartedAt) > u.spec.StartCheckTimeout()
+		if err != nil && !(busy && old) {
 			u.inst.State = cluster.InstanceStarting
 			return
 		}

@@ -204,7 +204,7 @@ func TestExitEndsTheWaitAtOnce(t *testing.T) {
 	bubble(t, fake.Image{NeverListens: true, Exits: true, ExitAfter: 2 * time.Second, ExitCode: 1}, func(w *world) {
 		w.start()
 		w.place("p1")
-		w.pass(2 * time.Second)
+		w.pass(2050 * time.Millisecond)
 		w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
 		if _, there := w.container("p1"); there {
 			t.Error("the exited container was not removed")

@@ -1,0 +1,105 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+func TestReasonOfAStartFailure(t *testing.T) {
+	pull := func(text string) error { return fmt.Errorf("pull app: %w: %s", ErrPull, text) }
+	cases := []struct {
+		err    error
+		user   string
+		reason cluster.Reason
+	}{
+		{pull("manifest for app:2 not found: manifest unknown"), "", cluster.ReasonImageMissing},
+		{pull("pull access denied for app, repository does not exist or may require 'docker login'"), "", cluster.ReasonImageMissing},
+		{pull("pull access denied for app, repository does not exist or may require 'docker login'"), "me", cluster.ReasonPullFailed},
+		{pull("Get https://r.example/v2/: unauthorized: incorrect username or password"), "me", cluster.ReasonPullFailed},
+		{pull("Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host"), "", cluster.ReasonImageMissing},
+		{pull("toomanyrequests: rate limit"), "", cluster.ReasonPullFailed},
+		{pull("nothing came for 1m0s"), "", cluster.ReasonPullFailed},
+		{fmt.Errorf("start: %w", ErrImageMissing), "", cluster.ReasonImageMissing},
+		{fmt.Errorf("start: %w: dial unix", ErrEngineDown), "", cluster.ReasonEngineDown},
+		{fmt.Errorf("start: %w: x", ErrInvalidSpec), "", cluster.ReasonExited},
+		{fmt.Errorf("start: %w", ErrConflict), "", cluster.ReasonExited},
+		{errors.New("no space left on device"), "", cluster.ReasonExited},
+	}
+	for _, c := range cases {
+		got := startFailure(c.err, &project.Component{Image: "app", PullUsername: c.user})
+		if got.Reason != c.reason || !strings.Contains(got.Message, lastPart(c.err)) {
+			t.Errorf("%v (user %q): %v, want %s and the engine's text", c.err, c.user, got, c.reason)
+		}
+	}
+}
+
+func lastPart(err error) string {
+	text := err.Error()
+	return text[strings.LastIndex(text, ": ")+1:]
+}
+
+func TestRefusedSettingsNameTheKey(t *testing.T) {
+	for text, key := range map[string]string{
+		"driver failed: Bind for 0.0.0.0:80 failed: port is already allocated":            "`ports`",
+		"invalid mount config for type \"bind\": bind source path does not exist: /srv/x": "`volumes`",
+		"network lan not found": "`networkname`",
+		"logger: no log driver named 'x' is registered: unknown logging driver":           "`logdriver`",
+		"Minimum memory limit allowed is 6MB":                                             "`limitmemory`",
+		"unable to find user bob: no matching entries in passwd file":                     "`user`",
+		"OCI runtime create failed: exec: \"/run\": stat /run: no such file or directory": "`command`",
+		"standard_init_linux.go: exec user process caused: exec format error":             "`image`",
+		"invalid CapAdd: unknown capability: \"CAP_X\"":                                   "`capadd`",
+	} {
+		if got := refusedMessage(text); !strings.Contains(got, key) || !strings.Contains(got, text) {
+			t.Errorf("%q does not name %s", got, key)
+		}
+	}
+}
+
+func TestWhereItListensIsSaid(t *testing.T) {
+	spec := &project.Component{HTTPPort: 8080, HTTPStartHealthCheckSeconds: 60}
+	at := func(text ...string) []netip.AddrPort {
+		where := []netip.AddrPort{}
+		for _, a := range text {
+			where = append(where, netip.MustParseAddrPort(a))
+		}
+		return where
+	}
+	cases := []struct {
+		where []netip.AddrPort
+		words []string
+	}{
+		{nil, []string{"`httpport`", "0.0.0.0", "`httpstarthealthcheckseconds`"}},
+		{at(), []string{"no port at all", "`httpport`"}},
+		{at("127.0.0.1:8080"), []string{"loopback", "0.0.0.0"}},
+		{at("0.0.0.0:3000", "0.0.0.0:9090"), []string{"`httpport: 3000`", "9090", "8080"}},
+	}
+	for _, c := range cases {
+		got := refusedMessageAt(c.where, spec)
+		for _, word := range c.words {
+			if !strings.Contains(got, word) {
+				t.Errorf("listening on %v: %q does not say %q", c.where, got, word)
+			}
+		}
+	}
+}
+
+func TestBackoffStaysWithinItsBounds(t *testing.T) {
+	var b backoff
+	for n := range 200 {
+		d := b.next()
+		if d < backoffFirst*9/10 || d > backoffMost*11/10 {
+			t.Fatalf("failure %d waits %s", n, d)
+		}
+	}
+	b.reset()
+	if d := b.next(); d > backoffFirst*11/10 {
+		t.Errorf("after a reset %s", d)
+	}
+}
