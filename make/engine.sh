@@ -35,6 +35,13 @@ nest_cgroups() {
   sed 's/ / +/g; s/^/+/' <$top/cgroup.controllers >$top/cgroup.subtree_control || true
 }
 
+# mount_cgroups: without systemd, nobody may have mounted control groups yet.
+mount_cgroups() {
+  if grep -q ' cgroup2\? ' /proc/mounts; then return; fi
+  command -v cgroupfs-mount >/dev/null || apt_install "control groups" cgroupfs-mount
+  as_root cgroupfs-mount || true # the engine's own message says more
+}
+
 start() {
   can_be_root || die "no Docker engine runs, and starting one needs root." "Run: sudo make/engine.sh, then make again."
   if [ -d /run/systemd/system ]; then
@@ -42,6 +49,7 @@ start() {
     as_root systemctl start docker || true
     return
   fi
+  mount_cgroups
   say "start dockerd (log: .cache/engine/dockerd.log)"
   [ "$(id -u)" != 0 ] || nest_cgroups 2>/dev/null
   # The socket belongs to the group of who runs this, so that no new login is needed.

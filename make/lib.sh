@@ -33,8 +33,8 @@ apt_install() {
   can_be_root ||
     die "$why is missing, and installing it needs root." "Run: sudo apt-get update && sudo apt-get install -y $*"
   say "install $* ($why)"
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -q >/dev/null
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get update -q >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -q --no-install-recommends "$@" >/dev/null
 }
 
 # request PORT HOST PATH: status line, headers and body of a GET to this machine.
