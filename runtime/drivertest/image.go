@@ -36,7 +36,7 @@ func BuildImage(t testing.TB) string {
 	t.Helper()
 	name, err := buildOnce()
 	if err != nil {
-		t.Fatalf("the tests need a Docker engine (make test installs and starts one): %v", err)
+		t.Fatalf("%v (the tests need a Docker engine: make test installs and starts one)", err)
 	}
 	return name
 }
