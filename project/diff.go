@@ -2,6 +2,7 @@ package project
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -181,19 +182,23 @@ func (d *differ) updated(name string, o diffObject, changes []Change) ObjectChan
 
 // fields compares two objects field by field.
 func (d *differ) fields(old, new diffObject) []Change {
-	was := make(map[string]diffLeaf, len(old.fields))
-	for _, l := range old.fields {
+	if reflect.DeepEqual(old.effective, new.effective) {
+		return nil
+	}
+	oldFields := old.fields()
+	was := make(map[string]diffLeaf, len(oldFields))
+	for _, l := range oldFields {
 		was[l.field] = l
 	}
 	var pairs [][2]diffLeaf
-	for _, l := range new.fields {
+	for _, l := range new.fields() {
 		before, ok := was[l.field]
 		delete(was, l.field)
 		if ok && before.value != l.value || !ok && !l.isZero() {
 			pairs = append(pairs, [2]diffLeaf{before, l})
 		}
 	}
-	for _, l := range old.fields {
+	for _, l := range oldFields {
 		if _, left := was[l.field]; left && !l.isZero() {
 			gone := l
 			gone.value = nil
@@ -210,7 +215,7 @@ func (d *differ) fields(old, new diffObject) []Change {
 
 func (d *differ) change(path string, old, new diffLeaf) Change {
 	c := Change{Field: new.field, Old: old.value, New: new.value, Side: SideNew, Impact: new.impact}
-	if new.secret {
+	if slices.ContainsFunc(new.names[:], Secret) {
 		c.Old, c.New = maskChange(old.value, new.value)
 	}
 	if new.value == nil {

@@ -9,12 +9,13 @@ import (
 	"strings"
 )
 
-// diffObject is one component or event source, flattened.
+// diffObject is one component or event source.
 type diffObject struct {
-	path     string // of its position, and the beginning of those of its fields
-	detail   string
-	schedule string
-	fields   []diffLeaf
+	path      string // of its position, and the beginning of those of its fields
+	detail    string
+	schedule  string
+	effective any // to see quickly that two are the same
+	fields    func() []diffLeaf
 }
 
 // diffLeaf is one value to compare: a text, a number or a truth value.
@@ -24,7 +25,7 @@ type diffLeaf struct {
 	rank   int    // fields are shown in this order
 	value  any
 	impact Impact
-	secret bool
+	names  [2]string // of the key and its element: what Secret goes by
 }
 
 func (l *diffLeaf) isZero() bool { return l.value == nil || reflect.ValueOf(l.value).IsZero() }
@@ -38,7 +39,7 @@ func flattenFields[T any](out []diffLeaf, prefix func(field string) string, fiel
 	for i, f := range fields {
 		out = append(out, diffElements(diffLeaf{
 			field: f.name, at: prefix(f.name) + f.name, rank: i,
-			value: f.value(from), impact: f.impact, secret: Secret(f.name),
+			value: f.value(from), impact: f.impact, names: [2]string{f.name},
 		})...)
 	}
 	return out
@@ -50,28 +51,28 @@ func diffElements(l diffLeaf) []diffLeaf {
 	switch v := l.value.(type) {
 	case []string:
 		for i, text := range v {
-			list.add(fmt.Sprint(i), text, false)
+			list.add(fmt.Sprint(i), text)
 		}
 	case map[string]string:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			list.add(key, v[key], Secret(key))
+			list.add(key, v[key])
 		}
 	case []EnvVar:
 		for _, e := range v {
-			list.add(e.Name, e.Value, Secret(e.Name))
+			list.add(e.Name, e.Value)
 		}
 	case []Header:
 		for _, h := range v {
-			list.add(h.Name, h.Value, Secret(h.Name))
+			list.add(h.Name, h.Value)
 		}
 	case []Volume:
 		for _, volume := range v {
-			list.add(volume.Target, volume.diffText(), false)
+			list.add(volume.Target, volume.diffText())
 		}
 	case ulimitList:
 		for _, text := range v {
 			name, limit, _ := strings.Cut(text, "=")
-			list.add(name, limit, false)
+			list.add(name, limit)
 		}
 	default:
 		return []diffLeaf{l}
@@ -86,13 +87,13 @@ type diffElementList struct {
 	seen   map[string]int
 }
 
-func (e *diffElementList) add(key, value string, secret bool) {
+func (e *diffElementList) add(key, value string) {
+	l := e.of
+	l.value, l.names[1] = value, key
 	if e.seen[key]++; e.seen[key] > 1 { // the second of a name is an element of its own
 		key = fmt.Sprintf("%s#%d", key, e.seen[key])
 	}
-	l := e.of
 	l.field, l.at = fmt.Sprintf("%s[%s]", l.field, key), l.at+"."+key
-	l.value, l.secret = value, l.secret || secret
 	e.leaves = append(e.leaves, l)
 }
 
@@ -110,8 +111,10 @@ func componentObjects(p *Project) map[string]diffObject {
 		c := p.Components[i].Effective()
 		objects[c.Name] = diffObject{
 			path:   "components." + c.Name,
-			detail: cmp.Or(c.Image, "no image"),
-			fields: flattenFields(nil, func(string) string { return "" }, componentFields, &c),
+			detail: cmp.Or(c.Image, "no image"), effective: &c,
+			fields: func() []diffLeaf {
+				return flattenFields(nil, func(string) string { return "" }, componentFields, &c)
+			},
 		}
 	}
 	return objects
@@ -121,7 +124,7 @@ func eventSourceObjects(p *Project) map[string]diffObject {
 	objects := make(map[string]diffObject, len(p.EventSources))
 	for i := range p.EventSources {
 		e := p.EventSources[i].Effective()
-		o := diffObject{path: "eventsources." + e.Name, detail: e.diffText(), fields: e.diffLeaves()}
+		o := diffObject{path: "eventsources." + e.Name, detail: e.diffText(), effective: &e, fields: e.diffLeaves}
 		if e.Type() == TypeCron {
 			o.schedule = e.Cron.Schedule
 		}

@@ -96,7 +96,7 @@ func TestDiffText(t *testing.T) {
       stripprefix: false -> true  maelstrom.yml:33
   ~ event source shop_nightly: schedule only
       schedule: 0 3 * * * -> 30 3 * * *  maelstrom.yml:40
-      fires next: Wed 2025-01-01 03:30:00 UTC, Thu 2025-01-02 03:30:00 UTC
+      fires next: Wed 2025-01-01 03:30:00 +00:00, Thu 2025-01-02 03:30:00 +00:00
   + component shop_new (new:1)
 
 Plan: 1 to add, 5 to change (1 restart), 1 to remove
@@ -412,5 +412,22 @@ func TestTextIsSafeForATerminal(t *testing.T) {
 	}
 	if strings.ContainsAny(b.String(), "\x1b") || strings.Count(b.String(), "\nPlan:") != 1 {
 		t.Errorf("text is %q", b.String())
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	old, new := &Project{Name: "p"}, &Project{Name: "p"}
+	for i := range 10_000 {
+		c := Component{Name: fmt.Sprintf("p_c%d", i), Image: "web:1", Environment: []EnvVar{{"A", "1"}, {"TOKEN", "2"}}}
+		e := EventSource{Name: c.Name + "-http", Component: c.Name, HTTP: &HTTPSource{Hostname: c.Name + ".test"}}
+		old.Components, new.Components = append(old.Components, c), append(new.Components, c)
+		old.EventSources, new.EventSources = append(old.EventSources, e), append(new.EventSources, e)
+	}
+	new.Components[4711].Image = "web:2"
+	b.ReportAllocs()
+	for b.Loop() {
+		if c := Diff(old, new, nil); c.Summary.Updated != 1 {
+			b.Fatal(c.Summary)
+		}
 	}
 }

@@ -131,7 +131,7 @@ func (p diffPalette) object(b *strings.Builder, l *diffItem) {
 func fireTimes(times []time.Time) string {
 	var texts []string
 	for _, t := range times {
-		texts = append(texts, t.Format("Mon 2006-01-02 15:04:05 MST"))
+		texts = append(texts, t.Format("Mon 2006-01-02 15:04:05 -07:00"))
 	}
 	return strings.Join(texts, ", ")
 }
