@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// style colours text, or leaves it plain.
+type style struct{ on bool }
+
+func (s style) paint(code, text string) string {
+	if !s.on || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+func (s style) bold(text string) string   { return s.paint("1", text) }
+func (s style) red(text string) string    { return s.paint("31", text) }
+func (s style) green(text string) string  { return s.paint("32", text) }
+func (s style) yellow(text string) string { return s.paint("33", text) }
+func (s style) faint(text string) string  { return s.paint("2", text) }
+
+// table prints rows in columns as wide as their widest cell.
+type table struct {
+	style style
+	rows  [][]string
+}
+
+func newTable(s style, headers ...string) *table {
+	return &table{style: s, rows: [][]string{headers}}
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) write(w io.Writer) error {
+	widths := make([]int, len(t.rows[0]))
+	for _, row := range t.rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for n, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			padded := cell
+			if i < len(row)-1 {
+				padded += strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
+			}
+			if n == 0 {
+				padded = t.style.bold(padded)
+			}
+			line.WriteString(padded)
+		}
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line.String(), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// orDash shows an absent value.
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

@@ -1,0 +1,44 @@
+package daemon
+
+import (
+	"context"
+
+	"maelstrom/runtime"
+)
+
+// startAgent adopts this node's containers and keeps them equal to its
+// placements from then on. A running Agent, of an earlier epoch, ends first.
+func (d *Daemon) startAgent(ctx, base context.Context) error {
+	d.tasks.end(d.log, "agent", stepLimit)
+	agent := runtime.NewAgent(d.driver, runtime.Options{
+		Node:       d.node,
+		Epoch:      d.identity.Load().Epoch,
+		PrivateURL: d.bridges.privateURL,
+		Dial:       d.sur.Dial,
+		Logger:     d.part("agent"),
+	}, runtime.Deps{Feed: d.feed, Ledger: d.store, Drainer: d.gateway, Activity: d.gateway})
+	if err := agent.Adopt(ctx); err != nil {
+		return err
+	}
+	d.agent.Store(agent)
+	d.tasks.start(base, "agent", d.failed, agent.Run)
+	return nil
+}
+
+// engine is empty while the container engine answers, else why it doesn't.
+func (d *Daemon) engine() string {
+	if agent := d.agent.Load(); agent != nil {
+		return agent.Engine()
+	}
+	return ""
+}
+
+// learnMemory asks the engine how much memory its host has: it can be another
+// host than the one whose /proc the daemon sees.
+func (d *Daemon) learnMemory(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	if info, err := d.driver.Info(ctx); err == nil {
+		d.memory.Store(info.MemoryTotalMiB)
+	}
+}

@@ -1,0 +1,148 @@
+package daemon
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/eventsource/cron"
+	"maelstrom/cluster/placer"
+	"maelstrom/cluster/roles"
+	"maelstrom/cluster/rpc"
+	"maelstrom/reconcile"
+	"maelstrom/runtime/docker"
+	"maelstrom/runtime/gateway"
+	"maelstrom/runtime/proxy"
+)
+
+// build makes the parts and introduces them to each other; nothing runs yet.
+func (d *Daemon) build(base context.Context) {
+	d.registry = newRegistry()
+	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
+	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{
+		Snapshots: d.feed,
+		Waker:     gateway.WakerFunc(func(ctx context.Context, component string) error { return d.placer.Wake(ctx, component) }),
+	})
+	d.placer = placer.New(placer.Options{Node: d.node, Logger: d.part("placer")}, d.store, d.feed, d.gateway)
+	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
+		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway})
+	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Logger: d.part("roles")})
+	d.keeper.Add(cluster.RolePlacement, d.placer.Hold)
+	d.cronCtx, d.cronStop = context.WithCancel(base)
+	d.keeper.Add(cluster.RoleCron, d.holdCron)
+	d.keys = rpc.NewKeyring(d.store, d.part("keys"))
+	d.buildPrivate()
+	d.bridges = &bridgeGateways{
+		list: d.listBridges, serve: d.bridgeServer, bind: d.sur.Listen,
+		port: d.opt.PrivatePort, log: d.part("bridges"),
+	}
+	d.registry.MustRegister(&storeMetrics{stats: d.store.Stats, health: d.feed.Health})
+}
+
+// embedded tells whether this process alone has the database.
+func (d *Daemon) embedded() bool { return d.opt.SQLDriver == "sqlite" }
+
+func (d *Daemon) part(name string) *slog.Logger { return d.log.With("part", name) }
+
+func (d *Daemon) gatewayOptions() gateway.Options {
+	opt := gateway.Options{
+		Node:           d.node,
+		Dial:           d.sur.Dial,
+		TrustedProxies: proxy.Trust(d.opt.TrustedProxies),
+		Logger:         d.part("gateway"),
+		Registerer:     d.registry,
+	}
+	if d.opt.AccessLog {
+		opt.AccessLog = d.part("access")
+	}
+	return opt
+}
+
+// holdCron is the work of the role cron; it ends before the role does, so that
+// a stopping daemon fires nothing new while it still places.
+func (d *Daemon) holdCron(ctx context.Context, hold cluster.Hold) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.cronCtx, cancel)()
+	err := d.cron.Hold(ctx, hold)
+	if d.cronCtx.Err() != nil {
+		<-ctx.Done() // stopped on purpose: keep the role until it is given up
+		return nil
+	}
+	return err
+}
+
+func (d *Daemon) buildPrivate() {
+	server := rpc.NewServer(rpc.Deps{
+		Version:      d.opt.Version,
+		Node:         d.node,
+		ClusterID:    d.clusterID,
+		CronZone:     d.opt.CronZone,
+		Declarations: declarations{reconcile.Applier{Store: d.store, Zone: d.opt.CronZone}},
+		Store:        d.store,
+		Feed:         d.feed,
+		Loads:        d.gateway,
+		Placer:       d.placer,
+		Keys:         d.keys,
+		Roles:        d.roles,
+		Logs:         logSource{daemon: d},
+		Logger:       d.part("api"),
+	})
+	d.private = &rpc.PrivatePort{
+		Server:  server,
+		Metrics: promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{}),
+		Ready:   d.readiness,
+		Gateway: d.gateway.Private(),
+	}
+	if d.opt.Pprof {
+		d.private.Profiles = http.HandlerFunc(servePprof)
+	}
+}
+
+func (d *Daemon) clusterID() string {
+	if id := d.identity.Load(); id != nil {
+		return id.ClusterID
+	}
+	return ""
+}
+
+func (d *Daemon) roles() []rpc.Role {
+	var list []rpc.Role
+	for _, r := range d.keeper.Roles() {
+		list = append(list, rpc.Role{Role: r.Role, Holder: r.Holder, Fence: r.Fence, AgeSeconds: time.Since(r.Since).Seconds()})
+	}
+	return list
+}
+
+// openDriver connects to the container engine, which need not run yet.
+func (d *Daemon) openDriver() error {
+	id := d.identity.Load()
+	driver, err := d.sur.NewDriver(docker.Options{
+		Host: d.opt.DockerHost, ClusterID: id.ClusterID, Node: d.node, Logger: d.part("docker"),
+	})
+	d.driver = driver
+	return err
+}
+
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		prometheus.NewGoCollector(),
+		prometheus.NewProcessCollector(prometheus.ProcessCollectorOpts{}),
+	)
+	return registry
+}
+
+func newLogger(opt Options) *slog.Logger {
+	handlerOptions := &slog.HandlerOptions{Level: opt.LogLevel}
+	if opt.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, handlerOptions))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, handlerOptions))
+}

@@ -1,0 +1,223 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/eventsource/cron"
+	"maelstrom/cluster/placer"
+	"maelstrom/cluster/roles"
+	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store"
+	"maelstrom/runtime"
+	"maelstrom/runtime/docker"
+	"maelstrom/runtime/gateway"
+)
+
+// Surroundings is what a daemon touches of the world. The simulation puts its
+// own in place of the zero value's.
+type Surroundings struct {
+	NewDriver func(docker.Options) (runtime.Driver, error)
+	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
+	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	Log       *slog.Logger // nil: as Options say, to standard error
+}
+
+func (s Surroundings) withDefaults(opt Options) Surroundings {
+	if s.NewDriver == nil {
+		s.NewDriver = func(o docker.Options) (runtime.Driver, error) { return docker.New(o) }
+	}
+	if s.Listen == nil {
+		s.Listen = new(net.ListenConfig).Listen
+	}
+	if s.Log == nil {
+		s.Log = newLogger(opt)
+	}
+	return s
+}
+
+// Daemon is one maelstromd. Its fields are set while it starts and read by
+// its parts afterwards.
+type Daemon struct {
+	opt  Options
+	sur  Surroundings
+	log  *slog.Logger
+	dir  *dataDir
+	node string // id
+
+	store    *store.Store
+	feed     *cluster.Feed
+	driver   runtime.Driver
+	gateway  *gateway.Gateway
+	placer   *placer.Placer
+	cron     *cron.Cron
+	keeper   *roles.Keeper
+	keys     *rpc.Keyring
+	bridges  *bridgeGateways
+	private  *rpc.PrivatePort
+	registry *prometheus.Registry
+
+	started  time.Time
+	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
+	identity atomic.Pointer[identity]
+	agent    atomic.Pointer[runtime.Agent]
+	serving  atomic.Bool // the first snapshot is there and containers are adopted
+	leaving  atomic.Bool
+
+	servers  []*httpServer
+	cronStop context.CancelFunc
+	cronCtx  context.Context
+	tasks    tasks
+	failed   chan error
+}
+
+// Run runs a daemon until ctx ends, and stops it in order: what is in flight
+// ends, containers run on. Warnings are logged first.
+func Run(ctx context.Context, opt Options, warnings []string) error {
+	return RunIn(ctx, opt, Surroundings{}, warnings)
+}
+
+// RunIn is Run in given surroundings.
+func RunIn(ctx context.Context, opt Options, sur Surroundings, warnings []string) error {
+	sur = sur.withDefaults(opt)
+	for _, warning := range warnings {
+		sur.Log.Warn(warning)
+	}
+	stopProfile, err := profileCPU(opt.CPUProfile)
+	if err != nil {
+		return err
+	}
+	defer stopProfile()
+	d := &Daemon{opt: opt, sur: sur, log: sur.Log, started: time.Now(), failed: make(chan error, 1)}
+	if err := d.open(ctx); err != nil {
+		return errors.Join(err, d.close())
+	}
+	err = d.serve(ctx)
+	d.log.Info("stopping")
+	d.shutdown()
+	err = errors.Join(err, d.close())
+	d.log.Info("stopped")
+	return err
+}
+
+// open claims what only one process may have: the data directory, the
+// database of a single node, the ports.
+func (d *Daemon) open(ctx context.Context) error {
+	d.log.Info("starting", "version", d.opt.Version, "data_dir", d.opt.DataDir, "pid", os.Getpid())
+	dir, err := openDataDir(d.opt.DataDir)
+	if err != nil {
+		return err
+	}
+	d.dir = dir
+	if d.node, err = dir.nodeID(); err != nil {
+		return err
+	}
+	if err := d.bindPorts(ctx); err != nil {
+		return err
+	}
+	dsn := d.opt.SQLDSN
+	if dsn == "" {
+		dsn = dir.database()
+	}
+	d.store, err = store.Open(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: dsn, Logger: d.log})
+	return err
+}
+
+// serve builds and starts every part and waits for ctx, or for a part that
+// can't go on.
+func (d *Daemon) serve(ctx context.Context) error {
+	// Parts outlive ctx: shutdown ends each in its turn.
+	base := context.WithoutCancel(ctx)
+	d.build(base)
+	d.startEarly(base)
+	joined, err := d.identify(ctx)
+	if err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	if err := d.startLocal(ctx, base); err != nil {
+		return ignoreCanceled(ctx, err)
+	}
+	d.tasks.start(base, "membership", d.failed, func(ctx context.Context) error { return d.membership(ctx, joined) })
+	d.log.Info("serving", "public_port", d.opt.PublicPort, "private_port", d.opt.PrivatePort, "node", d.node)
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-d.failed:
+		if errors.Is(err, cluster.ErrSuperseded) {
+			return fmt.Errorf("%w: this data directory is in use by two daemons, or was copied: give each node its own", err)
+		}
+		return err
+	}
+}
+
+// ignoreCanceled hides the error of a start that was told to stop.
+func ignoreCanceled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// startEarly starts what needs neither the database nor the engine.
+func (d *Daemon) startEarly(base context.Context) {
+	d.tasks.start(base, "feed", d.failed, d.feed.Run)
+	d.tasks.start(base, "gateway", d.failed, d.gateway.Run)
+	d.tasks.start(base, "keys", d.failed, func(ctx context.Context) error {
+		d.keys.Run(ctx)
+		return ctx.Err()
+	})
+	d.servePrivate()
+}
+
+// startLocal starts what this node does by itself: it knows who it is by now.
+func (d *Daemon) startLocal(ctx, base context.Context) error {
+	select {
+	case <-d.feed.Ready():
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := d.openDriver(); err != nil {
+		return err
+	}
+	d.bridges.learn(ctx)
+	d.tasks.start(base, "bridges", d.failed, d.bridges.Run)
+	if err := d.startAgent(ctx, base); err != nil {
+		return err
+	}
+	d.serving.Store(true)
+	d.servePublic()
+	return nil
+}
+
+// close gives back what open has claimed.
+func (d *Daemon) close() error {
+	var errs []error
+	for _, server := range d.servers {
+		errs = append(errs, server.close())
+	}
+	if d.store != nil {
+		errs = append(errs, d.store.Close())
+	}
+	if d.dir != nil {
+		errs = append(errs, d.dir.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// shutdownLimits bound the steps of a stop: each goes on to the next when its
+// time is over.
+const (
+	drainLimit    = 30 * time.Second // of requests in flight
+	stepLimit     = 5 * time.Second
+	stopAllLimit  = 90 * time.Second // of containers, with MAEL_ON_EXIT=stop
+	farewellLimit = 2 * time.Second  // of a write that only informs others
+)

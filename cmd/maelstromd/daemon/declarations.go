@@ -1,0 +1,79 @@
+package daemon
+
+import (
+	"context"
+
+	"maelstrom/cluster/rpc"
+	"maelstrom/project"
+	"maelstrom/reconcile"
+)
+
+// declarations lets the API plan and apply what is declared by hand.
+type declarations struct{ applier reconcile.Applier }
+
+// Diff implements rpc.Declarations.
+func (d declarations) Diff(ctx context.Context, in rpc.Declaration) (rpc.DiffAnswer, error) {
+	plan, err := d.applier.Diff(ctx, request(in))
+	if err != nil {
+		return rpc.DiffAnswer{}, err
+	}
+	return rpc.DiffAnswer{
+		Changes:  plan.Changes,
+		Revision: plan.Revision,
+		Versions: rpc.Versions(plan.Versions),
+		Warnings: orEmpty(plan.Warnings),
+	}, nil
+}
+
+// Apply implements rpc.Declarations.
+func (d declarations) Apply(ctx context.Context, in rpc.Declaration) (rpc.ApplyAnswer, error) {
+	outcome, err := d.applier.Apply(ctx, request(in))
+	return answer(outcome), err
+}
+
+// Remove implements rpc.Declarations.
+func (d declarations) Remove(ctx context.Context, in rpc.Removal) (rpc.ApplyAnswer, error) {
+	removal := reconcile.Removal{Name: in.Name, IfRevision: in.IfRevision, Actor: in.Actor, RequestID: in.RequestID}
+	if !in.DryRun {
+		outcome, err := d.applier.Remove(ctx, removal)
+		return answer(outcome), err
+	}
+	plan, err := d.applier.DiffRemoval(ctx, removal)
+	return answer(reconcile.Outcome{Plan: plan, Revision: plan.Revision}), err
+}
+
+func request(in rpc.Declaration) reconcile.Request {
+	req := reconcile.Request{
+		Project:        in.Project,
+		Where:          in.Positions,
+		Prune:          in.Prune != rpc.PruneNever,
+		IfRevision:     in.IfRevision,
+		IfVersions:     reconcile.Versions(in.IfVersions),
+		SourceRevision: in.SourceRevision,
+		TakeOver:       in.Adopt,
+		Actor:          in.Actor,
+		RequestID:      in.RequestID,
+	}
+	if in.Prune == rpc.PruneConfirm {
+		req.ApprovedRemovals = []string{} // none: anything that would go is refused
+	}
+	return req
+}
+
+func answer(outcome reconcile.Outcome) rpc.ApplyAnswer {
+	return rpc.ApplyAnswer{
+		Changes:      outcome.Changes,
+		Revision:     outcome.Revision,
+		ChangeNumber: outcome.ChangeNumber,
+		Replayed:     outcome.Replayed,
+		Warnings:     orEmpty(outcome.Warnings),
+	}
+}
+
+// orEmpty makes a list that is there in JSON even if there is nothing in it.
+func orEmpty(problems []project.Problem) []project.Problem {
+	if problems == nil {
+		return []project.Problem{}
+	}
+	return problems
+}

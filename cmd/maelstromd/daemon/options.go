@@ -1,0 +1,93 @@
+// Package daemon is the composition root of maelstromd: it builds, starts and
+// stops every part, and introduces them to each other.
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"maelstrom/cluster/rpc"
+)
+
+// Options is everything that a daemon can be told. DefaultOptions holds every
+// default; ParseOptions reads flags and environment over it.
+type Options struct {
+	Version string
+
+	DataDir   string
+	SQLDriver string // sqlite, postgres or mysql
+	SQLDSN    string // empty with sqlite: maelstrom.db in DataDir
+
+	PublicAddr  netip.Addr // address that the public port binds; unspecified: all
+	PublicPort  int
+	PrivatePort int
+
+	DockerHost     string // empty: DOCKER_HOST, else the local socket
+	TotalMemoryMiB int64  // what placement may use: -1 all of the host, 0 nothing
+
+	ReadStall  time.Duration // longest silence of a client that sends
+	WriteStall time.Duration // longest time a client may not take what is sent
+	IdleConn   time.Duration // keep-alive connections without a request
+
+	TrustedProxies []netip.Prefix
+	AccessLog      bool
+
+	CronZone      *time.Location
+	ShutdownPause time.Duration
+	OnExit        ExitMode
+	APIToken      string // a first token, stored as its hash
+
+	LogFormat  string // text or json
+	LogLevel   slog.Level
+	Pprof      bool
+	CPUProfile string // file name
+}
+
+// ExitMode says what a stopping daemon does with its containers.
+type ExitMode string
+
+// The exit modes.
+const (
+	ExitKeep ExitMode = "keep"
+	ExitStop ExitMode = "stop"
+)
+
+// DefaultOptions returns the options of a daemon that is told nothing.
+func DefaultOptions() Options {
+	return Options{
+		Version:        "dev",
+		SQLDriver:      "sqlite",
+		PublicAddr:     netip.IPv6Unspecified(),
+		PublicPort:     80,
+		PrivatePort:    8374,
+		TotalMemoryMiB: -1,
+		ReadStall:      300 * time.Second,
+		WriteStall:     310 * time.Second,
+		IdleConn:       310 * time.Second,
+		CronZone:       time.UTC,
+		OnExit:         ExitKeep,
+		LogFormat:      "text",
+	}
+}
+
+// Validate checks what no single value can tell, and fills in DataDir.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.DataDir == "" {
+		dir, err := rpc.DefaultDataDir()
+		if err != nil {
+			errs = append(errs, err)
+		}
+		o.DataDir = dir
+	}
+	if o.PublicPort == o.PrivatePort && o.PublicPort != 0 {
+		errs = append(errs, fmt.Errorf("MAEL_PUBLIC_PORT and MAEL_PRIVATE_PORT are both %d: choose two ports", o.PublicPort))
+	}
+	if o.SQLDriver != "sqlite" && o.SQLDSN == "" {
+		errs = append(errs, fmt.Errorf("MAEL_SQL_DRIVER is %s: set MAEL_SQL_DSN to the database's address", o.SQLDriver))
+	}
+	return errors.Join(errs...)
+}

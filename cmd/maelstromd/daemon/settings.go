@@ -1,0 +1,187 @@
+package daemon
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Setting is one thing that a daemon can be told: the variable MAEL_<Name>, or
+// the flag --<name>.
+type Setting struct {
+	Name    string // DATA_DIR
+	Default string // as shown to people
+	Usage   string
+
+	// Unused says why the setting has no effect, empty if it has one. Such a
+	// setting is checked and accepted, with one warning.
+	Unused string
+
+	set func(o *Options, value string) error
+}
+
+// Variable is the name of the setting's environment variable.
+func (s *Setting) Variable() string { return "MAEL_" + s.Name }
+
+// Flag is the name of the setting's command line flag, without dashes.
+func (s *Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Name), "_", "-") }
+
+// Settings lists all settings in the order in which people read about them.
+func Settings() []Setting {
+	const notOurs = "leases and peers do not need it"
+	const awsLater = "AWS life cycle hooks are not supported"
+	const pruneLater = "images are not pruned yet"
+	return []Setting{
+		{"DATA_DIR", "/var/lib/maelstrom, or the user's data directory", "directory of the database, the node id and the local client's token", "", text(func(o *Options) *string { return &o.DataDir })},
+		{"SQL_DRIVER", "sqlite", "sqlite, postgres or mysql", "", choose(func(o *Options) *string { return &o.SQLDriver }, map[string]string{"sqlite": "sqlite", "sqlite3": "sqlite", "postgres": "postgres", "mysql": "mysql"})},
+		{"SQL_DSN", "maelstrom.db in the data directory", "path of the SQLite file, or the database server's address", "", text(func(o *Options) *string { return &o.SQLDSN })},
+		{"PUBLIC_ADDR", "all addresses", "address that the public port binds", "", parseInto(func(o *Options) *netip.Addr { return &o.PublicAddr }, netip.ParseAddr)},
+		{"PUBLIC_PORT", "80", "port for requests from outside", "", number(func(o *Options) *int { return &o.PublicPort }, 1, 65535)},
+		{"PUBLIC_HTTPS_PORT", "443", "port for HTTPS", "HTTPS is not served yet", number(func(*Options) *int { return new(int) }, 1, 65535)},
+		{"PRIVATE_PORT", "8374", "port of the API and of requests between components", "", number(func(o *Options) *int { return &o.PrivatePort }, 1, 65535)},
+		{"API_TOKEN", "none", "a first API token; only its hash is stored", "", apiToken},
+		{"DOCKER_HOST", "DOCKER_HOST, else the local socket", "address of the container engine", "", text(func(o *Options) *string { return &o.DockerHost })},
+		{"TOTAL_MEMORY", "-1", "MiB that components may reserve on this node; -1: all of the host, 0: run nothing here", "", number(func(o *Options) *int64 { return &o.TotalMemoryMiB }, -1, 1<<40)},
+		{"CRON_TZ", "UTC", "time zone of cron schedules that name none", "", parseInto(func(o *Options) **time.Location { return &o.CronZone }, loadZone)},
+		{"ON_EXIT", "keep", "keep: containers go on when the daemon stops; stop: they stop with it", "", choose(func(o *Options) *ExitMode { return &o.OnExit }, map[string]ExitMode{"keep": ExitKeep, "stop": ExitStop})},
+		{"SHUTDOWN_PAUSE_SECONDS", "0", "how long a stopping daemon answers 503 to health checks before it stops serving", "", seconds(func(o *Options) *time.Duration { return &o.ShutdownPause })},
+		{"HTTP_READ_TIMEOUT", "300", "seconds that a sending client may be silent", "", seconds(func(o *Options) *time.Duration { return &o.ReadStall })},
+		{"HTTP_WRITE_TIMEOUT", "310", "seconds that a client may leave an answer untaken", "", seconds(func(o *Options) *time.Duration { return &o.WriteStall })},
+		{"HTTP_IDLE_TIMEOUT", "310", "seconds that a connection without a request is kept", "", seconds(func(o *Options) *time.Duration { return &o.IdleConn })},
+		{"TRUSTED_PROXIES", "none", "comma-separated networks whose X-Forwarded-For is believed", "", parseInto(func(o *Options) *[]netip.Prefix { return &o.TrustedProxies }, parsePrefixes)},
+		{"ACCESS_LOG", "false", "log each request", "", boolean(func(o *Options) *bool { return &o.AccessLog })},
+		{"LOG_FORMAT", "text", "text or json", "", choose(func(o *Options) *string { return &o.LogFormat }, map[string]string{"text": "text", "json": "json"})},
+		{"LOG_LEVEL", "info", "debug, info, warn or error", "", choose(func(o *Options) *slog.Level { return &o.LogLevel }, map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})},
+		{"PPROF", "false", "serve profiles at /_mael/pprof/ of the private port, with a token", "", boolean(func(o *Options) *bool { return &o.Pprof })},
+		{"CPU_PROFILE_FILENAME", "none", "write a CPU profile of the daemon's whole life to this file", "", text(func(o *Options) *string { return &o.CPUProfile })},
+
+		{"INSTANCE_ID", "none", "machine id of the cloud provider", awsLater, ignored},
+		{"TERMINATE_COMMAND", "none", "command to run after a life cycle hook", awsLater, ignored},
+		{"AWS_TERMINATE_QUEUE_URL", "none", "queue of life cycle events", awsLater, ignored},
+		{"AWS_TERMINATE_MAX_AGE_SECONDS", "600", "age up to which such an event counts", awsLater, seconds(noDuration)},
+		{"AWS_SPOT_TERMINATE_POLL_SECONDS", "0", "how often to ask for a spot interruption", awsLater, seconds(noDuration)},
+		{"DOCKER_PRUNE_MINUTES", "0", "how often to prune images", pruneLater, seconds(noDuration)},
+		{"DOCKER_PRUNE_UNREG_IMAGES", "false", "prune images that no component uses", pruneLater, boolean(noBool)},
+		{"DOCKER_PRUNE_UNREG_KEEP", "none", "images to keep", pruneLater, ignored},
+		{"CRON_REFRESH_SECONDS", "60", "how often to reload schedules", "changed schedules count at once", seconds(noDuration)},
+		{"NODE_LIVENESS_SECONDS", "300", "age at which a node row is dropped", notOurs, seconds(noDuration)},
+		{"LOG_GC_SECONDS", "0", "how often to log memory statistics", "see /metrics", seconds(noDuration)},
+	}
+}
+
+type setFunc func(o *Options, value string) error
+
+// Fields of settings without effect: the value is checked and goes nowhere.
+func noDuration(*Options) *time.Duration { return new(time.Duration) }
+func noBool(*Options) *bool              { return new(bool) }
+func ignored(*Options, string) error     { return nil }
+
+func text(field func(*Options) *string) setFunc {
+	return func(o *Options, value string) error {
+		*field(o) = value
+		return nil
+	}
+}
+
+func number[T int | int64](field func(*Options) *T, low, high int64) setFunc {
+	return func(o *Options, value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < low || n > high {
+			return fmt.Errorf("%q is not a number from %d to %d", value, low, high)
+		}
+		*field(o) = T(n)
+		return nil
+	}
+}
+
+func seconds(field func(*Options) *time.Duration) setFunc {
+	const most = 365 * 24 * 3600
+	return func(o *Options, value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 || n > most {
+			return fmt.Errorf("%q is not a number of seconds from 0 to %d", value, most)
+		}
+		*field(o) = time.Duration(n) * time.Second
+		return nil
+	}
+}
+
+func boolean(field func(*Options) *bool) setFunc {
+	return func(o *Options, value string) error {
+		b, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		*field(o) = b
+		return nil
+	}
+}
+
+func choose[T any](field func(*Options) *T, choices map[string]T) setFunc {
+	return func(o *Options, value string) error {
+		choice, ok := choices[strings.ToLower(value)]
+		if !ok {
+			return fmt.Errorf("%q is not one of %s", value, strings.Join(sortedKeys(choices), ", "))
+		}
+		*field(o) = choice
+		return nil
+	}
+}
+
+func parseInto[T any](field func(*Options) *T, parse func(string) (T, error)) setFunc {
+	return func(o *Options, value string) error {
+		v, err := parse(value)
+		if err != nil {
+			return err
+		}
+		*field(o) = v
+		return nil
+	}
+}
+
+func loadZone(name string) (*time.Location, error) {
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil, fmt.Errorf("%q is not a time zone such as Europe/Berlin", name)
+	}
+	return zone, nil
+}
+
+func parsePrefixes(value string) ([]netip.Prefix, error) {
+	var prefixes []netip.Prefix
+	for field := range strings.SplitSeq(value, ",") {
+		field = strings.TrimSpace(field)
+		prefix, err := netip.ParsePrefix(field)
+		if addr, addrErr := netip.ParseAddr(field); addrErr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%q is not a network such as 10.0.0.0/8", field)
+		}
+		prefixes = append(prefixes, prefix)
+	}
+	return prefixes, nil
+}
+
+func apiToken(o *Options, value string) error {
+	const least = 16
+	if len(value) < least {
+		return fmt.Errorf("a token needs at least %d characters", least)
+	}
+	o.APIToken = value
+	return nil
+}
+
+// environ returns the process environment as a map.
+func environ() map[string]string {
+	env := map[string]string{}
+	for _, pair := range os.Environ() {
+		name, value, _ := strings.Cut(pair, "=")
+		env[name] = value
+	}
+	return env
+}

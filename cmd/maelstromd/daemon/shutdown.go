@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// shutdown ends every part in its turn. Each step has its own limit and goes
+// on without the database, so that a stop ends whatever is broken.
+func (d *Daemon) shutdown() {
+	d.stopCron()
+	if !d.embedded() {
+		d.giveUpRoles() // others can take over while this node still serves
+	}
+	d.tellNode(cluster.NodeLeaving)
+	d.leaving.Store(true)
+	d.gateway.SetLeaving(true)
+	d.pause()
+	d.drainServers()
+	d.giveUpRoles()
+	d.tasks.end(d.log, "membership", stepLimit)
+	d.tasks.end(d.log, "agent", stepLimit)
+	if agent := d.agent.Load(); agent != nil && d.opt.OnExit == ExitStop {
+		d.step("containers stop", stopAllLimit, agent.StopAll)
+	}
+	d.tasks.end(d.log, "bridges", stepLimit)
+	d.tellNode(cluster.NodeDown)
+	d.tasks.end(d.log, "gateway", stepLimit)
+	d.tasks.end(d.log, "keys", stepLimit)
+	d.tasks.end(d.log, "feed", stepLimit)
+}
+
+// step runs one bounded step of the shutdown and logs how it failed.
+func (d *Daemon) step(name string, limit time.Duration, run func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := run(ctx); err != nil {
+		d.log.Warn("step of the stop failed", "step", name, "error", err)
+	}
+}
+
+func (d *Daemon) stopCron() {
+	d.cronStop()
+	d.step("cron requests end", drainLimit, func(ctx context.Context) error {
+		d.cron.Drain(ctx)
+		return nil
+	})
+}
+
+func (d *Daemon) giveUpRoles() { d.step("roles are given up", farewellLimit, d.keeper.GiveUp) }
+
+// tellNode writes this node's state for others to see.
+func (d *Daemon) tellNode(state cluster.NodeState) {
+	d.step("node is "+string(state), farewellLimit, func(ctx context.Context) error {
+		if d.identity.Load() == nil {
+			return nil // it never joined: there is no row
+		}
+		return d.writeStatus(ctx, state)
+	})
+}
+
+// pause keeps serving while health checks already answer 503, so that load
+// balancers go elsewhere first.
+func (d *Daemon) pause() {
+	if d.opt.ShutdownPause <= 0 {
+		return
+	}
+	timer := time.NewTimer(d.opt.ShutdownPause)
+	defer timer.Stop()
+	<-timer.C
+}
+
+// drainServers ends intake and waits for what is in flight.
+func (d *Daemon) drainServers() {
+	d.step("requests drain", drainLimit, func(ctx context.Context) error {
+		errs := make([]error, len(d.servers))
+		var all sync.WaitGroup
+		for i, server := range d.servers {
+			all.Go(func() { errs[i] = server.Shutdown(ctx) })
+		}
+		all.Wait()
+		return errors.Join(errs...)
+	})
+}

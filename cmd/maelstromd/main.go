@@ -1,0 +1,46 @@
+// Command maelstromd is the daemon: it routes requests to components and
+// starts and stops their containers.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // cron zones work on hosts without a zone database
+
+	"maelstrom/cmd/maelstromd/daemon"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	if len(args) > 0 && (args[0] == "version" || args[0] == "--version") {
+		fmt.Println("maelstromd", version)
+		return 0
+	}
+	opt, warnings, err := daemon.ParseOptions(args, os.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "maelstromd:", err)
+		return 64
+	}
+	opt.Version = version
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	if err := daemon.Run(ctx, opt, warnings); err != nil {
+		fmt.Fprintln(os.Stderr, "maelstromd:", err)
+		return 1
+	}
+	return 0
+}
