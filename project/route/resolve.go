@@ -71,8 +71,8 @@ func Resolve(t *Table, r Request) Resolution {
 	if target == HealthCheckTarget {
 		return Resolution{Status: http.StatusOK, Body: HealthCheckBody, Reason: "the gateway's own health check, whatever the host"}
 	}
-	if name := r.Headers.Get(ComponentHeader); name != "" && r.Gateway == Private {
-		return resolveHeader(t, r, name, target)
+	if names := r.Headers.Values(ComponentHeader); len(names) > 0 && r.Gateway == Private {
+		return resolveHeader(t, r, names[0], target)
 	}
 	m, ok := t.Match(host, Path(target))
 	if !ok {

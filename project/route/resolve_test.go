@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"maelstrom/project"
 )
 
 func TestTarget(t *testing.T) {
@@ -96,6 +98,8 @@ func TestResolve(t *testing.T) {
 			Resolution{Matched: true, Component: "shop_api", UpstreamTarget: "/api/x"}},
 		{"header on the public gateway", Request{Gateway: Public, Host: "shop.test", Target: "/x", Headers: component},
 			Resolution{Matched: true, EventSource: "shop_web-http", Component: "shop_web", UpstreamTarget: "/x"}},
+		{"empty header on the private gateway", Request{Gateway: Private, Host: "shop.test", Target: "/x", Headers: http.Header{"Maelstrom-Component": {""}}},
+			Resolution{Status: 404, Body: NotFoundBody}},
 		{"header names no component", Request{Gateway: Private, Host: "shop.test", Target: "/x", Headers: unknown},
 			Resolution{Status: 404, Body: NotFoundBody}},
 		{"header names one without a rule", Request{Gateway: Private, Target: "/x", Headers: unknown,
@@ -141,4 +145,23 @@ func TestNormalHost(t *testing.T) {
 			t.Errorf("NormalHost(%q) = %q, want none", host, got)
 		}
 	}
+}
+
+// Validation refuses two routes that are the same; the table must not see it
+// otherwise.
+func TestNormalHostAgreesWithValidation(t *testing.T) {
+	hosts := rapid.OneOf(
+		rapid.StringMatching(`(\*\.)?([A-Za-z0-9_-]{1,3}\.){0,3}[A-Za-z0-9]{1,3}\.?`),
+		rapid.StringMatching(`\[?[0-9A-F]{1,4}(:[0-9a-f]{1,4}){7}\]?`),
+		rapid.SampledFrom([]string{"::1", "[::1]", "2001:DB8::", "[2001:db8:0:0::0]", "::ffff:1.2.3.4", "1.2.3.4"}),
+	)
+	rapid.Check(t, func(t *rapid.T) {
+		host := hosts.Draw(t, "host")
+		if strings.HasPrefix(host, "[") != strings.HasSuffix(host, "]") {
+			return
+		}
+		if got, ok := NormalHost(host); !ok || got != project.NormalHost(host) {
+			t.Fatalf("%q: the table reads %q, validation %q", host, got, project.NormalHost(host))
+		}
+	})
 }
