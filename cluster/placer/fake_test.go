@@ -53,9 +53,12 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 }
 
 func (d *database) WritePlacements(ctx context.Context, _ cluster.Hold, writes []cluster.PlacementWrite) (int64, error) {
-	if d.slow > 0 {
+	d.mu.Lock()
+	slow := d.slow
+	d.mu.Unlock()
+	if slow > 0 {
 		select {
-		case <-time.After(d.slow):
+		case <-time.After(slow):
 		case <-ctx.Done():
 			return 0, ctx.Err()
 		}
@@ -110,6 +113,13 @@ func (d *database) declare(name string, spec project.Component) {
 	d.change(func() {
 		d.components[name] = &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: 1, RestartVersion: 1}
 	})
+}
+
+// tally tells how many writes were stored and tried, and how many rows there are.
+func (d *database) tally() (commits, tries, rows int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.commits, d.tries, len(d.placements)
 }
 
 // count counts the rows of a component with a want.

@@ -18,18 +18,19 @@ func TestWakeReturnsWhenThePlacementIsStored(t *testing.T) {
 		s.feed.Hint()
 		defer s.hold()()
 		begin := time.Now()
-		s.db.slow = 7 * time.Millisecond
+		s.db.change(func() { s.db.slow = 7 * time.Millisecond })
 		if err := s.Wake(t.Context(), "web"); err != nil {
 			t.Fatal(err)
 		}
 		if n := s.db.count("web", cluster.WantRun); n != 1 {
 			t.Errorf("%d placements, want 1", n)
 		}
-		if took := time.Since(begin); took != s.db.slow {
-			t.Errorf("took %v, want just the %v of the write", took, s.db.slow)
+		if took := time.Since(begin); took != 7*time.Millisecond {
+			t.Errorf("took %v, want just the 7ms of the write", took)
 		}
-		if err := s.Wake(t.Context(), "web"); err != nil || s.db.commits != 1 {
-			t.Errorf("second wake: %v, %d commits, want no further one", err, s.db.commits)
+		err := s.Wake(t.Context(), "web")
+		if commits, _, _ := s.db.tally(); err != nil || commits != 1 {
+			t.Errorf("second wake: %v, %d commits, want no further one", err, commits)
 		}
 	})
 }
@@ -78,7 +79,7 @@ func TestWakeWithoutTheRole(t *testing.T) {
 			t.Errorf("before: %v, want ErrNotHolder", err)
 		}
 		end := s.hold()
-		s.db.slow = time.Hour
+		s.db.change(func() { s.db.slow = time.Hour })
 		result := make(chan error)
 		go func() { result <- s.Wake(t.Context(), "web") }()
 		synctest.Wait()
@@ -98,7 +99,7 @@ func TestWakesThatWaitShareAWrite(t *testing.T) {
 		}
 		s.feed.Hint()
 		defer s.hold()()
-		s.db.slow = 5 * time.Millisecond
+		s.db.change(func() { s.db.slow = 5 * time.Millisecond })
 		results := make(chan error)
 		for i := range 300 {
 			go func() { results <- s.Wake(t.Context(), fmt.Sprintf("c%02d", i%30)) }()
@@ -108,11 +109,8 @@ func TestWakesThatWaitShareAWrite(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if s.db.commits > 2 {
-			t.Errorf("%d commits for 300 wakes at once, want at most 2", s.db.commits)
-		}
-		if len(s.db.placements) != 30 {
-			t.Errorf("%d placements, want 30", len(s.db.placements))
+		if commits, _, rows := s.db.tally(); commits > 2 || rows != 30 {
+			t.Errorf("%d commits and %d rows for 300 wakes of 30 components, want at most 2 and 30", commits, rows)
 		}
 	})
 }
@@ -147,8 +145,8 @@ func TestDatabaseErrorsAreRetriedWithBackOff(t *testing.T) {
 		result := make(chan error)
 		go func() { result <- s.Wake(t.Context(), "web") }()
 		after(time.Minute)
-		if s.db.tries < 20 || s.db.tries > 60 {
-			t.Errorf("%d tries in a minute, want about one each two seconds", s.db.tries)
+		if _, tries, _ := s.db.tally(); tries < 20 || tries > 60 {
+			t.Errorf("%d tries in a minute, want about one each two seconds", tries)
 		}
 		if err, since := s.Health(); !errors.Is(err, broken) || time.Since(since) < time.Minute {
 			t.Errorf("health: %v since %v", err, since)
@@ -222,11 +220,8 @@ func TestIdleStopIsOnTime(t *testing.T) {
 			t.Fatal("not stopped on time")
 		}
 		s.gone()
-		if len(s.db.placements) != 0 {
-			t.Errorf("%d rows left", len(s.db.placements))
-		}
-		if n := s.db.commits; n != 3 {
-			t.Errorf("%d commits, want 3: run, stop, delete", n)
+		if commits, _, rows := s.db.tally(); commits != 3 || rows != 0 {
+			t.Errorf("%d commits and %d rows, want 3 (run, stop, delete) and none", commits, rows)
 		}
 	})
 }
@@ -245,8 +240,8 @@ func TestWakeOfWhatIsAwakeKeepsItAwake(t *testing.T) {
 			s.report(cluster.InstanceReady)
 			after(20 * time.Second)
 		}
-		if s.db.count("web", cluster.WantRun) != 1 || s.db.commits != 1 {
-			t.Fatalf("%d commits, want 1", s.db.commits)
+		if commits, _, _ := s.db.tally(); s.db.count("web", cluster.WantRun) != 1 || commits != 1 {
+			t.Fatalf("%d commits, want 1", commits)
 		}
 		after(10 * time.Second)
 		if s.db.count("web", cluster.WantStop) != 1 {
@@ -311,8 +306,8 @@ func TestNothingIsDecidedBeforeTheDatabaseWasRead(t *testing.T) {
 		if err := s.Wake(short, "web"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("wake: %v, want the deadline", err)
 		}
-		if s.db.tries > 0 {
-			t.Errorf("%d writes from a copy of the past", s.db.tries)
+		if _, tries, _ := s.db.tally(); tries > 0 {
+			t.Errorf("%d writes from a copy of the past", tries)
 		}
 	})
 }
