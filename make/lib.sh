@@ -34,7 +34,7 @@ apt_install() {
     die "$why is missing, and installing it needs root." "Run: sudo apt-get update && sudo apt-get install -y $*"
   say "install $* ($why)"
   as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get update -q >/dev/null
-  as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -q --no-install-recommends "$@" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -q --no-install-recommends -o Dpkg::Options::=--force-confold "$@" >/dev/null
 }
 
 # request PORT HOST PATH: status line, headers and body of a GET to this machine.

@@ -3,6 +3,15 @@
 . "$(dirname "$0")/lib.sh"
 say "C compiler for the race detector"
 command -v "$(go env CC)" >/dev/null || apt_install "a C compiler (the race detector needs one)" gcc libc6-dev
+say "PostgreSQL's programs (the tests start a server of their own)"
+if ! command -v initdb >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; then
+  # Without a server of the system's: its settings say so before it is installed.
+  if can_be_root && [ ! -e /etc/postgresql-common ]; then
+    as_root mkdir -p /etc/postgresql-common
+    echo 'create_main_cluster = false' | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
+  apt_install "PostgreSQL" postgresql
+fi
 say "Docker engine"
 make/engine.sh
 say "go test -race ./..."

@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"cluster":          {"project", "project/route"},
 
 	"cluster/store":         {"schemas"},
+	"cluster/store/*":       {"cluster/store"},
 	"cluster/roles":         {},
 	"cluster/scheduler":     {},
 	"cluster/simulate":      {"cluster/scheduler"},
@@ -53,10 +54,10 @@ var lowest = map[string]bool{"project": true, "project/route": true, "project/sc
 // onlyIn says where a heavy dependency may enter.
 var onlyIn = map[string][]string{
 	"github.com/docker/docker/":      {"runtime/docker"},
-	"database/sql":                   {"cluster/store"},
-	"modernc.org/sqlite":             {"cluster/store"},
-	"github.com/lib/pq":              {"cluster/store"},
-	"github.com/go-sql-driver/mysql": {"cluster/store"},
+	"database/sql":                   {"cluster/store", "cluster/store/*"},
+	"modernc.org/sqlite":             {"cluster/store", "cluster/store/*"},
+	"github.com/lib/pq":              {"cluster/store", "cluster/store/*"},
+	"github.com/go-sql-driver/mysql": {"cluster/store", "cluster/store/*"},
 	"github.com/spf13/cobra":         {"cmd/maelctl"},
 	"github.com/go-git/go-git":       {"reconcile/gitsource"},
 	"gopkg.in/yaml.v3":               {"project", "cmd/maelctl"},
