@@ -93,7 +93,9 @@ func (d *decoder) structure(n *node, v reflect.Value, at spot) {
 		switch {
 		case k == nil:
 			d.unknownKey(p.key, path, s)
-		case !p.value.null():
+		case p.value.null(): // counts as not written
+			d.variablesSet(p.value, spot{path, k})
+		default:
 			d.value(p.value, v.FieldByIndex(k.index), spot{path, k})
 		}
 	}
@@ -152,11 +154,12 @@ func (d *decoder) mapping(n *node, v reflect.Value, at spot) {
 	for _, p := range n.pairs {
 		path := joinPath(at.path, p.key.raw())
 		d.keyText(p.key, path)
-		if p.value.removed || texts && p.value.null() {
+		null := p.value.null() && d.variablesSet(p.value, spot{path, at.key})
+		if p.value.removed || texts && null {
 			continue
 		}
 		element := reflect.New(v.Type().Elem()).Elem()
-		if p.value.null() { // a name alone: nothing is written below it
+		if null { // a name alone: nothing is written below it
 			element.Set(reflect.New(element.Type().Elem()))
 		} else {
 			d.value(p.value, element, spot{path, at.key})

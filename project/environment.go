@@ -50,24 +50,35 @@ func sortedEnv(vars map[string]string) []EnvVar {
 	return out
 }
 
-// mergedEnv lays environments over each other, the last one on top, and leaves
-// reserved names out.
-func mergedEnv(layers ...[]EnvVar) []EnvVar {
-	vars := map[string]string{}
+// placedVar is an environment variable and where it was written.
+type placedVar struct {
+	EnvVar
+	at Position
+}
+
+// mergedEnv lays environments over each other, the last one on top, sorts them
+// by name and leaves reserved names out.
+func mergedEnv(layers ...[]placedVar) []placedVar {
+	last := map[string]placedVar{}
 	for _, layer := range layers {
 		for _, v := range layer {
 			if !strings.HasPrefix(v.Name, reservedPrefix) {
-				vars[v.Name] = v.Value
+				last[v.Name] = v
 			}
 		}
 	}
-	return sortedEnv(vars)
+	out := make([]placedVar, 0, len(last))
+	for _, v := range last {
+		out = append(out, v)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
 }
 
 // environmentEntries reads a list of NAME=value. Messages never repeat an
 // entry, only its name.
-func environmentEntries(c checker, at string, list []string, lineOf func(i int) int) []EnvVar {
-	vars := make([]EnvVar, 0, len(list))
+func environmentEntries(c checker, at string, list []string, where func(i int) Position) []placedVar {
+	vars := make([]placedVar, 0, len(list))
 	first := map[string]int{}
 	for i, entry := range list {
 		name, value, found := strings.Cut(entry, "=")
@@ -77,11 +88,11 @@ func environmentEntries(c checker, at string, list []string, lineOf func(i int) 
 		}
 		checkEnvName(c, index(at, i), name)
 		if j, twice := first[name]; twice {
-			c.bad(ruleEnvTwice, index(at, i), fmt.Sprintf("%s is set twice in this list, first on line %d; this one counts", name, lineOf(j)), "keep one of the two")
+			c.bad(ruleEnvTwice, index(at, i), fmt.Sprintf("%s is set twice in this list, first on line %d; this one counts", name, where(j).Line), "keep one of the two")
 		} else {
 			first[name] = i
 		}
-		vars = append(vars, EnvVar{name, value})
+		vars = append(vars, placedVar{EnvVar{name, value}, where(i)})
 	}
 	return vars
 }

@@ -16,7 +16,8 @@ type key struct {
 	min, max float64
 	enum     []string
 	required bool
-	secret   bool // never repeated in a message
+	secret   bool   // never repeated in a message
+	pattern  string // of a text, as far as a schema can tell
 }
 
 // summary is what the key is, in one clause.
@@ -33,9 +34,13 @@ func (k key) summary() string {
 // hold; larger ones overflow a duration or a size in bytes.
 const unbounded = math.MaxInt32
 
+// pathPattern is a path, or a text whose variable may begin with one; an empty
+// one counts as not written.
+const pathPattern = `^/|^$|` + variablePattern
+
 var projectKeys = []key{
 	{name: "schema", doc: "Version of this contract.", def: 1, min: 1, max: 1},
-	{name: "name", doc: "Name of the project, at most 20 letters, digits, _ and -. It is lower-cased and prefixes the names of components and event sources.", required: true},
+	{name: "name", doc: "Name of the project, at most 20 letters, digits, _ and -. It is lower-cased and prefixes the names of components and event sources.", required: true, pattern: `^[A-Za-z0-9_-]{1,20}$|` + variablePattern},
 	{name: "environment", doc: "Environment variables of every component, as NAME=value. A component's own win."},
 	{name: "envfile", doc: "A dotenv file beside this one with more environment variables. Both environment lists win over it."},
 	{name: "components", doc: "The components of the project by name.", required: true},
@@ -61,7 +66,7 @@ var componentKeys = []key{
 	{name: "drainseconds", doc: "Time that a stopping instance may use to finish its requests.", def: DefaultDrainSeconds, max: unbounded},
 	{name: "httpport", doc: "Port on which the container listens.", def: DefaultHTTPPort, min: 1, max: 65535},
 	{name: "protocol", doc: "Protocol spoken to the container: HTTP/1.1, or HTTP/2 in clear.", def: DefaultProtocol, enum: []string{"http", "h2c"}},
-	{name: "httphealthcheckpath", doc: "Path that answers 200 when the container can serve.", def: DefaultHTTPHealthCheckPath},
+	{name: "httphealthcheckpath", doc: "Path that answers 200 when the container can serve.", def: DefaultHTTPHealthCheckPath, pattern: pathPattern},
 	{name: "httpstarthealthcheckseconds", doc: "Time that a starting container has to answer its health check; negative: no check at the start.", def: DefaultHTTPStartHealthCheckSeconds, min: -unbounded, max: unbounded},
 	{name: "httphealthcheckseconds", doc: "Time between two health checks.", def: DefaultHTTPHealthCheckSeconds, max: unbounded},
 	{name: "httphealthcheckmaxfailures", doc: "Failed health checks in a row after which an instance is replaced.", def: DefaultHTTPHealthCheckMaxFailures, max: unbounded},
@@ -108,7 +113,7 @@ var eventSourceKeys = []key{
 
 var httpKeys = []key{
 	{name: "hostname", doc: "Host of the requests, without scheme and port; *.example.com stands for every name below example.com. This or pathprefix is required."},
-	{name: "pathprefix", doc: "Beginning of the requests' path."},
+	{name: "pathprefix", doc: "Beginning of the requests' path.", pattern: pathPattern},
 	{name: "stripprefix", doc: "Cut pathprefix off before the container sees the path.", def: false},
 }
 
@@ -119,7 +124,7 @@ var cronKeys = []key{
 
 var cronHTTPKeys = []key{
 	{name: "method", doc: "Method of the request.", required: true},
-	{name: "path", doc: "Path of the request, with its query.", required: true},
+	{name: "path", doc: "Path of the request, with its query.", required: true, pattern: pathPattern},
 	{name: "data", doc: "Body of the request; never sent with GET."},
 	{name: "headers", doc: "Header fields of the request."},
 }
@@ -132,7 +137,7 @@ var headerKeys = []key{
 var sqsKeys = []key{
 	{name: "queuename", doc: "Name of the queue.", required: true},
 	{name: "nameasprefix", doc: "Poll every queue whose name begins with queuename.", def: false},
-	{name: "path", doc: "Path that messages are posted to.", required: true},
+	{name: "path", doc: "Path that messages are posted to.", required: true, pattern: pathPattern},
 	{name: "maxconcurrency", doc: "Messages in work at a time.", def: DefaultSQSMaxConcurrency, max: unbounded},
 	{name: "messagesperpoll", doc: "Messages fetched at a time.", def: DefaultSQSMessagesPerPoll, max: 10},
 	{name: "concurrencyperpoller", doc: "Messages in work at a time for one poller; messagesperpoll when not set.", max: unbounded},
@@ -141,7 +146,7 @@ var sqsKeys = []key{
 
 var stepFuncKeys = []key{
 	{name: "activityname", doc: "Name of the activity.", required: true},
-	{name: "path", doc: "Path that tasks are posted to.", required: true},
+	{name: "path", doc: "Path that tasks are posted to.", required: true, pattern: pathPattern},
 	{name: "maxconcurrency", doc: "Tasks in work at a time.", def: DefaultStepFuncConcurrency, max: unbounded},
 	{name: "concurrencyperpoller", doc: "Tasks in work at a time for one poller.", def: DefaultStepFuncConcurrency, max: unbounded},
 }

@@ -36,11 +36,12 @@ func (l *loader) components(root *node, f *fileProject) {
 }
 
 // component checks one component and the jobs of its crontab.
-func (l *loader) component(p pair, file *fileComponent, shared []EnvVar) {
+func (l *loader) component(p pair, file *fileComponent, shared []placedVar) {
 	path := "components." + p.key.raw()
 	full := FullName(l.project.Name, p.key.text)
 	l.name("components."+full, named{path, p.key}, full)
 	l.positions("components."+full, p.value)
+	l.where["components."+full] = p.key.position()
 
 	check := l.checker(p.value, path)
 	checkComponent(check, &file.Component)
@@ -48,7 +49,10 @@ func (l *loader) component(p pair, file *fileComponent, shared []EnvVar) {
 
 	c := file.Component
 	c.Name, c.Project = full, l.project.Name
-	c.Environment = mergedEnv(shared, l.environment(p.value, path, file.Environment))
+	for _, v := range mergedEnv(shared, l.environment(p.value, path, file.Environment)) {
+		c.Environment = append(c.Environment, v.EnvVar)
+		l.where["components."+full+".environment."+v.Name] = v.at
+	}
 	l.project.Components = append(l.project.Components, c)
 	l.rendering = append(l.rendering, rendering{full, file})
 
@@ -98,6 +102,7 @@ func (l *loader) eventSources(p pair, file *fileComponent) {
 		full := FullName(l.project.Name, s.key.text)
 		l.name("eventsources."+full, named{path, s.key}, full)
 		l.positions("eventsources."+full, s.value)
+		l.where["eventsources."+full] = s.key.position()
 		checkEventSource(l.checker(s.value, path), e)
 		l.route(s.value, path, e)
 		e.Name, e.Project, e.Component = full, l.project.Name, FullName(l.project.Name, p.key.text)
@@ -162,15 +167,15 @@ func (l *loader) route(n *node, path string, e *EventSource) {
 func routeKey(h *HTTPSource) string { return NormalHost(h.Hostname) + " " + h.PathPrefix }
 
 // environment reads the environment list below n.
-func (l *loader) environment(n *node, path string, list []string) []EnvVar {
-	entries, _, _ := n.locate("environment")
-	return environmentEntries(l.checker(n, path), "environment", list, func(i int) int {
-		return entries.item(i).line
+func (l *loader) environment(n *node, path string, list []string) []placedVar {
+	entries := n.get("environment")
+	return environmentEntries(l.checker(n, path), "environment", list, func(i int) Position {
+		return entries.item(i).position()
 	})
 }
 
 // envFile reads the file that envfile names.
-func (l *loader) envFile(root *node, path string) []EnvVar {
+func (l *loader) envFile(root *node, path string) []placedVar {
 	at := root.get("envfile")
 	if at == nil || at.broken || path == "" {
 		return nil
@@ -197,16 +202,16 @@ func (l *loader) readFile(path string) (File, error) {
 	return file, err
 }
 
-func (l *loader) envLines(file File) []EnvVar {
+func (l *loader) envLines(file File) []placedVar {
 	lines, bad := parseEnv(file.Data)
 	src := &source{name: file.Path}
 	for _, e := range bad {
 		l.report(src.problem(ruleEnvFileLine, e.Line, 1, e.Message, e.Hint))
 	}
-	vars := make([]EnvVar, len(lines))
+	vars := make([]placedVar, len(lines))
 	first := map[string]int{}
 	for i, v := range lines {
-		vars[i] = v.EnvVar
+		vars[i] = placedVar{v.EnvVar, Position{file.Path, v.line, 1}}
 		add := func(f finding) { l.report(src.problem(f.rule, v.line, 1, f.message, f.hint)) }
 		check := checker{add: add, show: func(_, value string) string { return quote(value) }}
 		checkEnvName(check, "", v.Name)

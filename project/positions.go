@@ -1,33 +1,46 @@
 package project
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // positions remembers where everything below n was written, under keys that
 // begin with prefix.
 func (l *loader) positions(prefix string, n *node) {
 	l.where[prefix] = n.position()
 	for _, p := range n.pairs {
-		if p.value.null() {
-			continue
-		}
-		key := prefix + "." + p.key.text
-		switch {
-		case p.value.kind == mapNode && p.key.text != "eventsources":
-			l.positions(key, p.value)
-		case p.key.text == "environment":
-			l.environmentPositions(key, p.value)
-		default:
-			l.where[key] = p.value.position()
+		if key := prefix + "." + p.key.text; !p.value.null() {
+			l.positionsOf(key, p.value)
 		}
 	}
 }
 
-// environmentPositions remembers the list and each of its names.
-func (l *loader) environmentPositions(key string, list *node) {
-	l.where[key] = list.position()
-	for _, item := range list.items {
-		if name, _, ok := strings.Cut(item.text, "="); ok {
-			l.where[key+"."+name] = item.position()
+func (l *loader) positionsOf(key string, n *node) {
+	switch {
+	case n.kind == mapNode && !strings.HasSuffix(key, ".eventsources"):
+		l.positions(key, n)
+	case n.kind == listNode && !strings.HasSuffix(key, ".environment"):
+		l.where[key] = n.position()
+		for i, item := range n.items {
+			l.where[key+"."+strconv.Itoa(i)] = item.position()
+			if name := item.elementName(); name != "" {
+				l.where[key+"."+name] = item.position()
+			}
+		}
+	default:
+		l.where[key] = n.position()
+	}
+}
+
+// elementName is what tells a list's element from the others: the target of a
+// volume, the name of a header or limit, "" if only its index does.
+func (n *node) elementName() string {
+	for _, key := range []string{"target", "name"} {
+		if name := n.get(key); name != nil {
+			return name.text
 		}
 	}
+	name, _, _ := strings.Cut(n.text, "=")
+	return name
 }
