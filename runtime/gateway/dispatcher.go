@@ -64,8 +64,12 @@ func (d *dispatcher) enter(client netip.Addr, again bool) (*instance, *waiter, *
 	}
 	if d.queue.size == 0 || again {
 		if i := d.takeSlot(now); i != nil {
+			d.stats.loaded(d)
 			return i, nil, nil
 		}
+	}
+	if d.g.ended.Load() {
+		return nil, nil, refuseLeaving
 	}
 	if f := d.failure; f != nil && now.Before(f.until) {
 		return nil, nil, refuseFailure(f.at(now))
@@ -77,10 +81,7 @@ func (d *dispatcher) enter(client netip.Addr, again bool) (*instance, *waiter, *
 		return nil, nil, refuseFull
 	}
 	d.stats.loaded(d)
-	if !d.wakeIfNeeded() {
-		d.queue.remove(w)
-		return nil, nil, refuseLeaving
-	}
+	d.wakeIfNeeded()
 	return nil, w, nil
 }
 
@@ -109,7 +110,7 @@ func (d *dispatcher) takeSlot(now time.Time) *instance {
 		if i := d.ready[at]; i.free(d.limit, now) {
 			d.next = at + 1
 			i.inFlight++
-			d.stats.began(d)
+			d.stats.inFlight++
 			return i
 		}
 	}

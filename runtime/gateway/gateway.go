@@ -76,6 +76,7 @@ type Gateway struct {
 	engine    proxy.Engine
 
 	leaving   atomic.Bool
+	ended     atomic.Bool  // Run is over: nobody is put in a queue any more
 	unmatched atomic.Int64 // requests that no component matched
 	load      pulse
 
@@ -84,7 +85,6 @@ type Gateway struct {
 	mu     sync.Mutex // guards changes of dispatchers, and what follows
 	wakes  []*dispatcher
 	wakeUp chan struct{}
-	ended  bool // Run is over: nobody will be woken any more
 }
 
 // New returns a gateway; nothing happens until Run.

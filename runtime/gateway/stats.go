@@ -50,12 +50,6 @@ type stats struct {
 
 func newStats() stats { return stats{results: map[result]uint64{}} }
 
-// began counts a slot that was taken.
-func (s *stats) began(d *dispatcher) {
-	s.inFlight++
-	s.loaded(d)
-}
-
 // loaded notes a load that grew.
 func (s *stats) loaded(d *dispatcher) {
 	load := s.inFlight + d.queue.size

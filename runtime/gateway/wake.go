@@ -63,9 +63,7 @@ func (d *dispatcher) over() bool {
 
 // close refuses all who wait; nobody will be woken any more.
 func (g *Gateway) close() {
-	g.mu.Lock()
-	g.ended = true
-	g.mu.Unlock()
+	g.ended.Store(true)
 	for _, d := range g.dispatchers.Load().All() {
 		d.mu.Lock()
 		d.refuseAll(refuseLeaving)
@@ -81,24 +79,19 @@ func (g *Gateway) takeWakes() []*dispatcher {
 	return wakes
 }
 
-// wakeIfNeeded asks for a wake if somebody waits and nothing is placed. It
-// returns false if nobody is there to do it.
-func (d *dispatcher) wakeIfNeeded() bool {
+// wakeIfNeeded asks for a wake if somebody waits and nothing is placed.
+func (d *dispatcher) wakeIfNeeded() {
 	if d.waking || !d.needsWake() {
-		return true
-	}
-	d.g.mu.Lock()
-	defer d.g.mu.Unlock()
-	if d.g.ended {
-		return false
+		return
 	}
 	d.waking = true
+	d.g.mu.Lock()
+	defer d.g.mu.Unlock()
 	d.g.wakes = append(d.g.wakes, d)
 	select {
 	case d.g.wakeUp <- struct{}{}:
 	default:
 	}
-	return true
 }
 
 func (d *dispatcher) needsWake() bool { return d.queue.size > 0 && d.row != nil && !d.placed }
