@@ -213,11 +213,18 @@ func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
 	each := float64(c.spec.MaxConcurrency)
 	jump := float64(drainBudget) * each * float64(max(1, have)) / float64(c.load.Queued+c.load.InFlight)
 	step := float64(startWorth) * each * float64(max(1, p.serving(c))) / float64(c.load.Queued)
-	at := since.Add(time.Duration(min(jump, step)) + time.Millisecond)
-	if earliest := p.in.Now.Add(recheck); at.Before(earliest) {
-		at = earliest
+	for _, after := range []float64{jump, step} {
+		if at := since.Add(time.Duration(after) + time.Millisecond); at.After(p.in.Now) {
+			p.look(later(at, p.in.Now.Add(recheck)))
+		}
 	}
-	p.look(at)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // serving counts the ready instances of every version.
