@@ -8,7 +8,8 @@
 //	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
 //
 // Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
-// (an event stream), /crash (exits with CRASH_CODE), /env, and anything else
+// (an event stream), /upload and /download (large bodies), /call (a request to
+// another component), /crash (exits with CRASH_CODE), /env, and anything else
 // "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
 // `testapp hold` waits for a signal.
 package main
