@@ -1,6 +1,8 @@
 package runtime
 
 import (
+	"cmp"
+
 	"maelstrom/cluster"
 	"maelstrom/project"
 )
@@ -25,10 +27,15 @@ func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
 	return t
 }
 
-// startable returns the component at the version that was placed. It is nil
-// when only another version is known: then the placement is to be replaced.
+// startable returns the component if a container of it is one of the version
+// that was placed: nothing that containers see has changed since. Otherwise it
+// is nil, and the placement is to be replaced.
 func (t *target) startable() *project.Component {
-	if t.row == nil || t.restored || t.current == nil || t.current.Version != t.row.PlacedVersion {
+	if t.row == nil || t.restored || t.current == nil {
+		return nil
+	}
+	oldest := cmp.Or(t.current.RestartVersion, t.current.Version)
+	if t.row.PlacedVersion < oldest || t.row.PlacedVersion > t.current.Version {
 		return nil
 	}
 	return t.current.Effective

@@ -25,7 +25,7 @@ func (c claims) component(name, owner string) { c.add(cluster.ClaimComponent, na
 func (c claims) eventSource(e *project.EventSource, owner string) {
 	c.add(cluster.ClaimEventSource, e.Name, owner, e.Name)
 	if e.HTTP != nil {
-		c.add(cluster.ClaimRoute, e.HTTP.Hostname+" "+e.HTTP.PathPrefix, owner, e.Name)
+		c.add(cluster.ClaimRoute, project.NormalHost(e.HTTP.Hostname)+" "+e.HTTP.PathPrefix, owner, e.Name)
 	}
 }
 

@@ -21,7 +21,7 @@ func (t *tx) components(ctx context.Context, where string, args ...any) (map[str
 		var name, spec string
 		var modified int64
 		row := &cluster.ComponentRow{Spec: &project.Component{}}
-		if err := rows.Scan(&name, &spec, &row.Version, &modified); err != nil {
+		if err := rows.Scan(&name, &spec, &row.Version, &row.RestartVersion, &modified); err != nil {
 			return err
 		}
 		if err := decode(spec, row.Spec); err != nil {
@@ -31,7 +31,7 @@ func (t *tx) components(ctx context.Context, where string, args ...any) (map[str
 		row.Effective, row.ModifiedAt = &effective, moment(modified)
 		out[name] = row
 		return nil
-	}, `select name, spec, row_version, modified_at from mael_component `+where, args...)
+	}, `select name, spec, row_version, restart_version, modified_at from mael_component `+where, args...)
 	return out, err
 }
 
@@ -58,10 +58,10 @@ func (t *tx) addComponents(ctx context.Context, specs []*project.Component, vers
 			return err
 		}
 		versions[c.Name] = last[c.Name] + 1
-		rows[i] = []any{c.Name, c.Project, body, versions[c.Name], micros(now)}
+		rows[i] = []any{c.Name, c.Project, body, versions[c.Name], versions[c.Name], micros(now)}
 		t.changed(cluster.ChangeComponent, c.Name)
 	}
-	return t.insert(ctx, "mael_component", []string{"name", "project", "spec", "row_version", "modified_at"}, rows)
+	return t.insert(ctx, "mael_component", []string{"name", "project", "spec", "row_version", "restart_version", "modified_at"}, rows)
 }
 
 // takeGone returns, and forgets, the last versions of removed components.
@@ -85,7 +85,8 @@ func (t *tx) takeGone(ctx context.Context, names []string) (map[string]int64, er
 	})
 }
 
-// setComponent replaces the spec of a component at a version.
+// setComponent replaces the spec of a component at a version. The restart
+// version moves along only if containers can see the change.
 func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
 	now, err := t.now(ctx)
 	if err != nil {
@@ -96,9 +97,13 @@ func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
 		return err
 	}
 	t.changed(cluster.ChangeComponent, w.Spec.Name)
+	set, args := `spec = ?, row_version = ?, modified_at = ?`, []any{body, w.Version + 1, micros(now)}
+	if w.Restart {
+		set, args = set+`, restart_version = ?`, append(args, w.Version+1)
+	}
 	return met(t.put(ctx, "mael_component",
-		`update mael_component set spec = ?, row_version = ?, modified_at = ? where name = ? and project = ? and row_version = ?`,
-		body, w.Version+1, micros(now), w.Spec.Name, w.Spec.Project, w.Version))
+		`update mael_component set `+set+` where name = ? and project = ? and row_version = ?`,
+		append(args, w.Spec.Name, w.Spec.Project, w.Version)...))
 }
 
 // removeComponent deletes a component at a version, which is remembered.
@@ -164,7 +169,8 @@ func (t *tx) bump(ctx context.Context, names []string, found map[string]*cluster
 	for _, name := range names {
 		old := found[name].Version
 		err := met(t.put(ctx, "mael_component",
-			`update mael_component set row_version = ?, modified_at = ? where name = ? and row_version = ?`, old+1, micros(now), name, old))
+			`update mael_component set row_version = ?, restart_version = ?, modified_at = ? where name = ? and row_version = ?`,
+			old+1, old+1, micros(now), name, old))
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", name, err)
 		}

@@ -30,11 +30,12 @@ create table if not exists mael_project (
     modified_at     bigint         not null
 ) engine=InnoDB default character set utf8mb4 collate utf8mb4_bin;
 create table if not exists mael_component (
-    name        varbinary(191) not null primary key,
-    project     varbinary(191) not null,
-    spec        mediumtext     not null,
-    row_version bigint         not null,
-    modified_at bigint         not null,
+    name            varbinary(191) not null primary key,
+    project         varbinary(191) not null,
+    spec            mediumtext     not null,
+    row_version     bigint         not null,
+    restart_version bigint         not null,
+    modified_at     bigint         not null,
     index mael_component_project (project)
 ) engine=InnoDB default character set utf8mb4 collate utf8mb4_bin;
 create table if not exists mael_component_gone (

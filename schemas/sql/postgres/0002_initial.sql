@@ -30,11 +30,12 @@ create table if not exists mael_project (
     modified_at     bigint                   not null
 );
 create table if not exists mael_component (
-    name        varchar(191) collate "C" not null primary key,
-    project     varchar(191) collate "C" not null,
-    spec        text                     not null,
-    row_version bigint                   not null,
-    modified_at bigint                   not null
+    name            varchar(191) collate "C" not null primary key,
+    project         varchar(191) collate "C" not null,
+    spec            text                     not null,
+    row_version     bigint                   not null,
+    restart_version bigint                   not null,
+    modified_at     bigint                   not null
 );
 create index if not exists mael_component_project on mael_component (project);
 create table if not exists mael_component_gone (

@@ -30,11 +30,12 @@ create table if not exists mael_project (
     modified_at     integer not null
 );
 create table if not exists mael_component (
-    name        text    not null primary key,
-    project     text    not null,
-    spec        text    not null,
-    row_version integer not null,
-    modified_at integer not null
+    name            text    not null primary key,
+    project         text    not null,
+    spec            text    not null,
+    row_version     integer not null,
+    restart_version integer not null,
+    modified_at     integer not null
 );
 create index if not exists mael_component_project on mael_component (project);
 create table if not exists mael_component_gone (
