@@ -78,6 +78,7 @@ type Daemon struct {
 	cronCtx  context.Context
 	tasks    tasks
 	failed   chan error
+	crashed  chan struct{} // closed by the simulation: end as SIGKILL would
 }
 
 // Run runs a daemon until ctx ends, and stops it in order: what is in flight
@@ -97,13 +98,29 @@ func RunIn(ctx context.Context, opt Options, sur Surroundings, warnings []string
 		return err
 	}
 	defer stopProfile()
-	d := &Daemon{opt: opt, sur: sur, log: sur.Log, started: time.Now(), failed: make(chan error, 1)}
+	return newDaemon(opt, sur).run(ctx)
+}
+
+func newDaemon(opt Options, sur Surroundings) *Daemon {
+	return &Daemon{
+		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
+		failed: make(chan error, 1), crashed: make(chan struct{}),
+	}
+}
+
+// run is one life of a daemon, from its claims to its farewell.
+func (d *Daemon) run(ctx context.Context) error {
 	if err := d.open(ctx); err != nil {
 		return errors.Join(err, d.close())
 	}
-	err = d.serve(ctx)
-	d.log.Info("stopping")
-	d.shutdown()
+	err := d.serve(ctx)
+	select {
+	case <-d.crashed:
+		d.abandon()
+	default:
+		d.log.Info("stopping")
+		d.shutdown()
+	}
 	err = errors.Join(err, d.close())
 	d.log.Info("stopped")
 	return err

@@ -77,7 +77,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 	defer engine.Stop()
 	d.learnMemory(ctx)
 	written := d.engine()
-	if err := d.writeStatus(ctx, cluster.NodeUp); err != nil {
+	if err := d.writeStatus(ctx, d.nodeState()); err != nil {
 		return err
 	}
 	for {
@@ -93,10 +93,17 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 		if written = d.engine(); written == "" && d.memory.Load() == 0 {
 			d.learnMemory(ctx)
 		}
-		if err := d.writeStatus(ctx, cluster.NodeUp); err != nil {
+		if err := d.writeStatus(ctx, d.nodeState()); err != nil {
 			return err
 		}
 	}
+}
+
+func (d *Daemon) nodeState() cluster.NodeState {
+	if d.leaving.Load() {
+		return cluster.NodeLeaving
+	}
+	return cluster.NodeUp
 }
 
 // writeStatus writes the node's row. Only ErrSuperseded is returned: a

@@ -16,9 +16,9 @@ func (d *Daemon) shutdown() {
 	if !d.embedded() {
 		d.giveUpRoles() // others can take over while this node still serves
 	}
-	d.tellNode(cluster.NodeLeaving)
 	d.leaving.Store(true)
 	d.gateway.SetLeaving(true)
+	d.tellNode(cluster.NodeLeaving)
 	d.pause()
 	d.drainServers()
 	d.giveUpRoles()
@@ -85,4 +85,16 @@ func (d *Daemon) drainServers() {
 		all.Wait()
 		return errors.Join(errs...)
 	})
+}
+
+// abandon ends every loop and connection and tells nobody: what a killed
+// process leaves behind. Only the simulation asks for it.
+func (d *Daemon) abandon() {
+	for _, server := range d.servers {
+		_ = server.close() // nobody is left to tell
+	}
+	d.cronStop()
+	for _, name := range []string{"membership", "agent", "bridges", "gateway", "keys", "feed"} {
+		d.tasks.end(d.log, name, stepLimit)
+	}
 }
