@@ -21,10 +21,26 @@ func (s *Store) Backup(ctx context.Context, path string) error {
 	}
 	err = f.Close()
 	if err == nil {
-		_, err = s.reader.ExecContext(ctx, `vacuum into ?`, path)
+		err = s.vacuumInto(ctx, path)
 	}
 	if err != nil {
 		return fmt.Errorf("back up store: %w", errors.Join(err, os.Remove(path)))
 	}
 	return nil
+}
+
+// vacuumInto copies what one read transaction sees; writers go on.
+func (s *Store) vacuumInto(ctx context.Context, path string) error {
+	conn, err := s.reader.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// To SQLite a query that writes another file is still no query.
+	if _, err := conn.ExecContext(ctx, `pragma query_only = 0`); err != nil {
+		return err
+	}
+	_, err = conn.ExecContext(ctx, `vacuum into ?`, path)
+	_, back := conn.ExecContext(context.WithoutCancel(ctx), `pragma query_only = 1`)
+	return errors.Join(err, back)
 }

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+func firing(ordinal int, due time.Time) cluster.Firing {
+	return cluster.Firing{Key: digest("key"), Ordinal: ordinal, Due: due, EventSource: "es", Component: "c", StartedAt: due.Add(time.Second)}
+}
+
+func TestFiringIsClaimedOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RoleCron, "a")
+		due := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		for i, want := range []struct {
+			f  cluster.Firing
+			ok bool
+		}{
+			{firing(0, due), true}, {firing(0, due), false}, {firing(1, due), true}, {firing(0, due.Add(time.Minute)), true},
+		} {
+			if ok, err := s.ClaimFiring(t.Context(), hold, want.f); err != nil || ok != want.ok {
+				t.Fatalf("claim %d: %v, %v", i, ok, err)
+			}
+		}
+		f := firing(0, due)
+		f.FinishedAt, f.Status, f.Reason, f.Error = due.Add(time.Hour), 503, cluster.ReasonExited, "exit code 1"
+		must(t, s.FinishFiring(t.Context(), f))
+		last, err := s.LastFirings(t.Context(), "es", 10)
+		must(t, err)
+		if len(last) != 3 || last[0] != firing(0, due.Add(time.Minute)) || last[1] != f || last[2] != firing(1, due) {
+			t.Fatalf("last firings %+v", last)
+		}
+		if few, err := s.LastFirings(t.Context(), "es", 1); err != nil || len(few) != 1 || few[0] != last[0] {
+			t.Fatalf("limited %+v, %v", few, err)
+		}
+	})
+}
+
+func TestClaimNeedsTheRole(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		late := take(t, s, cluster.RoleCron, "a")
+		hold := take(t, s, cluster.RoleCron, "b")
+		f := firing(0, time.Unix(1000, 0).UTC())
+		_, err := s.ClaimFiring(t.Context(), late, f)
+		wantError(t, err, cluster.ErrFenced)
+		if ok, err := s.ClaimFiring(t.Context(), hold, f); err != nil || !ok {
+			t.Fatalf("claim: %v, %v", ok, err)
+		}
+	})
+}
+
+func TestOneOfManyClaims(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RoleCron, "a")
+		for n := range 5 {
+			var wg sync.WaitGroup
+			var won atomic.Int32
+			for range 4 {
+				store := d.open(t)
+				wg.Go(func() {
+					ok, err := store.ClaimFiring(t.Context(), hold, firing(n, time.Unix(0, 1000).UTC()))
+					if err != nil {
+						t.Error(err)
+					}
+					if ok {
+						won.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if won.Load() != 1 {
+				t.Fatalf("%d claimed it", won.Load())
+			}
+		}
+	})
+}
+
+func TestOldFiringsArePruned(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RoleCron, "a")
+		start := time.Unix(1_000_000, 0).UTC()
+		const claims = firingsKept + 20*pruneFirings
+		for n := range claims {
+			_, err := s.ClaimFiring(t.Context(), hold, firing(0, start.Add(time.Duration(n)*time.Minute)))
+			must(t, err)
+		}
+		last, err := s.LastFirings(t.Context(), "es", 10_000)
+		must(t, err)
+		// One claim in pruneFirings prunes: that none of some 600 does has a
+		// chance of one in a hundred million.
+		if len(last) < firingsKept || len(last) == claims {
+			t.Fatalf("%d of %d are left", len(last), claims)
+		}
+		if want := start.Add((claims - 1) * time.Minute); last[0].Due != want {
+			t.Fatalf("newest is due %v, want %v", last[0].Due, want)
+		}
+	})
+}
+
+func TestTokens(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		a := cluster.Token{Name: "a", Hash: strings.Repeat("0", 64), CreatedAt: time.Unix(1, 0).UTC()}
+		b := cluster.Token{Name: "b", Hash: strings.Repeat("1", 64)}
+		must(t, s.PutToken(t.Context(), b))
+		must(t, s.PutToken(t.Context(), a))
+		tokens, err := s.Tokens(t.Context())
+		must(t, err)
+		if len(tokens) != 2 || tokens[0] != a || tokens[1].Hash != b.Hash || tokens[1].CreatedAt.IsZero() {
+			t.Fatalf("tokens %+v", tokens)
+		}
+		a.LastUsedAt = time.Unix(99, 0).UTC()
+		must(t, s.PutToken(t.Context(), a))
+		must(t, s.DeleteToken(t.Context(), "b"))
+		if tokens, err = s.Tokens(t.Context()); err != nil || len(tokens) != 1 || tokens[0] != a {
+			t.Fatalf("tokens %+v, %v", tokens, err)
+		}
+		wantError(t, s.DeleteToken(t.Context(), "b"), cluster.ErrNotFound)
+		if err := s.PutToken(t.Context(), cluster.Token{Name: "x"}); err == nil {
+			t.Fatal("a token without hash was stored")
+		}
+	})
+}
+
+func TestClusterIDIsMadeOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		var wg sync.WaitGroup
+		ids := make([]string, 5)
+		for i := range ids {
+			store := d.open(t)
+			wg.Go(func() {
+				var err error
+				if ids[i], err = store.ClusterID(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for _, id := range ids {
+			if id != ids[0] || len(id) < 16 {
+				t.Fatalf("ids %v", ids)
+			}
+		}
+		commits := s.Stats().Commits
+		if id, err := s.ClusterID(t.Context()); err != nil || id != ids[0] || s.Stats().Commits != commits {
+			t.Fatalf("read again: %s, %v", id, err)
+		}
+	})
+}
+
+func TestNow(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		a, err := s.Now(t.Context())
+		must(t, err)
+		b, err := s.Now(t.Context())
+		must(t, err)
+		if b.Before(a) || a.Location() != time.UTC || a.Year() < 2020 {
+			t.Fatalf("%v, then %v", a, b)
+		}
+		must(t, s.Ping(t.Context()))
+		if s.Dialect() != d.driver {
+			t.Fatalf("dialect %s", s.Dialect())
+		}
+	})
+}
