@@ -148,26 +148,25 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 	}, nil
 }
 
-// put stores an event source that was created a while ago. Before anyone
-// reads, it may be changed.
-func (d *database) put(name, schedule string) *cluster.EventSourceRow {
-	return d.store(name, schedule, time.Now().Add(-time.Hour))
+// put stores an event source that was created a while ago.
+func (d *database) put(name, schedule string, change ...func(*cluster.EventSourceRow)) {
+	d.store(name, schedule, time.Now().Add(-time.Hour), change...)
 }
 
 // create stores an event source that is created now.
 func (d *database) create(name, schedule string) { d.store(name, schedule, time.Now()) }
 
-func (d *database) store(name, schedule string, created time.Time) *cluster.EventSourceRow {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.number++
-	d.eventSources[name] = &cluster.EventSourceRow{
+func (d *database) store(name, schedule string, created time.Time, change ...func(*cluster.EventSourceRow)) {
+	row := &cluster.EventSourceRow{
 		Spec: &project.EventSource{Name: name, Project: "shop", Component: "shop_web", Cron: &project.CronSource{
 			Schedule: schedule, HTTP: project.CronHTTP{Method: "GET", Path: "/job"},
 		}},
 		Enabled: true, Version: 1, CreatedAt: created,
 	}
-	return d.eventSources[name]
+	for _, f := range change {
+		f(row)
+	}
+	d.change(func(rows map[string]*cluster.EventSourceRow) { rows[name] = row })
 }
 
 func (d *database) change(f func(map[string]*cluster.EventSourceRow)) {
