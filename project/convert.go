@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -165,8 +166,12 @@ func (c *converter) scalar(n *node, y *yaml.Node, path string) {
 	if c.src.masks.has(y.Value) {
 		c.expand(n, y, path)
 	}
-	if strings.ContainsRune(n.text, 0) {
+	switch {
+	case strings.ContainsRune(n.text, 0):
 		c.problem(y, path, ruleControl, "a NUL byte", "remove it; no container can be given one")
+		n.broken = true
+	case !utf8.ValidString(n.text):
+		c.problem(y, path, ruleEncoding, "the value of a variable here is not UTF-8", "set it to a text")
 		n.broken = true
 	}
 }

@@ -31,7 +31,7 @@ func (c *converter) mapping(n *node, y *yaml.Node, path string, depth int) {
 			continue
 		}
 		value := c.node(y.Content[i+1], joinPath(path, key.raw()), depth+1)
-		if value.null() && value.text == "" && value.src == key.src { // an empty value has no place of its own
+		if value.null() && value.masked == "" && !value.broken { // an empty value has no place of its own
 			value.line, value.column, value.endLine = key.line, key.column, key.line
 		}
 		n.pairs = append(n.pairs, pair{key, value})
@@ -54,7 +54,9 @@ func (c *converter) key(y *yaml.Node, path string, depth int) *node {
 		return nil
 	}
 	for _, u := range key.unset {
-		c.problem(y, joinPath(path, key.raw()), u.rule(c.unsetRule), u.describe(), u.hint())
+		rule := u.rule(c.unsetRule)
+		key.broken = key.broken || rule == ruleUnset
+		c.problem(y, joinPath(path, key.raw()), rule, u.describe(), u.hint())
 	}
 	return key
 }

@@ -1,8 +1,8 @@
 package project
 
 import (
+	"cmp"
 	"fmt"
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -93,8 +93,7 @@ func (d *decoder) structure(n *node, v reflect.Value, at spot) {
 		switch {
 		case k == nil:
 			d.unknownKey(p.key, path, s)
-		case p.value.null(): // counts as not written
-			d.variablesSet(p.value, spot{path, k})
+		case p.value.null() && d.variablesSet(p.value, spot{path, k}): // counts as not written
 		default:
 			d.value(p.value, v.FieldByIndex(k.index), spot{path, k})
 		}
@@ -103,7 +102,7 @@ func (d *decoder) structure(n *node, v reflect.Value, at spot) {
 
 func (d *decoder) unknownKey(key *node, path string, s *shape) {
 	hint := "remove it; the JSON Schema that `maelctl schema` prints knows every key"
-	if near := nearest(key.text, s.names); near != "" {
+	if near := cmp.Or(s.meaning(key.text), nearest(key.text, s.names)); near != "" {
 		hint = "write " + near
 	} else if place := whereKey(key.text, s); place != "" {
 		hint = key.text + " belongs " + place
@@ -111,6 +110,23 @@ func (d *decoder) unknownKey(key *node, path string, s *shape) {
 		hint = "keys here are " + strings.Join(s.names, ", ")
 	}
 	d.problem(key, path, ruleUnknownKey, "unknown key "+quote(key.raw()), hint)
+}
+
+// otherNames are words that files of other systems use for a key.
+var otherNames = map[string]string{
+	"env": "environment", "cmd": "command", "args": "command", "port": "httpport",
+	"memory": "reservememory", "mem_limit": "limitmemory", "mem_reservation": "reservememory",
+	"cpu_shares": "cpushares", "env_file": "envfile", "cap_add": "capadd", "cap_drop": "capdrop",
+	"network": "networkname", "network_mode": "networkname", "cron": "crontab", "services": "components",
+	"init": "containerinit", "replicas": "mininstances", "timeout": "maxdurationseconds",
+}
+
+// meaning is the key of s that another system calls name, "" if there is none.
+func (s *shape) meaning(name string) string {
+	if key := otherNames[name]; s.byName[key] != nil {
+		return key
+	}
+	return ""
 }
 
 // whereKey tells under which mapping a key that is misplaced belongs: rather
@@ -199,104 +215,4 @@ func listHint(n *node) string {
 		return "a variable stands for one text; write the list out, [${A}, ${B}]"
 	}
 	return "write it in brackets, [a, b], or as - items below the key"
-}
-
-func textHint(at spot) string {
-	if at.key != nil && at.key.name == "environment" {
-		return "write NAME=value"
-	}
-	return "write one value"
-}
-
-func (d *decoder) text(n *node, v reflect.Value, at spot) {
-	switch {
-	case n.kind != scalarNode:
-		d.wrong(n, at, "a text", textHint(at))
-	case n.plain() && n.tag == "!!str" && !n.variable() && legacyBool(n.text) && !n.tagged():
-		d.wrong(n, at, "a text", `put it in quotes: "`+n.text+`"`)
-	default:
-		v.SetString(n.text)
-	}
-}
-
-func (d *decoder) boolean(n *node, v reflect.Value, at spot) {
-	value, ok := parseBool(n.text)
-	quoted := !n.plain() && !n.variable() && n.tag != "!!bool"
-	switch {
-	case n.kind != scalarNode || !ok:
-		d.wrong(n, at, "true or false", "write true or false")
-	case quoted:
-		d.wrong(n, at, "true or false", "remove the quotes")
-	default:
-		v.SetBool(value)
-	}
-}
-
-// parseBool reads a boolean of YAML 1.1.
-func parseBool(text string) (value, ok bool) {
-	switch text {
-	case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y":
-		return true, true
-	case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N":
-		return false, true
-	}
-	return false, false
-}
-
-// number returns the text of n if it may be read as a number: not in quotes,
-// unless a variable stands there.
-func (d *decoder) number(n *node, at spot, wanted string) (string, bool) {
-	switch {
-	case n.kind != scalarNode:
-		d.wrong(n, at, wanted, "write a number")
-	case n.variable(), n.tag == "!!int", n.tag == "!!float":
-		return strings.ReplaceAll(n.text, "_", ""), true
-	case !n.plain() && looksNumeric(n.text):
-		d.wrong(n, at, wanted, "remove the quotes")
-	default:
-		d.wrong(n, at, wanted, "write a number")
-	}
-	return "", false
-}
-
-func looksNumeric(text string) bool {
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
-}
-
-func (d *decoder) integer(n *node, v reflect.Value, at spot) {
-	text, ok := d.number(n, at, "a whole number")
-	if !ok {
-		return
-	}
-	i, err := strconv.ParseInt(text, 0, 64)
-	if err == nil {
-		v.SetInt(i)
-		return
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	switch {
-	case err != nil && f == 0, math.IsNaN(f):
-		d.wrong(n, at, "a whole number", "write a number")
-	case f != math.Trunc(f) || math.IsInf(f, 0) && !strings.ContainsAny(text, "0123456789"):
-		d.wrong(n, at, "a whole number", "write it without a fraction")
-	case math.Abs(f) > unbounded:
-		d.problem(n, at.path, ruleRange, fmt.Sprintf("the number %s is too large", n.show()), fmt.Sprintf("the largest is %d", unbounded))
-		n.broken = true
-	default:
-		v.SetInt(int64(f))
-	}
-}
-
-func (d *decoder) float(n *node, v reflect.Value, at spot) {
-	text, ok := d.number(n, at, "a number")
-	if !ok {
-		return
-	}
-	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
-		d.wrong(n, at, "a finite number", "write a number")
-		return
-	}
-	v.SetFloat(f)
 }

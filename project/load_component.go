@@ -32,7 +32,7 @@ func (l *loader) components(root *node, f *fileProject) {
 			l.eventSources(p, c)
 		}
 	}
-	l.warnConcurrency(root, f)
+	l.warnConcurrency(root)
 }
 
 // component checks one component and the jobs of its crontab.
@@ -112,7 +112,10 @@ func (l *loader) eventSources(p pair, file *fileComponent) {
 
 // name checks a name and that nobody else has it.
 func (l *loader) name(key string, by named, full string) {
-	crontab := by.at.kind == scalarNode && strings.HasSuffix(by.path, ".crontab")
+	if by.at.broken {
+		return
+	}
+	crontab := strings.HasSuffix(by.path, ".crontab")
 	check := checker{
 		add:  func(f finding) { l.problem(by.at, by.path, f.rule, f.message, f.hint) },
 		show: func(string, string) string { return by.at.show() },
@@ -226,13 +229,14 @@ func (l *loader) envLines(file File) []placedVar {
 
 // warnConcurrency reminds of maxconcurrency where a whole file leaves it out:
 // one request at a time is rarely what a web page wants.
-func (l *loader) warnConcurrency(root *node, f *fileProject) {
-	for _, c := range f.Components {
-		if c.MaxConcurrency != 0 {
+func (l *loader) warnConcurrency(root *node) {
+	p, _ := root.find("components")
+	for _, component := range p.value.pairs {
+		if component.value.get("maxconcurrency") != nil {
 			return
 		}
 	}
-	if p, ok := root.find("components"); ok && len(f.Components) > 0 {
+	if len(p.value.pairs) > 0 {
 		l.problem(p.key, "components", ruleConcurrency, "maxconcurrency is set nowhere, so each container gets one request at a time",
 			"write maxconcurrency: 20, or 1 where one at a time is meant")
 	}

@@ -98,27 +98,27 @@ func (s *source) badStart(f syntaxError) (message, hint string) {
 // reportTabs reports every line from the parser's stop on that is indented
 // with a tab, if a tab is why it stopped.
 func (s *source) reportTabs(f syntaxError, report func(Problem)) bool {
-	if !s.tabIndent(f.problemAt) {
+	first := f.problemAt.line
+	if column, indent := s.tabIn(first); column == 0 || f.problemAt.column > indent+1 {
 		return false
 	}
 	told := 0
-	for number := f.problemAt.line; number <= s.lineCount() && told < maxTextProblems; number++ {
-		line := s.line(number)
-		indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-		tab := strings.IndexByte(indent, '\t')
-		if tab < 0 || len(indent) == len(line) || line[len(indent)] == '#' {
+	for number := first; number <= s.lineCount() && told < maxTextProblems; number++ {
+		column, indent := s.tabIn(number)
+		rest := s.line(number)[indent:]
+		if column == 0 || number > first && (rest == "" || rest[0] == '#') {
 			continue
 		}
 		told++
-		report(s.problem(ruleTab, number, tab+1, "a tab in the indentation", "indent with blanks; YAML allows no tabs there"))
+		report(s.problem(ruleTab, number, column, "a tab in the indentation", "indent with blanks; YAML allows no tabs there"))
 	}
-	return told > 0
+	return true
 }
 
-// tabIndent tells whether the parser stopped within an indentation that holds
-// a tab, or at one it names.
-func (s *source) tabIndent(at place) bool {
-	line := s.line(at.line)
-	indent := len(line) - len(strings.TrimLeft(line, " \t"))
-	return strings.ContainsRune(line[:indent], '\t') && at.column <= indent+1
+// tabIn is the column of the first tab in a line's indentation, 0 without one,
+// and how long the indentation is.
+func (s *source) tabIn(number int) (column, indent int) {
+	line := s.line(number)
+	indent = len(line) - len(strings.TrimLeft(line, " \t"))
+	return strings.IndexByte(line[:indent], '\t') + 1, indent
 }
