@@ -14,10 +14,11 @@ type Declaration struct {
 	Project   *project.Project
 	Positions map[string]project.Position // where fields were written; may be nil
 
-	Prune      PruneMode // never empty
-	Adopt      bool
-	IfRevision *int64
-	IfVersions Versions
+	Prune            PruneMode // never empty
+	ApprovedRemovals []string  // that may go with PruneConfirm
+	Adopt            bool
+	IfRevision       *int64
+	IfVersions       Versions
 
 	Actor          string
 	RequestID      string
@@ -33,7 +34,8 @@ type Removal struct {
 	DryRun     bool
 }
 
-// Declarations plans and writes what projects declare. An error matches
+// Declarations plans and writes what projects declare. No list in an answer is
+// nil. An error matches
 // cluster.ErrConflict or cluster.ErrNotFound where it is one, and has a method
 // Problems() []project.Problem where it knows the places.
 type Declarations interface {

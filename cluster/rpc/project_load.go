@@ -2,10 +2,8 @@ package rpc
 
 import (
 	"fmt"
-	"time"
 
 	"maelstrom/project"
-	"maelstrom/project/schedule"
 )
 
 // load parses and checks what was sent; nothing of a caller is trusted.
@@ -60,39 +58,4 @@ func warnings(file, plan []project.Problem) []project.Problem {
 		}
 	}
 	return append(all, plan...)
-}
-
-// finish fills in when new and changed crons fire next, and makes empty lists
-// of those that are not there.
-func (s *Server) finish(c *project.Changes) {
-	for _, list := range []*[]project.ObjectChange{
-		&c.Components.Added, &c.Components.Updated, &c.Components.Removed,
-		&c.EventSources.Added, &c.EventSources.Updated, &c.EventSources.Removed,
-	} {
-		if *list == nil {
-			*list = []project.ObjectChange{}
-		}
-	}
-	if c.Notes == nil {
-		c.Notes = []string{}
-	}
-	c.Preview(func(expr string) []time.Time { return nextFires(expr, s.deps.CronZone, time.Now()) })
-}
-
-const previewFires = 3
-
-// nextFires are the next few times at which a schedule fires.
-func nextFires(expr string, zone *time.Location, now time.Time) []time.Time {
-	parsed, err := schedule.Parse(expr, zone)
-	if err != nil {
-		return nil
-	}
-	var times []time.Time
-	for at := now; len(times) < previewFires; {
-		if at = parsed.Next(at, now); at.IsZero() {
-			break
-		}
-		times = append(times, at)
-	}
-	return times
 }

@@ -59,7 +59,6 @@ func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) 
 		return DiffAnswer{}, fromStore(err)
 	}
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
-	s.finish(&answer.Changes)
 	return answer, nil
 }
 
@@ -73,15 +72,16 @@ func (s *Server) apply(ctx context.Context, req ApplyRequest) (ApplyAnswer, erro
 		return ApplyAnswer{}, err
 	}
 	answer, err := s.declare(ctx, Declaration{
-		Project:        loaded.Project,
-		Positions:      loaded.Positions,
-		Prune:          prune,
-		Adopt:          req.Adopt,
-		IfRevision:     req.IfRevision,
-		IfVersions:     req.IfVersions,
-		Actor:          req.Actor,
-		RequestID:      req.RequestID,
-		SourceRevision: req.SourceRevision,
+		Project:          loaded.Project,
+		Positions:        loaded.Positions,
+		Prune:            prune,
+		ApprovedRemovals: req.ApprovedRemovals,
+		Adopt:            req.Adopt,
+		IfRevision:       req.IfRevision,
+		IfVersions:       req.IfVersions,
+		Actor:            req.Actor,
+		RequestID:        req.RequestID,
+		SourceRevision:   req.SourceRevision,
 	})
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
 	return answer, err
@@ -98,7 +98,6 @@ func (s *Server) declare(ctx context.Context, d Declaration) (ApplyAnswer, error
 		return ApplyAnswer{}, fromStore(err)
 	}
 	s.seen(ctx, answer.ChangeNumber)
-	s.finish(&answer.Changes)
 	answer.RequestID = d.RequestID
 	return answer, nil
 }
@@ -121,7 +120,6 @@ func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (A
 	if !req.DryRun {
 		s.seen(ctx, answer.ChangeNumber)
 	}
-	s.finish(&answer.Changes)
 	answer.RequestID = removal.RequestID
 	answer.Warnings = warnings(nil, answer.Warnings)
 	return answer, nil

@@ -62,7 +62,7 @@ func names(changes []project.ObjectChange) []string {
 func TestApplyTellsWhatItDid(t *testing.T) {
 	w := newWorld(t)
 	client, _, _ := w.port()
-	req := ApplyRequest{ProjectFiles: shopFiles(), Actor: "ann@desk", RequestID: "r1"}
+	req := ApplyRequest{ProjectFiles: shopFiles(), Actor: "ann@desk", RequestID: "r1", Prune: PruneConfirm, ApprovedRemovals: []string{"shop_x"}}
 	got, err := client.ApplyProject(t.Context(), req)
 	if err != nil {
 		t.Fatal(err)
@@ -73,8 +73,8 @@ func TestApplyTellsWhatItDid(t *testing.T) {
 	if added := names(got.Components.Added); !slices.Equal(added, []string{"shop_api", "shop_web"}) {
 		t.Errorf("added %v", added)
 	}
-	if next := got.EventSources.Added[1].Next; len(next) != 3 || next[0].Hour() != 3 {
-		t.Errorf("next fires of the cron = %v", next)
+	if d := w.last; d.Prune != PruneConfirm || !slices.Equal(d.ApprovedRemovals, req.ApprovedRemovals) || d.Positions["components.shop_web.image"].Line != 4 {
+		t.Errorf("the planner got %+v", d)
 	}
 	if w.history[0].Actor != "ann@desk (tester)" {
 		t.Errorf("actor = %q", w.history[0].Actor)

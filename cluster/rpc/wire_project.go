@@ -39,7 +39,7 @@ type PruneMode string
 const (
 	PruneAuto    PruneMode = "auto"    // removed; the default
 	PruneNever   PruneMode = "never"   // kept
-	PruneConfirm PruneMode = "confirm" // the apply is refused if anything would be removed
+	PruneConfirm PruneMode = "confirm" // removed where ApprovedRemovals names it; anything else refuses the apply
 )
 
 // ValidateRequest asks whether a project could be applied here.
@@ -80,6 +80,9 @@ type Versions struct {
 type ApplyRequest struct {
 	ProjectFiles
 	Prune PruneMode `json:"prune,omitempty"`
+
+	// ApprovedRemovals are the full names that may go with prune confirm.
+	ApprovedRemovals []string `json:"approved_removals,omitempty"`
 
 	// Adopt takes over a project that a source owns.
 	Adopt bool `json:"adopt,omitempty"`

@@ -119,6 +119,7 @@ func (d *declarations) Apply(_ context.Context, dec Declaration) (ApplyAnswer, e
 		before()
 	}
 	defer w.lock()()
+	w.last = dec
 	if w.away != nil {
 		return ApplyAnswer{}, w.away
 	}

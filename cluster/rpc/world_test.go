@@ -34,6 +34,7 @@ type world struct {
 	history  []cluster.Revision
 	replies  map[string]ApplyAnswer // by request id
 	before   func()                 // called once before the next apply
+	last     Declaration            // to be applied
 	snap     *cluster.Snapshot
 	subs     map[chan struct{}]struct{}
 

@@ -88,6 +88,23 @@ func TestLoopbackZone(t *testing.T) {
 	}
 }
 
+func TestProfilesNeedATokenEvenHere(t *testing.T) {
+	w := newWorld(t)
+	_, port, _ := w.port()
+	token := map[string]string{"Authorization": "Bearer " + w.secret}
+	heap := ProfilesPrefix + "heap"
+	zoneRequest{target: heap, headers: token, status: 404}.run(t, port.Loopback(), "127.0.0.1:1")
+	port.Profiles = text("profile")
+	for _, test := range []zoneRequest{
+		{target: heap, headers: token, status: 200, body: "profile"},
+		{target: heap, status: 401},
+		{target: heap, headers: map[string]string{"Authorization": token["Authorization"], "Origin": "https://evil.example"}, status: 403},
+	} {
+		test.run(t, port.Loopback(), "127.0.0.1:1")
+	}
+	zoneRequest{target: heap, headers: token, status: 404}.run(t, port.Bridge(netip.MustParsePrefix("172.17.0.0/16")), "172.17.0.2:1")
+}
+
 func TestNotReady(t *testing.T) {
 	w := newWorld(t)
 	_, port, _ := w.port()
