@@ -1,0 +1,23 @@
+package main
+
+import (
+	"io"
+	"os"
+	"testing"
+)
+
+// asDaemon makes the test binary behave as maelstromd, so that the daemons of
+// these tests are real processes, with the race detector if the tests have it.
+const asDaemon = "TEST_AS_MAELSTROMD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asDaemon) == "" {
+		os.Exit(m.Run())
+	}
+	go func() {
+		// Standard input ends with the tests: a daemon does not outlive them.
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	os.Exit(run(os.Args[1:]))
+}
