@@ -205,7 +205,7 @@ func TestFailedPlacementThatStops(t *testing.T) {
 		w.place("p", "shop_web", 0)
 		w.backoff("p", cluster.ReasonExited, time.Hour)
 		w.want("p", cluster.WantStop)
-		w.onWake(func(context.Context, string) error { w.want("p", cluster.WantRun); w.run("p", ok); return nil })
+		w.onWake(func(context.Context, string) error { w.serving("q", "shop_web", 1, ok); return nil })
 		wantAnswer(t, w.get("shop_web"), 200, "")
 	})
 }

@@ -57,15 +57,24 @@ func newWorld(t testing.TB, opt Options) *world {
 			t.Errorf("run: %v", err)
 		}
 	}()
-	w.stop = append(w.stop, func() { cancel(); <-ended })
+	w.atEnd(func() { cancel(); <-ended })
 	return w
 }
 
 func (w *world) end() {
-	for _, stop := range slices.Backward(w.stop) {
+	w.mu.Lock()
+	stops := w.stop
+	w.stop = nil
+	w.mu.Unlock()
+	for _, stop := range slices.Backward(stops) {
 		stop()
 	}
-	w.stop = nil
+}
+
+func (w *world) atEnd(stop func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stop = append(w.stop, stop)
 }
 
 func (w *world) Snapshot() *cluster.Snapshot { return w.snap.Load() }
@@ -190,7 +199,11 @@ func (w *world) run(id string, h http.HandlerFunc) {
 	server := &http.Server{Handler: h, Protocols: &p}
 	ended := make(chan struct{})
 	go func() { defer close(ended); server.Serve(m) }()
-	w.stop = append(w.stop, func() { server.Close(); m.Close(); <-ended })
+	w.atEnd(func() { server.Close(); m.Close(); <-ended })
+	w.ready(id, address)
+}
+
+func (w *world) ready(id, address string) {
 	w.report(id, func(i *cluster.Instance) {
 		i.State, i.Address, i.ContainerID = cluster.InstanceReady, address, "container at "+address
 	})
