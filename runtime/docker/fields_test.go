@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"os"
 	"path/filepath"
@@ -34,7 +35,7 @@ func started(t *testing.T, d *Driver, c *project.Component) (runtime.Container, 
 // Every field of maelstrom.yml that concerns the engine, as the engine says it.
 func TestFields(t *testing.T) {
 	d := newDriver(t, Options{})
-	source := t.TempDir()
+	source, volume := t.TempDir(), "drivertest-"+strings.ToLower(rand.Text())
 	_, found := started(t, d, component(t, func(c *project.Component) {
 		c.Entrypoint = []string{drivertest.AppPath, "hold"}
 		c.Command = []string{"for", "ever"}
@@ -42,7 +43,7 @@ func TestFields(t *testing.T) {
 		c.ReserveMemory, c.LimitMemory, c.CPUShares = 64, 128, 512
 		c.Volumes = []project.Volume{
 			{Source: source, Target: "/data", ReadOnly: true},
-			{Type: "volume", Source: "maelstrom-drivertest", Target: "/keep"},
+			{Type: "volume", Source: volume, Target: "/keep"},
 			{Type: "tmpfs", Target: "/scratch"},
 		}
 		c.Ports = []string{"127.0.0.1:0:9000", "127.0.0.1::9001/udp"}
@@ -57,7 +58,7 @@ func TestFields(t *testing.T) {
 		c.LogDriver = "local"
 		c.LogDriverOptions = map[string]string{"max-size": "1m"}
 	}))
-	t.Cleanup(func() { removeVolume(t, d, "maelstrom-drivertest") })
+	t.Cleanup(func() { removeVolume(t, d, volume) })
 	h := found.HostConfig
 	same(t, "image", found.Config.Image, drivertest.BuildImage(t))
 	same(t, "entrypoint", []string(found.Config.Entrypoint), []string{drivertest.AppPath, "hold"})
@@ -77,7 +78,7 @@ func TestFields(t *testing.T) {
 	same(t, "capdrop", []string(h.CapDrop), []string{"CAP_CHOWN"})
 	same(t, "logdriver", h.LogConfig, container.LogConfig{Type: "local", Config: map[string]string{"max-size": "1m"}})
 	same(t, "restart policy", h.RestartPolicy.IsNone(), true)
-	same(t, "volumes", mountsIn(found), map[string]string{"/data": source + " bind ro", "/keep": "maelstrom-drivertest volume rw", "/scratch": " tmpfs rw"})
+	same(t, "volumes", mountsIn(found), map[string]string{"/data": source + " bind ro", "/keep": volume + " volume rw", "/scratch": " tmpfs rw"})
 	same(t, "ports", len(found.NetworkSettings.Ports["9000/tcp"])+len(found.NetworkSettings.Ports["9001/udp"]), 2)
 }
 
