@@ -46,8 +46,9 @@ dist: go ## build static binaries for amd64 and arm64, checksums, a systemd unit
 generate: go ## write what is generated from code: schemas, command line reference
 	go generate ./...
 
-clean: ## remove what was built
+clean: ## remove what was built, images of the tests included
 	rm -rf bin dist
+	-docker image prune -a -f --filter label=maelstrom.testapp >/dev/null 2>&1
 
 go:
 	@make/go.sh

@@ -63,3 +63,4 @@ else
   rm -rf "$state"
 fi
 stop_engine
+rmdir "$root/.cache" 2>/dev/null || true

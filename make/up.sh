@@ -97,6 +97,7 @@ mkdir -p "$state"
 exec 9>"$state/lock"
 flock 9
 make/engine.sh
+say "build"
 make --no-print-directory -s build
 build_image
 start_daemon
