@@ -35,4 +35,25 @@ func (g *Gateway) logAccess(x *exchange, err error) {
 	g.opt.AccessLog.LogAttrs(context.Background(), slog.LevelInfo, "request", attrs...)
 }
 
+// warnPace is how often one component may say what is wrong with it: each of
+// its requests may meet the same.
+const warnPace = time.Second
+
+// warn logs what is wrong with the component, and how often that was not said.
+func (d *dispatcher) warn(message string, args ...any) {
+	now := time.Now()
+	d.mu.Lock()
+	quiet := !d.warned.IsZero() && now.Sub(d.warned) < warnPace
+	unsaid := d.unsaid
+	if quiet {
+		d.unsaid++
+	} else {
+		d.warned, d.unsaid = now, 0
+	}
+	d.mu.Unlock()
+	if !quiet {
+		d.g.opt.Logger.With("component", d.name, "unsaid", unsaid).Warn(message, args...)
+	}
+}
+
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

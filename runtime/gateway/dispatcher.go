@@ -32,6 +32,8 @@ type dispatcher struct {
 	round     int           // of sync: what it did not see is gone
 	dead      bool          // out of the gateway's index
 	stats     stats
+	warned    time.Time // when something was logged
+	unsaid    int       // what was not, since
 }
 
 // failing is why nothing runs, until it is tried again.

@@ -191,6 +191,23 @@ func TestServiceTimeIsLearned(t *testing.T) {
 	}
 }
 
+func TestWarningsArePaced(t *testing.T) {
+	var out bytes.Buffer
+	bubble(t, Options{Logger: slog.New(slog.NewTextHandler(&out, nil))}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		w.serving("p", "shop_web", 0, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		for range 2 {
+			for range 50 {
+				wantAnswer(t, w.get("shop_web"), 502, cluster.ReasonExited)
+			}
+			<-time.After(warnPace)
+		}
+	})
+	if n := strings.Count(out.String(), "request not served"); n != 2 || !strings.Contains(out.String(), "unsaid=49") {
+		t.Errorf("%d warnings: %s", n, out.String())
+	}
+}
+
 func TestAccessLog(t *testing.T) {
 	var out bytes.Buffer
 	log := slog.New(slog.NewJSONHandler(&out, nil))

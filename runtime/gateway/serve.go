@@ -156,7 +156,7 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 		}
 		x.refuse(refuseError(err, x.component, gone))
 		if x.reason != cluster.ReasonNone {
-			g.opt.Logger.Warn("request not served", "component", x.component, "placement", x.instance,
+			d.warn("request not served", "placement", x.instance,
 				"request_id", x.requestID, "reason", x.reason, "error", err)
 		}
 		return nil

@@ -118,7 +118,7 @@ func (d *dispatcher) wake(ctx context.Context) {
 		if errors.As(err, &failure) {
 			d.refused(failure)
 		} else if err != nil && !errors.Is(err, cluster.ErrNotHolder) {
-			d.g.opt.Logger.Warn("wake component", "component", d.name, "error", err)
+			d.warn("component not woken; will retry", "error", err)
 		}
 		// A placement that was committed shows in the next snapshot.
 		select {
@@ -141,8 +141,7 @@ func (d *dispatcher) stillAsleep() bool {
 
 // refused releases all who wait with the reason that placement gave.
 func (d *dispatcher) refused(failure *cluster.Failure) {
-	d.g.opt.Logger.Warn("component not placed", "component", d.name,
-		"reason", failure.Reason, "message", failure.Message)
+	d.warn("component not placed", "reason", failure.Reason, "message", failure.Message)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.needsWake() {
