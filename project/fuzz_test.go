@@ -7,9 +7,10 @@ import (
 )
 
 // checkLoaded fails for what no load may do, whatever its input.
-func checkLoaded(t *testing.T, loaded Loaded) {
+func checkLoaded(t *testing.T, loaded Loaded, input string) {
 	t.Helper()
 	bad := false
+	ownRunes := strings.ContainsRune(input, maskFirst) // then masks use others
 	for i, p := range loaded.Problems {
 		bad = bad || p.Severity == Error
 		switch {
@@ -19,7 +20,7 @@ func checkLoaded(t *testing.T, loaded Loaded) {
 			t.Errorf("no rule: %+v", p)
 		case p.Message == "" || p.Hint == "" || p.File == "":
 			t.Errorf("no text: %+v", p)
-		case strings.ContainsFunc(p.Path+p.Message+p.Hint, func(r rune) bool { return r >= maskFirst && r < maskFirst+2 }):
+		case !ownRunes && strings.ContainsFunc(p.Path+p.Message+p.Hint, func(r rune) bool { return r >= maskFirst && r < maskFirst+2 }):
 			t.Errorf("a mask is shown: %+v", p)
 		}
 		if i > 0 && before(p, loaded.Problems[i-1]) {
@@ -45,9 +46,9 @@ func FuzzLoad(f *testing.F) {
 			return // large inputs only slow the search down
 		}
 		in := Input{File: "base.yml", Data: base, Lookup: testLookup}
-		checkLoaded(t, Load(in))
+		checkLoaded(t, Load(in), string(base))
 		in.OverlayFile, in.OverlayData, in.AllowUnset = "over.yml", overlay, true
-		checkLoaded(t, Load(in))
+		checkLoaded(t, Load(in), string(base)+string(overlay))
 	})
 }
 

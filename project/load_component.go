@@ -6,12 +6,6 @@ import (
 	"strings"
 )
 
-// rendering is what only the file knows of a component.
-type rendering struct {
-	name string // full
-	file *fileComponent
-}
-
 // components checks and normalises every component, their crontabs, and then
 // the event sources, which so are the ones reported for a name that a crontab
 // line has already.
@@ -54,7 +48,7 @@ func (l *loader) component(p pair, file *fileComponent, shared []placedVar) {
 		l.where["components."+full+".environment."+v.Name] = v.at
 	}
 	l.project.Components = append(l.project.Components, c)
-	l.rendering = append(l.rendering, rendering{full, file})
+	l.files[full] = file
 
 	crontab := p.value.get("crontab")
 	if crontab == nil || crontab.broken || crontab.kind != scalarNode {

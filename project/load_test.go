@@ -93,7 +93,7 @@ func TestBadFilesTellEveryProblem(t *testing.T) {
 	for _, path := range corpus(t, "testdata/bad/*.yml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			loaded := loadFile(t, path)
-			checkLoaded(t, loaded)
+			checkLoaded(t, loaded, "")
 			if loaded.Project != nil || loaded.Rendered != nil {
 				t.Error("the file was accepted")
 			}
@@ -106,7 +106,7 @@ func TestGoodFilesRender(t *testing.T) {
 	for _, path := range corpus(t, "testdata/good/*.yml") {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			loaded := loadFile(t, path)
-			checkLoaded(t, loaded)
+			checkLoaded(t, loaded, "")
 			if loaded.Project == nil {
 				t.Fatalf("refused:\n%s", problemText(loaded.Problems))
 			}

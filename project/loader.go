@@ -13,12 +13,12 @@ type loader struct {
 	problems  []Problem
 	seen      map[told]bool
 
-	project   Project
-	where     map[string]Position
-	written   map[string]string
-	names     map[string]named // by components.<full> and eventsources.<full>
-	routes    map[string]named // by host and path prefix
-	rendering []rendering
+	project Project
+	where   map[string]Position
+	written map[string]string
+	names   map[string]named          // by components.<full> and eventsources.<full>
+	routes  map[string]named          // by host and path prefix
+	files   map[string]*fileComponent // by full name
 }
 
 // told identifies a problem, so that one value that several aliases name is
@@ -40,6 +40,7 @@ func Load(in Input) Loaded {
 	l := &loader{
 		in: in, variables: &expander{lookup: in.Lookup, budget: maxExpanded}, seen: map[told]bool{},
 		where: map[string]Position{}, written: map[string]string{}, names: map[string]named{}, routes: map[string]named{},
+		files: map[string]*fileComponent{},
 	}
 	if root := l.read(); root != nil {
 		l.load(root)
@@ -108,7 +109,7 @@ func (l *loader) loaded() Loaded {
 	sort.Slice(p.Components, func(i, j int) bool { return p.Components[i].Name < p.Components[j].Name })
 	sort.Slice(p.EventSources, func(i, j int) bool { return p.EventSources[i].Name < p.EventSources[j].Name })
 	out.Project = p
-	out.Rendered = render(p, l.rendering)
+	out.Rendered = &Rendered{project: p, files: l.files}
 	return out
 }
 

@@ -12,16 +12,23 @@ const (
 	renderedVersion    = "<version>"
 )
 
-// Rendered is the effective project as `project render` shows it. Values are
-// in clear; Masked hides the secret ones.
+// Rendered is the effective project as `project render` shows it: its JSON is
+// that of Document. Values are in clear; Masked hides the secret ones.
 type Rendered struct {
+	project *Project
+	files   map[string]*fileComponent // by full name
+	masked  bool
+}
+
+// RenderedProject is a rendered project in full.
+type RenderedProject struct {
 	FormatVersion string              `json:"format_version"`
 	Project       string              `json:"project"`
 	Components    []RenderedComponent `json:"components"`
 	EventSources  []map[string]any    `json:"event_sources"`
 }
 
-// RenderedComponent is one component of a Rendered project.
+// RenderedComponent is one component of a rendered project.
 type RenderedComponent struct {
 	Name                 string            `json:"name"`
 	Fields               map[string]any    `json:"fields"`
@@ -30,19 +37,36 @@ type RenderedComponent struct {
 	Notes                []string          `json:"notes"`
 }
 
-func render(p *Project, files []rendering) *Rendered {
-	byName := make(map[string]*fileComponent, len(files))
-	for _, f := range files {
-		byName[f.name] = f.file
+// Masked is r with every secret value reading Hidden.
+func (r *Rendered) Masked() *Rendered {
+	masked := *r
+	masked.masked = true
+	return &masked
+}
+
+// MarshalJSON writes the document.
+func (r *Rendered) MarshalJSON() ([]byte, error) { return marshal(r.Document()) }
+
+// Document writes every value out.
+func (r *Rendered) Document() RenderedProject {
+	p := r.project
+	out := RenderedProject{
+		FormatVersion: "1.0", Project: p.Name,
+		Components: make([]RenderedComponent, len(p.Components)), EventSources: make([]map[string]any, len(p.EventSources)),
 	}
-	r := &Rendered{FormatVersion: "1.0", Project: p.Name, Components: []RenderedComponent{}, EventSources: []map[string]any{}}
 	for i := range p.Components {
-		r.Components = append(r.Components, renderComponent(&p.Components[i], byName[p.Components[i].Name]))
+		out.Components[i] = renderComponent(&p.Components[i], r.files[p.Components[i].Name])
+		if r.masked {
+			out.Components[i].mask()
+		}
 	}
 	for i := range p.EventSources {
-		r.EventSources = append(r.EventSources, renderEventSource(&p.EventSources[i]))
+		out.EventSources[i] = renderEventSource(&p.EventSources[i])
+		if r.masked {
+			out.EventSources[i] = maskObject(out.EventSources[i])
+		}
 	}
-	return r
+	return out
 }
 
 func renderComponent(c *Component, file *fileComponent) RenderedComponent {
@@ -131,21 +155,10 @@ func renderValue(v reflect.Value) any {
 	return v.Interface()
 }
 
-// Masked returns a copy of r in which every secret value reads Hidden.
-func (r *Rendered) Masked() *Rendered {
-	out := *r
-	out.Components = make([]RenderedComponent, len(r.Components))
-	for i, c := range r.Components {
-		c.Fields = maskObject(c.Fields)
-		c.Environment = maskEnv(c.Environment)
-		c.ContainerEnvironment = maskEnv(c.ContainerEnvironment)
-		out.Components[i] = c
-	}
-	out.EventSources = make([]map[string]any, len(r.EventSources))
-	for i, e := range r.EventSources {
-		out.EventSources[i] = maskObject(e)
-	}
-	return &out
+func (c *RenderedComponent) mask() {
+	c.Fields = maskObject(c.Fields)
+	c.Environment = maskEnv(c.Environment)
+	c.ContainerEnvironment = maskEnv(c.ContainerEnvironment)
 }
 
 func maskEnv(vars map[string]string) map[string]string {
