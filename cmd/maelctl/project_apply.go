@@ -135,16 +135,30 @@ func (a *app) applyRequest(opt applyOptions, b *bundle, plan rpc.DiffAnswer) rpc
 		IfVersions:   plan.Versions,
 		Actor:        a.actor(),
 	}
+	if request.Prune == rpc.PruneConfirm {
+		request.ApprovedRemovals = removals(plan.Changes)
+	}
 	if opt.ifRevision >= 0 {
 		request.IfRevision = &opt.ifRevision
 	}
 	return request
 }
 
+// removals are the full names of all that changes remove.
+func removals(changes project.Changes) []string {
+	var names []string
+	for _, list := range [][]project.ObjectChange{changes.Components.Removed, changes.EventSources.Removed} {
+		for _, object := range list {
+			names = append(names, object.Name)
+		}
+	}
+	return names
+}
+
 // approve asks before anything is removed.
 func (a *app) approve(opt applyOptions, changes project.Changes) error {
 	removed := changes.Summary.Removed
-	if removed == 0 || opt.autoApprove {
+	if removed == 0 || opt.autoApprove && rpc.PruneMode(opt.prune) != rpc.PruneConfirm {
 		return nil
 	}
 	if !a.stdinTTY || opt.out.machine() {

@@ -55,7 +55,8 @@ func request(in rpc.Declaration) reconcile.Request {
 		RequestID:      in.RequestID,
 	}
 	if in.Prune == rpc.PruneConfirm {
-		req.ApprovedRemovals = []string{} // none: anything that would go is refused
+		// Not nil even if nothing is approved: anything else that would go is refused.
+		req.ApprovedRemovals = append([]string{}, in.ApprovedRemovals...)
 	}
 	return req
 }

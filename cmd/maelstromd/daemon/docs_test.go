@@ -8,6 +8,8 @@ import (
 	"testing"
 )
 
+//go:generate go test . -run Configuration -update
+
 var update = flag.Bool("update", false, "write the generated documentation")
 
 const docsFile = "../../../docs/configuration.md"
