@@ -14,6 +14,7 @@ import (
 type decoder struct {
 	report    func(Problem)
 	unsetRule string // of a variable that is not set
+	suggested int    // keys for which the nearest name was looked up
 }
 
 func (d *decoder) problem(n *node, path, rule, message, hint string) {
@@ -102,7 +103,7 @@ func (d *decoder) structure(n *node, v reflect.Value, at spot) {
 
 func (d *decoder) unknownKey(key *node, path string, s *shape) {
 	hint := "remove it; the JSON Schema that `maelctl schema` prints knows every key"
-	if near := cmp.Or(s.meaning(key.text), nearest(key.text, s.names)); near != "" {
+	if near := d.suggest(key.text, s); near != "" {
 		hint = "write " + near
 	} else if place := whereKey(key.text, s); place != "" {
 		hint = key.text + " belongs " + place
@@ -110,6 +111,16 @@ func (d *decoder) unknownKey(key *node, path string, s *shape) {
 		hint = "keys here are " + strings.Join(s.names, ", ")
 	}
 	d.problem(key, path, ruleUnknownKey, "unknown key "+quote(key.raw()), hint)
+}
+
+// suggest is the key of s that was most likely meant by name, "" if none was.
+// A file with very many unknown keys is no maelstrom.yml, and gets no more.
+func (d *decoder) suggest(name string, s *shape) string {
+	const most = 500
+	if d.suggested++; d.suggested > most {
+		return ""
+	}
+	return cmp.Or(s.meaning(name), nearest(name, s.names))
 }
 
 // otherNames are words that files of other systems use for a key.

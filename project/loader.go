@@ -1,6 +1,7 @@
 package project
 
 import (
+	"fmt"
 	"reflect"
 	"sort"
 	"strings"
@@ -12,6 +13,7 @@ type loader struct {
 	variables *expander
 	problems  []Problem
 	seen      map[told]bool
+	untold    int // errors beyond maxProblems
 
 	project Project
 	where   map[string]Position
@@ -20,6 +22,10 @@ type loader struct {
 	routes  map[string]named          // by host and path prefix
 	files   map[string]*fileComponent // by full name
 }
+
+// maxProblems bounds what one load tells, which else could be a hundred times
+// as long as its input.
+const maxProblems = 10_000
 
 // told identifies a problem, so that one value that several aliases name is
 // spoken about once.
@@ -50,9 +56,13 @@ func Load(in Input) Loaded {
 
 func (l *loader) report(p Problem) {
 	key := told{p.Rule, p.File, p.Message, p.Line, p.Column}
-	if !l.seen[key] {
+	switch {
+	case l.seen[key]:
+	case len(l.problems) < maxProblems:
 		l.seen[key] = true
 		l.problems = append(l.problems, p)
+	case p.Severity == Error:
+		l.untold++
 	}
 }
 
@@ -98,6 +108,10 @@ func (l *loader) tree(name string, data []byte) *node {
 
 // loaded is the outcome: problems in order, and the project if none is an error.
 func (l *loader) loaded() Loaded {
+	if l.untold > 0 {
+		src := source{name: l.in.File}
+		l.problems = append(l.problems, src.problem(ruleTooMany, 1, 1, fmt.Sprintf("%d more problems are not told", l.untold), "begin with those that are"))
+	}
 	sort.SliceStable(l.problems, func(i, j int) bool { return before(l.problems[i], l.problems[j]) })
 	out := Loaded{Problems: l.problems, Positions: l.where, written: l.written}
 	for _, p := range l.problems {

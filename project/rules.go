@@ -61,6 +61,7 @@ const (
 	ruleConcurrency  = "MAEL049"
 	ruleNotRun       = "MAEL050"
 	ruleNever        = "MAEL051"
+	ruleTooMany      = "MAEL052"
 )
 
 // Rules is every rule, by id.
@@ -116,6 +117,7 @@ var Rules = []Rule{
 	{ruleConcurrency, Warning, "maxconcurrency is set nowhere"},
 	{ruleNotRun, Warning, "an event source of a type that nothing runs yet"},
 	{ruleNever, Warning, "a schedule that never comes"},
+	{ruleTooMany, Error, "more problems than are told"},
 }
 
 var severities = func() map[string]Severity {
