@@ -277,7 +277,7 @@ func classifyPostgres(err error) errorClass {
 		return classifyConnection(err)
 	}
 	switch code := string(e.Code); code {
-	case "23505":
+	case "23505", "42710", "42P07": // a row, or a table that another program has just made
 		return classUnique
 	case "42P01":
 		return classNoTable

@@ -28,11 +28,13 @@ const startTimeout = 30 * time.Second
 type Server struct {
 	Address string // host:port
 
-	dir   string
-	admin *sql.DB
-	cmd   *exec.Cmd
-	alive io.Closer // the server stops when it is closed, so also when we are killed
-	log   *bytes.Buffer
+	dir     string
+	account *syscall.Credential
+	args    []string
+	admin   *sql.DB
+	cmd     *exec.Cmd
+	alive   io.Closer // the server stops when it is closed, so also when we are killed
+	log     *bytes.Buffer
 }
 
 // StartPostgres starts a PostgreSQL server with a data directory and a port of
@@ -50,7 +52,7 @@ func StartPostgres() (s *Server, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("start postgres: %w", err)
 	}
-	s = &Server{dir: dir, log: &bytes.Buffer{}}
+	s = &Server{dir: dir, account: account, log: &bytes.Buffer{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start postgres: %w", err), s.Stop())
@@ -71,15 +73,19 @@ func StartPostgres() (s *Server, err error) {
 		return s, err
 	}
 	s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
-	return s, s.run(account, filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port),
+	s.args = []string{filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port),
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
-		"-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "deadlock_timeout=100ms")
+		"-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "deadlock_timeout=100ms"}
+	if s.admin, err = sql.Open("postgres", s.DSN("postgres")); err != nil {
+		return s, err
+	}
+	return s, s.Resume()
 }
 
-// run starts the server below a shell that stops it when our end of the pipe
-// goes away, however that comes about.
-func (s *Server) run(account *syscall.Credential, args ...string) error {
-	s.cmd = command(s.dir, account, "sh", append([]string{"-c", `"$@" & read -r _; kill -INT $!; wait $!`, "sh"}, args...)...)
+// Resume starts the server, again after Pause. It runs below a shell that
+// stops it when our end of the pipe goes away, however that comes about.
+func (s *Server) Resume() error {
+	s.cmd = command(s.dir, s.account, "sh", append([]string{"-c", `"$@" & read -r _; kill -INT $!; wait $!`, "sh"}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	alive, err := s.cmd.StdinPipe()
 	if err != nil {
@@ -87,9 +93,6 @@ func (s *Server) run(account *syscall.Credential, args ...string) error {
 	}
 	s.alive = alive
 	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	if s.admin, err = sql.Open("postgres", s.DSN("postgres")); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
@@ -101,6 +104,16 @@ func (s *Server) run(account *syscall.Credential, args ...string) error {
 		return fmt.Errorf("%w: %s", err, s.log)
 	}
 	return nil
+}
+
+// Pause stops the server and keeps its data.
+func (s *Server) Pause() error {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return nil
+	}
+	err := errors.Join(s.alive.Close(), s.cmd.Wait())
+	s.cmd = nil
+	return err
 }
 
 // DSN names a database of the server.
@@ -119,17 +132,11 @@ func (s *Server) NewDatabase(ctx context.Context) (string, error) {
 
 // Stop ends the server and removes its data.
 func (s *Server) Stop() error {
-	var errs []error
+	err := s.Pause()
 	if s.admin != nil {
-		errs = append(errs, s.admin.Close())
+		err = errors.Join(err, s.admin.Close())
 	}
-	if s.alive != nil {
-		errs = append(errs, s.alive.Close())
-	}
-	if s.cmd != nil && s.cmd.Process != nil {
-		errs = append(errs, s.cmd.Wait())
-	}
-	return errors.Join(append(errs, os.RemoveAll(s.dir))...)
+	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
 // command runs as the given account in a directory that it may enter.
