@@ -141,6 +141,8 @@ func refusedMessageAt(where []netip.AddrPort, spec settings) string {
 		return fmt.Sprintf("nothing took a connection on port %d within %s: set `httpport` to the port the program listens on, and bind it to 0.0.0.0, not to 127.0.0.1; %s", port, within, late)
 	case len(where) == 0:
 		return fmt.Sprintf("the program listens on no port at all after %s, expected was %d (`httpport`); %s", within, port, late)
+	case slices.ContainsFunc(where, func(a netip.AddrPort) bool { return int(a.Port()) == port && !a.Addr().IsLoopback() }):
+		return fmt.Sprintf("the program listens on port %d by now, but took no connection within %s; %s", port, within, late)
 	case listensOn(where, port):
 		return fmt.Sprintf("the program listens on 127.0.0.1:%d, its own loopback, where nobody else can reach it: bind it to 0.0.0.0", port)
 	}

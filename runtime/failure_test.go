@@ -78,6 +78,7 @@ func TestWhereItListensIsSaid(t *testing.T) {
 		{nil, []string{"`httpport`", "0.0.0.0", "`httpstarthealthcheckseconds`"}},
 		{at(), []string{"no port at all", "`httpport`"}},
 		{at("127.0.0.1:8080"), []string{"loopback", "0.0.0.0"}},
+		{at("127.0.0.1:8080", "[::]:8080"), []string{"by now", "`httpstarthealthcheckseconds`"}},
 		{at("0.0.0.0:3000", "0.0.0.0:9090"), []string{"`httpport: 3000`", "9090", "8080"}},
 	}
 	for _, c := range cases {

@@ -154,8 +154,8 @@ func classify(err error) error {
 }
 
 // await asks until the answer is 200, ctx ends, or so much time has passed;
-// then it returns how the last complete try went. Without a start check it
-// gives the container a moment to listen, and is content either way.
+// then it returns how the last try went that says something. Without a start
+// check it gives the container a moment to listen, and is content either way.
 func (p *prober) await(ctx context.Context, what probe, within time.Duration) error {
 	if within <= 0 {
 		p.awaitPort(ctx, what.address)
@@ -170,7 +170,8 @@ func (p *prober) await(ctx context.Context, what probe, within time.Duration) er
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if last == nil || limited.Err() == nil {
+		// The try that the deadline cuts off counts if it came further.
+		if last == nil || limited.Err() == nil || howFar(err) > howFar(last) {
 			last = err
 		}
 		idle(limited, pauseAfter(err, time.Since(began)))
@@ -178,6 +179,12 @@ func (p *prober) await(ctx context.Context, what probe, within time.Duration) er
 			return last
 		}
 	}
+}
+
+func howFar(err error) probeKind {
+	var failed *probeError
+	errors.As(err, &failed)
+	return failed.kind
 }
 
 // pauseAfter makes the wait for an answer cost an eighth of it at most: what

@@ -119,6 +119,8 @@ func TestStartFailuresNameTheFix(t *testing.T) {
 		{"to elsewhere", fake.Image{Status: 302, Location: "http://login.example/"}, nil,
 			cluster.ReasonUnhealthy, []string{"another host"}},
 		{"never answers", fake.Image{Handler: hang}, nil, cluster.ReasonUnhealthy, []string{"no HTTP answer"}},
+		{"listens late and never answers", fake.Image{Handler: hang, Boot: time.Second},
+			func(c *project.Component) { c.HTTPStartHealthCheckSeconds = 2 }, cluster.ReasonUnhealthy, []string{"no HTTP answer"}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
