@@ -33,6 +33,10 @@ func ValidHost(host string) bool {
 			return false
 		}
 	}
+	if strings.HasPrefix(host, "[") {
+		_, err := netip.ParseAddr(name)
+		return err == nil && len(port) <= 5
+	}
 	return len(port) <= 5 && len(name) <= maxHost && !strings.ContainsAny(name, "[]")
 }
 

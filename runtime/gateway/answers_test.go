@@ -110,13 +110,26 @@ func TestRequestTarget(t *testing.T) {
 	} {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.RequestURI = uri
-		if strings.HasPrefix(uri, "http") {
-			r.URL.Scheme = "http"
-		}
-		if got := requestTarget(r); got != want {
-			t.Errorf("%s: %q, want %q", uri, got, want)
+		if got, malformed := requestTarget(r); got != want || malformed {
+			t.Errorf("%s: %q, %v, want %q", uri, got, malformed, want)
 		}
 	}
+}
+
+func TestImpossibleRequests(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		for _, bad := range []struct{ host, target string }{
+			{"shop_web:http", "/"}, {"shop web", "/"}, {"[shop_web]", "/"},
+			{"shop_web", "/%zz"}, {"shop_web", "a/b"}, {"shop_web", "ftp://shop_web/"}, {"a b", "/_mael_health_check"},
+		} {
+			r := httptest.NewRequest("GET", "/", nil)
+			r.Host, r.RequestURI = bad.host, bad.target
+			if rec := w.do(w.g.Public(), r); rec.Code != http.StatusBadRequest || rec.Header().Get("X-Request-Id") == "" {
+				t.Errorf("%+v: %d %q", bad, rec.Code, rec.Body)
+			}
+		}
+	})
 }
 
 func TestComponentField(t *testing.T) {

@@ -79,7 +79,7 @@ func BenchmarkFindComponent(b *testing.B) {
 	w := benchGateway(b, 100)
 	b.ReportAllocs()
 	for b.Loop() {
-		m, ok := w.g.match("shop_web42:80", "/a?b")
+		m, ok := w.g.snapshots.Snapshot().Routes.Match("shop_web42:80", "/a?b")
 		if !ok || w.g.dispatcher(m.Rule.Component) == nil {
 			b.Fatal("not found")
 		}

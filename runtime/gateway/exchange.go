@@ -22,6 +22,7 @@ type exchange struct {
 	client netip.Addr
 
 	component, eventSource string
+	malformed              bool   // host or target are nothing that a component could be sent
 	target                 string // what the container receives
 	requestID              string
 

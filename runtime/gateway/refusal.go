@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project/route"
 	"maelstrom/runtime/proxy"
 )
 
@@ -30,13 +31,14 @@ var (
 		text: "The component broke off before it answered"}
 	refuseUnreachable = &refusal{status: http.StatusBadGateway, reason: cluster.ReasonGone,
 		text: "The component cannot be reached"}
-	refuseConnect = &refusal{status: http.StatusBadRequest, text: "CONNECT is not served here"}
-	refuseBody    = &refusal{status: http.StatusBadRequest, text: "The request's body cannot be read"}
-	refuseAbsent  = &refusal{status: statusClientGone, text: "The client hung up"} // nobody reads it
+	refuseMalformed = &refusal{status: http.StatusBadRequest, text: http.StatusText(http.StatusBadRequest)}
+	refuseConnect   = &refusal{status: http.StatusBadRequest, text: "CONNECT is not served here"}
+	refuseBody      = &refusal{status: http.StatusBadRequest, text: "The request's body cannot be read"}
+	refuseAbsent    = &refusal{status: statusClientGone, text: "The client hung up"} // nobody reads it
 )
 
 const (
-	noMatch = "No component matches the request"
+	noMatch = route.NotFoundBody
 
 	// statusClientGone stands in metrics and logs for a client that hung up
 	// before its answer.

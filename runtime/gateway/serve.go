@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"maelstrom/cluster"
@@ -13,12 +12,9 @@ import (
 	"maelstrom/runtime/proxy"
 )
 
-// HealthCheckPath is answered by the gateway itself, for any host.
-const HealthCheckPath = "/_mael_health_check"
-
 // The fields that the private handler believes.
 const (
-	fieldComponent = "Maelstrom-Component"
+	fieldComponent = route.ComponentHeader
 	fieldDeadline  = "Maelstrom-Deadline-Nano"
 )
 
@@ -45,22 +41,25 @@ func (g *Gateway) Private() http.Handler {
 // began and broke off.
 func (g *Gateway) ServeComponent(w http.ResponseWriter, r *http.Request, component string) {
 	x := g.newExchange(w, r, false)
-	x.component, x.target = component, requestTarget(r)
+	x.component = component
+	x.target, x.malformed = requestTarget(r)
 	g.serveOrAbort(x)
 }
 
 func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, public bool) {
-	if r.RequestURI == HealthCheckPath {
+	target, malformed := requestTarget(r)
+	malformed = malformed || !route.ValidHost(r.Host)
+	if target == route.HealthCheckTarget && !malformed {
 		g.health(w)
 		return
 	}
 	x := g.newExchange(w, r, public)
-	x.target = requestTarget(r)
+	x.target, x.malformed = target, malformed
 	if names := r.Header[fieldComponent]; len(names) > 0 && !public {
 		x.component = names[0]
-	} else if m, ok := g.match(r.Host, x.target); ok {
+	} else if m, ok := g.snapshots.Snapshot().Routes.Match(r.Host, route.Path(target)); ok {
 		x.component, x.eventSource = m.Rule.Component, m.Rule.EventSource
-		x.target = m.Target(x.target)
+		x.target = m.Target(target)
 	}
 	g.serveOrAbort(x)
 }
@@ -73,7 +72,7 @@ func (g *Gateway) serveOrAbort(x *exchange) {
 }
 
 func (g *Gateway) health(w http.ResponseWriter) {
-	status, text := http.StatusOK, "OK"
+	status, text := http.StatusOK, route.HealthCheckBody
 	if g.leaving.Load() {
 		status, text = http.StatusServiceUnavailable, "leaving"
 	}
@@ -82,31 +81,15 @@ func (g *Gateway) health(w http.ResponseWriter) {
 	w.Write([]byte(text))
 }
 
-// requestTarget is the origin form of what stood in the request line.
-func requestTarget(r *http.Request) string {
+// requestTarget is the origin form of what stood in the request line;
+// malformed if that is nothing a component could be sent.
+func requestTarget(r *http.Request) (target string, malformed bool) {
 	uri := r.RequestURI
-	switch {
-	case uri == "":
-		return r.URL.RequestURI() // made here, not received
-	case uri[0] == '/' || uri == "*" || r.URL.Scheme == "":
-		return uri
+	if uri == "" {
+		uri = r.URL.RequestURI() // made here, not received
 	}
-	_, rest, _ := strings.Cut(uri, "://")
-	if at := strings.IndexAny(rest, "/?"); at < 0 {
-		return "/"
-	} else if rest[at] == '?' {
-		return "/" + rest[at:]
-	} else {
-		return rest[at:]
-	}
-}
-
-func (g *Gateway) match(host, target string) (route.Match, bool) {
-	path := target
-	if at := strings.IndexByte(path, '?'); at >= 0 {
-		path = path[:at]
-	}
-	return g.snapshots.Snapshot().Routes.Match(host, path)
+	_, target, ok := route.SplitTarget(uri)
+	return target, !ok || !route.ValidTarget(target)
 }
 
 // serve sends a request to its component and sees to the answer. It returns
@@ -116,6 +99,8 @@ func (g *Gateway) serve(x *exchange) error {
 	switch {
 	case x.r.Method == http.MethodConnect:
 		x.refuse(refuseConnect)
+	case x.malformed:
+		x.refuse(refuseMalformed)
 	case x.component == "":
 		x.refuse(refuseUnknown)
 	default:

@@ -55,6 +55,7 @@ func (d *Daemon) gatewayOptions() gateway.Options {
 		Node:           d.node,
 		Dial:           d.sur.Dial,
 		TrustedProxies: proxy.Trust(d.opt.TrustedProxies),
+		Stall:          d.opt.Stall,
 		Logger:         d.part("gateway"),
 		Registerer:     d.registry,
 	}

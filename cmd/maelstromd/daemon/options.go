@@ -28,9 +28,8 @@ type Options struct {
 	DockerHost     string // empty: DOCKER_HOST, else the local socket
 	TotalMemoryMiB int64  // what placement may use: -1 all of the host, 0 nothing
 
-	ReadStall  time.Duration // longest silence of a client that sends
-	WriteStall time.Duration // longest time a client may not take what is sent
-	IdleConn   time.Duration // keep-alive connections without a request
+	Stall    time.Duration // an exchange without a byte either way is given up
+	IdleConn time.Duration // keep-alive connections without a request
 
 	TrustedProxies []netip.Prefix
 	AccessLog      bool
@@ -64,8 +63,7 @@ func DefaultOptions() Options {
 		PublicPort:     80,
 		PrivatePort:    8374,
 		TotalMemoryMiB: -1,
-		ReadStall:      300 * time.Second,
-		WriteStall:     310 * time.Second,
+		Stall:          310 * time.Second,
 		IdleConn:       310 * time.Second,
 		CronZone:       time.UTC,
 		OnExit:         ExitKeep,

@@ -53,7 +53,7 @@ func (d *Daemon) bindPorts(ctx context.Context) error {
 }
 
 func (d *Daemon) serverOptions() gateway.ServerOptions {
-	return gateway.ServerOptions{ReadHeader: d.opt.ReadStall, Idle: d.opt.IdleConn}
+	return gateway.ServerOptions{Idle: d.opt.IdleConn}
 }
 
 func (d *Daemon) servePublic()  { d.servers[0].serve(d) }
