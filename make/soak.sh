@@ -1,18 +1,51 @@
 #!/usr/bin/env bash
 # Long tests, by scenario: make soak SCENARIO=fuzz
+#
+# A scenario is a list of steps. Those that went well are noted in
+# .cache/soak/SCENARIO, so that a run that was stopped goes on where it was;
+# FRESH=1 starts anew.
 . "$(dirname "$0")/lib.sh"
+
+scenario=${1:-}
+done_steps=.cache/soak/$scenario
+
+# step NAME COMMAND... runs a command unless it went well before.
+step() {
+  local name=$1
+  shift
+  if grep -qxF "$name" "$done_steps" 2>/dev/null; then
+    say "$name: done before"
+    return
+  fi
+  say "$name"
+  "$@"
+  echo "$name" >>"$done_steps"
+}
 
 # fuzz: each fuzzer for FUZZTIME (a minute).
 fuzz() {
   local file name
-  grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort | while IFS=: read -r file name; do
+  while IFS=: read -r file name; do
     name=${name#func }
-    say "$name in $(dirname "$file"), ${FUZZTIME:-1m}"
-    go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-1m}" "$(dirname "$file")"
+    step "$name in $(dirname "$file") for ${FUZZTIME:-1m}" \
+      go test -run '^$' -fuzz "^$name\$" -fuzztime "${FUZZTIME:-1m}" "$(dirname "$file")"
+  done < <(grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . | sort)
+}
+
+# simulation: SEEDS (1000) random histories of a node in virtual time.
+simulation() {
+  local first
+  for ((first = 1; first <= ${SEEDS:-1000}; first += 100)); do
+    step "seeds from $first" go test -run RandomHistories -timeout 30m ./cmd/maelstromd/daemon -sim.first "$first" -sim.seeds 100
   done
 }
 
-case ${1:-} in
-  fuzz) fuzz ;;
-  *) die "unknown scenario '${1:-}'" "Scenarios: fuzz. Example: make soak SCENARIO=fuzz" ;;
+case $scenario in
+  fuzz | simulation)
+    mkdir -p .cache/soak
+    if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
+    "$scenario"
+    say "$scenario: $(wc -l <"$done_steps") steps went well"
+    ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
