@@ -37,26 +37,32 @@ func (f *Feed) keepCopy(ctx context.Context) {
 	changed, cancel := f.Subscribe()
 	defer cancel()
 	var written int64
+	var pause <-chan time.Time
 	for ctx.Err() == nil {
+		if pause == nil && f.copyDue(written) {
+			written = f.writeCopy(written)
+			pause = time.After(copyPeriod)
+		}
 		select {
 		case <-ctx.Done():
+		case <-pause:
+			pause = nil
 		case <-changed:
-			written = f.writeCopy(written)
-			select {
-			case <-ctx.Done():
-			case <-time.After(copyPeriod):
-			}
 		}
 	}
-	f.writeCopy(written)
+	if f.copyDue(written) {
+		f.writeCopy(written)
+	}
+}
+
+func (f *Feed) copyDue(written int64) bool {
+	s := f.Snapshot()
+	return !s.Restored && s.Number != written
 }
 
 // writeCopy returns the number that the copy on disk has.
 func (f *Feed) writeCopy(written int64) int64 {
 	s := f.Snapshot()
-	if s.Restored || s.Number == written {
-		return written
-	}
 	if err := saveCopy(f.opt.CopyPath, s); err != nil {
 		f.log.Warn("copy of the snapshot not written", "error", err)
 		return written

@@ -41,7 +41,7 @@ func (s *Snapshot) putNodes(rows map[string]*Node) {
 			s.lists = s.lists.With(nil, []string{id})
 			s.Lists = s.Lists.With(nil, []string{id})
 			s.showInstances(l, nil)
-		} else if row.Epoch > l.Epoch {
+		} else {
 			s.showInstances(l, l)
 		}
 	}

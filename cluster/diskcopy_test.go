@@ -1,0 +1,204 @@
+package cluster
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/project"
+)
+
+// secretive is a database whose every secret has "hush" in it.
+func secretive() *fakeDatabase {
+	web := componentRow("web", 3, 1)
+	web.Spec.Environment = []project.EnvVar{{Name: "TOKEN", Value: "hush"}, {Name: "PLAIN", Value: "hush"}}
+	web.Spec.PullUsername, web.Spec.PullPassword, web.Spec.PullCommand = "hush", "hush", []string{"login", "hush"}
+	web.Spec.LogDriverOptions = map[string]string{"token": "hush"}
+	web.Spec.IdleTimeoutSeconds = 77
+	effective := web.Spec.Effective()
+	web.Effective = &effective
+	timer := cronRow("timer")
+	timer.Spec.Cron.HTTP = project.CronHTTP{Method: "POST", Path: "/", Data: "hush", Headers: []project.Header{{Name: "Authorization", Value: "hush"}}}
+	d := &fakeDatabase{}
+	d.commit(ChangeSet{
+		Components:   map[string]*ComponentRow{"web": web},
+		EventSources: map[string]*EventSourceRow{"timer": timer, "route": httpRow("route", "h1", true)},
+		Nodes:        map[string]*Node{"a": {ID: "a", Epoch: 4}},
+	})
+	return d
+}
+
+func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "snapshot.json")
+		d := secretive()
+		f, stop := runFeed(t, d, FeedOptions{CopyPath: path})
+		wait(time.Second)
+		f.PushInstances(InstanceList{Node: "a", Epoch: 4, Counter: 1, Instances: []Instance{{Placement: "x", Node: "a"}}})
+		wait(time.Minute)
+		stop()
+		checkCopy(t, path)
+
+		d.set(func() { d.away = true })
+		f, _ = runFeed(t, d, FeedOptions{CopyPath: path})
+		<-f.Ready()
+		s := f.Snapshot()
+		if !s.Restored || s.Number != 1 || s.Instances.Len() != 0 || s.Minimum.Len() != 1 || s.Crons.Len() != 1 {
+			t.Fatalf("restored %+v", s)
+		}
+		web, _ := s.Components.Get("web")
+		if web.Version != 3 || web.Effective.IdleTimeoutSeconds != 77 || web.Effective.HTTPPort != project.DefaultHTTPPort {
+			t.Fatalf("component %+v", web.Effective)
+		}
+		if m, ok := s.Routes.Match("h1", "/"); !ok || m.Rule.EventSource != "route" {
+			t.Fatal("the route is gone")
+		}
+		if err, _ := f.Health(); err == nil {
+			t.Fatal("healthy without a database")
+		}
+		// Adopted containers are served meanwhile.
+		f.PushInstances(InstanceList{Node: "a", Epoch: 4, Counter: 1, Instances: []Instance{{Placement: "x", Node: "a"}}})
+		d.set(func() { d.away = false })
+		wait(1100 * time.Millisecond)
+		s = f.Snapshot()
+		web, _ = s.Components.Get("web")
+		if s.Restored || web.Spec.Environment[0].Value != "hush" || s.Instances.Len() != 1 {
+			t.Fatalf("the copy was not replaced by the database: %+v", s)
+		}
+	})
+}
+
+func checkCopy(t *testing.T, path string) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(data, []byte("hush")) || !bytes.Contains(data, []byte("TOKEN")) {
+		t.Fatalf("%s, %v", data, err)
+	}
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(entries) != 1 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+}
+
+func TestWaitForIsNotServedFromACopy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "snapshot.json")
+		d := secretive()
+		_, stop := runFeed(t, d, FeedOptions{CopyPath: path})
+		wait(time.Second)
+		stop()
+		d.set(func() { d.away = true })
+		f, _ := runFeed(t, d, FeedOptions{CopyPath: path})
+		<-f.Ready()
+		done := make(chan error)
+		go func() { done <- f.WaitFor(t.Context(), 1) }()
+		wait(time.Minute)
+		select {
+		case <-done:
+			t.Fatal("returned without the database")
+		default:
+		}
+		d.set(func() { d.away = false })
+		if err := <-done; err != nil || f.Snapshot().Restored {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestCopyIsWrittenSeldom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "snapshot.json")
+		d := &fakeDatabase{}
+		d.commit(components(componentRow("c", 1, 0)))
+		_, stop := runFeed(t, d, FeedOptions{CopyPath: path})
+		wait(500 * time.Millisecond)
+		first := copied(t, path)
+		var writes []time.Time
+		start := time.Now()
+		for v := range int64(30) {
+			d.commit(components(componentRow("c", v+2, 0)))
+			wait(time.Second)
+			if now := copied(t, path); now != first {
+				first = now
+				writes = append(writes, time.Now())
+			}
+		}
+		if len(writes) != 3 || writes[0].Sub(start) < 9*time.Second {
+			t.Fatalf("30 changes in 30 seconds wrote the copy at %v", writes)
+		}
+		d.commit(components(componentRow("c", 99, 0)))
+		wait(1500 * time.Millisecond)
+		before := copied(t, path)
+		stop()
+		if after := copied(t, path); before == 32 || after != 32 {
+			t.Fatalf("the copy is at %d after the end, was at %d", after, before)
+		}
+	})
+}
+
+func copied(t *testing.T, path string) int64 {
+	t.Helper()
+	cs, err := loadCopy(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cs.Number
+}
+
+func TestUselessCopies(t *testing.T) {
+	for name, text := range map[string]string{
+		"none": "", "cut": `{"format":1,"number":3,`, "format": `{"format":2}`,
+		"component": `{"format":1,"components":{"c":{}}}`, "null": `{"format":1,"components":{"c":null}}`,
+		"event source": `{"format":1,"event_sources":{"e":null}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "snapshot.json")
+				if name != "none" {
+					if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				d := &fakeDatabase{away: true}
+				f, _ := runFeed(t, d, FeedOptions{CopyPath: path})
+				wait(5 * time.Second)
+				select {
+				case <-f.Ready():
+					t.Fatal("ready with nothing to show")
+				default:
+				}
+				d.set(func() { d.away = false })
+				<-f.Ready()
+			})
+		})
+	}
+}
+
+func TestCopyThatCannotBeWrittenIsNoHarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "later", "snapshot.json")
+		d := &fakeDatabase{}
+		f, _ := runFeed(t, d, FeedOptions{CopyPath: path})
+		n := d.commit(components(componentRow("c", 1, 0)))
+		if err := f.WaitFor(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		d.commit(components(componentRow("c", 2, 0)))
+		wait(time.Minute)
+		if got := copied(t, path); got != 2 {
+			t.Fatalf("copy at %d", got)
+		}
+	})
+}
