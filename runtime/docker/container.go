@@ -97,6 +97,9 @@ func (d *Driver) describe(ctx context.Context, found container.InspectResponse) 
 	switch c.State {
 	case runtime.ContainerExited:
 		c.ExitCode = found.State.ExitCode
+		if !c.FinishedAt.IsZero() && c.StartedAt.After(c.FinishedAt) {
+			c.StartedAt = c.FinishedAt // it ended before the engine had noted the start
+		}
 	case runtime.ContainerRunning, runtime.ContainerPaused:
 		c.FinishedAt = time.Time{}
 		c.Address = d.address(ctx, endpoint{
