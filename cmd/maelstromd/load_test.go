@@ -16,15 +16,15 @@ type load struct {
 	all  sync.WaitGroup
 
 	mu      sync.Mutex
-	served  []served
-	failed  []answer
-	refused int // connections that nobody took: a daemon that is not there
+	served  []exchange
+	failed  []exchange // neither answered 200 nor refused a connection
+	refused int        // connections that nobody took: a daemon that is not there
 }
 
-// served is one request that was answered 200.
-type served struct {
+// exchange is one request and its answer.
+type exchange struct {
 	began, ended time.Time
-	body         string
+	answer
 }
 
 // steady starts a load of some clients.
@@ -52,13 +52,14 @@ func (n *node) steady(t testing.TB, clients int, host, path string) *load {
 func (l *load) note(began time.Time, a answer) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	x := exchange{began, time.Now(), a}
 	switch {
 	case a.err == nil && a.status == http.StatusOK:
-		l.served = append(l.served, served{began, time.Now(), a.body})
+		l.served = append(l.served, x)
 	case errors.Is(a.err, syscall.ECONNREFUSED):
 		l.refused++
 	default:
-		l.failed = append(l.failed, a)
+		l.failed = append(l.failed, x)
 	}
 }
 
@@ -80,9 +81,8 @@ func (l *load) count() int {
 	return len(l.served)
 }
 
-// failures are the requests that were neither answered 200 nor refused a
-// connection.
-func (l *load) failures() []answer {
+// failures are the requests that failed. Call it after end.
+func (l *load) failures() []exchange {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.failed
