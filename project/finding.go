@@ -57,3 +57,11 @@ func standalone(out *[]Problem) checker {
 		show: func(path, value string) string { return quote(value) },
 	}
 }
+
+// Unreadable is the problem of a file that could not even be read.
+func Unreadable(file, message, hint string) Problem {
+	return Problem{
+		Rule: ruleUnreadable, Severity: severities[ruleUnreadable],
+		File: file, Line: 1, Column: 1, EndLine: 1, Message: message, Hint: hint,
+	}
+}

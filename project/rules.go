@@ -62,6 +62,7 @@ const (
 	ruleNotRun       = "MAEL050"
 	ruleNever        = "MAEL051"
 	ruleTooMany      = "MAEL052"
+	ruleUnreadable   = "MAEL053"
 )
 
 // Rules is every rule, by id.
@@ -118,6 +119,7 @@ var Rules = []Rule{
 	{ruleNotRun, Warning, "an event source of a type that nothing runs yet"},
 	{ruleNever, Warning, "a schedule that never comes"},
 	{ruleTooMany, Error, "more problems than are told"},
+	{ruleUnreadable, Error, "a file that can't be read"},
 }
 
 var severities = func() map[string]Severity {
