@@ -46,8 +46,8 @@ func (s *Store) WriteInstances(ctx context.Context, node string, epoch int64, pu
 	return nil
 }
 
-// InstanceLists returns what the database knows of every node's instances,
-// each list at the latest epoch that the node has reported in. Counter is 0:
+// InstanceLists returns what the database knows of every node's instances: a
+// list for each epoch that there are rows of, the latest first. Counter is 0:
 // any list that a node pushes in the same epoch is newer.
 func (s *Store) InstanceLists(ctx context.Context) (lists []cluster.InstanceList, err error) {
 	err = s.read(ctx, func(t *tx) error {
@@ -73,12 +73,11 @@ func (t *tx) instanceLists(ctx context.Context) ([]cluster.InstanceList, error) 
 			return fmt.Errorf("read instance of node %s: %w", node, err)
 		}
 		last := len(lists) - 1
-		switch {
-		case last < 0 || lists[last].Node != node:
-			lists = append(lists, cluster.InstanceList{Node: node, Epoch: epoch, Instances: []cluster.Instance{i}})
-		case lists[last].Epoch == epoch:
-			lists[last].Instances = append(lists[last].Instances, i)
+		if last < 0 || lists[last].Node != node || lists[last].Epoch != epoch {
+			lists = append(lists, cluster.InstanceList{Node: node, Epoch: epoch})
+			last++
 		}
+		lists[last].Instances = append(lists[last].Instances, i)
 		return nil
 	}, `select node, epoch, body from mael_instance order by node, epoch desc, placement`)
 	return lists, err

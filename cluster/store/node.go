@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,8 @@ import (
 )
 
 // JoinNode stores a node whose daemon starts, with state up and an epoch one
-// above its last, which it returns. What the node reported before is dropped.
+// above its last, which it returns. What the node reported before stays, at
+// the epoch of then, until it reports anew: it is all that it knows of its past.
 func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, err error) {
 	if err := checkKeys(node.ID); err != nil {
 		return 0, fmt.Errorf("join node: %w", err)
@@ -21,15 +21,11 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 		if err != nil {
 			return err
 		}
-		err = t.row(ctx, `select epoch from mael_node where id = ?`, node.ID).Scan(&epoch)
-		known := err == nil
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		last, err := t.epochOf(ctx, node.ID)
+		if err != nil {
 			return err
 		}
-		if !known {
-			epoch = 0
-		}
-		epoch++
+		epoch = last + 1
 		node.Epoch, node.State, node.SeenAt = epoch, cluster.NodeUp, now
 		if node.StartedAt.IsZero() {
 			node.StartedAt = now
@@ -39,20 +35,12 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 			return err
 		}
 		t.changed(cluster.ChangeNode, node.ID)
-		if !known {
+		if last == 0 {
 			return t.insert(ctx, "mael_node", []string{"id", "epoch", "seen_at", "body"},
 				[][]any{{node.ID, epoch, micros(now), body}})
 		}
-		n, err := t.put(ctx, "mael_node", `update mael_node set epoch = ?, seen_at = ?, body = ? where id = ? and epoch = ?`,
-			epoch, micros(now), body, node.ID, epoch-1)
-		if err == nil && n == 0 {
-			return cluster.ErrConflict
-		}
-		if err != nil {
-			return err
-		}
-		_, err = t.put(ctx, "mael_instance", `delete from mael_instance where node = ? and epoch < ?`, node.ID, epoch)
-		return err
+		return met(t.put(ctx, "mael_node", `update mael_node set epoch = ?, seen_at = ?, body = ? where id = ? and epoch = ?`,
+			epoch, micros(now), body, node.ID, last))
 	})
 	if err != nil {
 		return 0, fmt.Errorf("join node %s: %w", node.ID, err)

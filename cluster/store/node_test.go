@@ -130,11 +130,18 @@ func TestInstances(t *testing.T) {
 		if len(cs.Instances) != 2 || cs.Instances[0].Epoch != ea || cs.Instances[0].Counter != 0 {
 			t.Fatalf("reload has %+v", cs.Instances)
 		}
-		if _, err := s.JoinNode(t.Context(), cluster.Node{ID: "a"}); err != nil {
-			t.Fatal(err)
+		// A new start of the node finds what the last one left.
+		later, err := s.JoinNode(t.Context(), cluster.Node{ID: "a"})
+		must(t, err)
+		must(t, s.WriteInstances(t.Context(), "a", later, []cluster.Instance{{Placement: "new"}}, nil))
+		lists, err := s.InstanceLists(t.Context())
+		must(t, err)
+		if len(lists) != 3 || lists[0].Epoch != later || lists[1].Epoch != ea || lists[1].Instances[0] != x || lists[2].Node != "b" {
+			t.Fatalf("lists %+v", lists)
 		}
-		if got := instances(t, s, "a"); len(got) != 0 {
-			t.Fatalf("instances of an earlier epoch: %+v", got)
+		must(t, s.WriteInstances(t.Context(), "a", later, nil, []string{"x"}))
+		if got := instances(t, s, "a"); len(got) != 1 || got[0].Placement != "new" {
+			t.Fatalf("instances %+v", got)
 		}
 	})
 }

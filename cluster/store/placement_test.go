@@ -193,14 +193,16 @@ func TestPointOfNoReturn(t *testing.T) {
 				t.Fatalf("marked %v, %v", marked, err)
 			}
 		})
-		t.Run("a new start of the node forgets it", func(t *testing.T) {
+		t.Run("a new start of the node holds to it", func(t *testing.T) {
 			p := stopped("again")
 			if marked, err := s.MarkStopping(t.Context(), instanceOf(&p), p.Version); err != nil || !marked {
 				t.Fatalf("marked %v, %v", marked, err)
 			}
-			if _, err := s.JoinNode(t.Context(), cluster.Node{ID: "a"}); err != nil {
-				t.Fatal(err)
-			}
+			later, err := s.JoinNode(t.Context(), cluster.Node{ID: "a"})
+			must(t, err)
+			_, err = s.WritePlacements(t.Context(), hold, []cluster.PlacementWrite{want(p, cluster.WantRun)})
+			wantError(t, err, cluster.ErrConflict)
+			must(t, s.WriteInstances(t.Context(), "a", later, []cluster.Instance{instanceOf(&p)}, nil))
 			write(t, s, hold, want(p, cluster.WantRun))
 		})
 	})
