@@ -2,7 +2,7 @@ package cluster
 
 import "maelstrom/project"
 
-// ApplyRequest asks the store for one transaction that makes a project equal
+// ApplyRequest asks the store for one write that makes a project equal
 // to what is desired.
 type ApplyRequest struct {
 	// Desired names the project and what it wants, so that the claims of other
@@ -19,8 +19,8 @@ type ApplyRequest struct {
 	// Hold proves a role, where the apply is made on the strength of one.
 	Hold *Hold
 
-	// Plan decides, from the state read in the same transaction, what is
-	// written. It is pure and may be called again when the state has moved.
+	// Plan decides what is written. The write verifies the state that it is
+	// given; where that has moved, Plan is called again, so it must be pure.
 	Plan func(ProjectState) (ProjectWrite, error)
 }
 

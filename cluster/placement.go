@@ -37,8 +37,8 @@ type PlacementWrite struct {
 	// Insert adds a row. The pair (component, slot) must be free.
 	Insert *Placement
 
-	// Want changes Want from the given row at its Version. A change to run is
-	// refused (ErrConflict) once the instance is stopping.
+	// Want gives the row at its Version the Want that stands here. A change to
+	// run is refused (ErrConflict) once the instance is stopping.
 	Want *Placement
 
 	// Delete removes the row at its Version: its container is gone.
