@@ -57,6 +57,7 @@ type Store interface {
 	BumpComponents(ctx context.Context, names []string, actor string) (map[string]int64, error)
 	SetEventSourcesEnabled(ctx context.Context, names []string, enabled bool) (changeNumber int64, err error)
 	Backup(ctx context.Context, path string) error
+	Nodes(ctx context.Context) ([]cluster.Node, error)
 }
 
 // Feed is the view of the cluster that every answer is made from.

@@ -19,8 +19,27 @@ func (s *Server) clusterService() []method {
 	}
 }
 
-func (s *Server) nodes(context.Context, NodesRequest) (NodeList, error) {
-	return NodeList{Nodes: s.view().nodes()}, nil
+func (s *Server) nodes(ctx context.Context, _ NodesRequest) (NodeList, error) {
+	return NodeList{Nodes: s.statusView(ctx).nodes()}, nil
+}
+
+// statusView is a view with every node's latest status: what a node writes
+// each minute is not in the change log. While the database is away, what the
+// snapshot has must do.
+func (s *Server) statusView(ctx context.Context) view {
+	v := s.view()
+	nodes, err := s.deps.Store.Nodes(ctx)
+	if err != nil {
+		return v
+	}
+	latest := map[string]*cluster.Node{}
+	for i := range nodes {
+		latest[nodes[i].ID] = &nodes[i]
+	}
+	snap := *v.snap
+	snap.Nodes = snap.Nodes.With(latest, nil)
+	v.snap = &snap
+	return v
 }
 
 func (s *Server) instances(_ context.Context, req InstancesRequest) (InstanceList, error) {

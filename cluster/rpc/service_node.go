@@ -13,8 +13,8 @@ func (s *Server) nodeService() []method {
 	}
 }
 
-func (s *Server) origListNodeStatus(context.Context, origListNodeStatusInput) (origListNodeStatusOutput, error) {
-	v := s.view()
+func (s *Server) origListNodeStatus(ctx context.Context, _ origListNodeStatusInput) (origListNodeStatusOutput, error) {
+	v := s.statusView(ctx)
 	out := origListNodeStatusOutput{RespondingNodeID: s.deps.Node, Nodes: []origNodeStatus{}}
 	for _, n := range v.snap.Nodes.Sorted() {
 		if n.State != cluster.NodeDown {
@@ -24,8 +24,8 @@ func (s *Server) origListNodeStatus(context.Context, origListNodeStatusInput) (o
 	return out, nil
 }
 
-func (s *Server) origGetStatus(context.Context, origEmpty) (origGetStatusOutput, error) {
-	v := s.view()
+func (s *Server) origGetStatus(ctx context.Context, _ origEmpty) (origGetStatusOutput, error) {
+	v := s.statusView(ctx)
 	n, ok := v.snap.Nodes.Get(s.deps.Node)
 	if !ok {
 		return origGetStatusOutput{}, errorf(KindUnavailable, "this node has not joined yet")

@@ -104,7 +104,7 @@ func TestClusterLists(t *testing.T) {
 		}
 	}
 	nodes, err := client.Nodes(t.Context())
-	if err != nil || len(nodes.Nodes) != 1 || nodes.Nodes[0].MemoryReservedMiB != 128 || !slices.Equal(nodes.Nodes[0].Roles, []string{"placement"}) {
+	if err != nil || len(nodes.Nodes) != 1 || nodes.Nodes[0].MemoryReservedMiB != 128 || !slices.Equal(nodes.Nodes[0].Roles, []string{"placement"}) || nodes.Nodes[0].Load1m != latestLoad {
 		t.Errorf("nodes = %+v, %v", nodes, err)
 	}
 	roles, err := client.Roles(t.Context())

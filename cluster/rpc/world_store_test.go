@@ -75,6 +75,20 @@ func (w *world) SetEventSourcesEnabled(_ context.Context, names []string, enable
 	return w.commit(cluster.ChangeSet{EventSources: changed}), nil
 }
 
+func (w *world) Nodes(context.Context) ([]cluster.Node, error) {
+	defer w.lock()()
+	var nodes []cluster.Node
+	for _, n := range w.snap.Nodes.Sorted() {
+		status := *n
+		status.Load1m = latestLoad // not in the change log
+		nodes = append(nodes, status)
+	}
+	return nodes, w.away
+}
+
+// latestLoad is the load that the database has of every node.
+const latestLoad = 1.75
+
 func (w *world) Backup(_ context.Context, path string) error {
 	defer w.lock()()
 	w.backedUp = path
