@@ -134,7 +134,7 @@ func (n *node) failedTries(component string) int {
 }
 
 // checkRefusal checks what a client is told of a component that can't run.
-func checkRefusal(t *testing.T, what string, got answer, reason cluster.Reason) {
+func checkRefusal(t testing.TB, what string, got answer, reason cluster.Reason) {
 	t.Helper()
 	if got.err != nil || got.status != http.StatusServiceUnavailable || got.reason() != string(reason) {
 		t.Errorf("%s: the client gets %s, want 503 %s", what, got, reason)
