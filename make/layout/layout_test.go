@@ -44,6 +44,7 @@ var mayImport = map[string][]string{
 	"cluster/placer":             {"cluster/scheduler"},
 	"reconcile/*":                {"reconcile"},
 	"cmd/maelctl":                {"cluster/rpc", "cluster/store", "cluster/simulate", "reconcile", "reconcile/*", "schemas"},
+	"examples":                   {},
 	"examples/*":                 nil,
 	"make/*":                     nil,
 }
