@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -13,6 +17,7 @@ type app struct {
 	lookupEnv      func(string) (string, bool)
 	stdinTTY       bool
 	stdoutTTY      bool
+	stderrTTY      bool
 
 	url string // --url
 }
@@ -22,11 +27,32 @@ func (a *app) getenv(name string) string {
 	return value
 }
 
-// outStyle colours what goes to stdout: on a terminal, unless NO_COLOR is set.
-func (a *app) outStyle() style { return style{on: a.stdoutTTY && a.getenv("NO_COLOR") == ""} }
+// outStyle and errStyle colour what goes to a terminal, unless NO_COLOR is set.
+func (a *app) outStyle() style { return style{on: a.stdoutTTY && a.colours()} }
+func (a *app) errStyle() style { return style{on: a.stderrTTY && a.colours()} }
 
-// errStyle colours messages; they follow stdout so that a pipe stays plain.
-func (a *app) errStyle() style { return a.outStyle() }
+func (a *app) colours() bool { return a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb" }
+
+// warn writes a message that stops nothing.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintln(a.stderr, a.errStyle().yellow("warning:"), fmt.Sprintf(format, args...))
+}
+
+// run executes one command line and returns its exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRoot(a)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err != nil && ctx.Err() != nil {
+		fmt.Fprintln(a.stderr, "interrupted")
+		return exitInterrupted
+	}
+	var exit *exitError
+	if err != nil && !(errors.As(err, &exit) && exit.err == nil) {
+		fmt.Fprintln(a.stderr, a.errStyle().red("error:"), err)
+	}
+	return exitCode(err)
+}
 
 // newRoot builds the command tree.
 func newRoot(a *app) *cobra.Command {
@@ -36,14 +62,18 @@ func newRoot(a *app) *cobra.Command {
 		Long: `maelctl declares projects and operates a maelstrom cluster.
 
 It talks to a daemon on this machine by itself. For another one set
-MAELSTROM_PRIVATE_URL and MAELSTROM_API_TOKEN.`,
+MAELSTROM_PRIVATE_URL and MAELSTROM_API_TOKEN.
+
+Every verb prints text for people, or with --output JSON or YAML for programs;
+--json, --jq and --template choose parts of it. Data goes to standard output,
+messages go to standard error. NO_COLOR turns colours off.`,
 		Example: `  maelctl project init
   maelctl project validate
   maelctl project apply -f maelstrom.yml
   maelctl cluster ps`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
 	}
 	root.SetIn(a.stdin)
 	root.SetOut(a.stdout)
@@ -51,11 +81,13 @@ MAELSTROM_PRIVATE_URL and MAELSTROM_API_TOKEN.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%w: see %s --help", err, cmd.CommandPath())
 	})
+	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	root.PersistentFlags().StringVar(&a.url, "url", "", "address of a daemon's private port (default: MAELSTROM_PRIVATE_URL, else the local daemon)")
 	root.AddCommand(
 		newProject(a), newComp(a), newEventSource(a), newCluster(a), newLogs(a),
 		newRoute(a), newCron(a), newAdmin(a), newSchema(a), newVersion(a),
 	)
+	root.InitDefaultCompletionCmd()
 	checkUsage(root)
 	return root
 }
@@ -71,16 +103,24 @@ func checkUsage(cmd *cobra.Command) {
 			return nil
 		}
 	}
-	if !cmd.Runnable() {
+	if !cmd.Runnable() || cmd.HasSubCommands() {
 		cmd.Args = cobra.ArbitraryArgs
-		cmd.RunE = func(cmd *cobra.Command, given []string) error {
-			if len(given) > 0 {
-				return usagef("unknown command %q: see %s --help", given[0], cmd.CommandPath())
-			}
-			return cmd.Help()
-		}
+		cmd.RunE = showGroup
 	}
 	for _, sub := range cmd.Commands() {
 		checkUsage(sub)
 	}
+}
+
+// showGroup is what a command does that only holds others.
+func showGroup(cmd *cobra.Command, given []string) error {
+	if len(given) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	near := ""
+	if found := cmd.SuggestionsFor(given[0]); len(found) > 0 {
+		near = ", did you mean " + strings.Join(found, " or ") + "?"
+	}
+	return usagef("unknown command %q%s: see %s --help", given[0], near, cmd.CommandPath())
 }

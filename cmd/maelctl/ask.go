@@ -2,23 +2,32 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"maelstrom/cluster/rpc"
 )
 
-// ask puts one question to the daemon, after checking the output flags: what
-// is wrong with them must not come after something was done.
-func ask[T any](cmd *cobra.Command, a *app, out outputFlags, call func(context.Context, *rpc.Client) (T, error)) (T, error) {
-	var none T
-	if err := out.validate(); err != nil {
-		return none, err
+// question is a verb that asks the daemon once and prints what it answers.
+type question[T any] struct {
+	call func(ctx context.Context, client *rpc.Client, args []string) (T, error)
+	list string // the key of the answer's list, if it has one
+	text func(w io.Writer, answer T) error
+}
+
+// on completes cmd, which may have flags of its own, by the question.
+func (q question[T]) on(a *app, cmd *cobra.Command) *cobra.Command {
+	var out outputFlags
+	out.register(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		answer, err := q.call(cmd.Context(), a.client(), args)
+		if err != nil {
+			return a.serverError(err)
+		}
+		return out.print(a.stdout, document{value: answer, list: q.list, text: func(w io.Writer) error {
+			return q.text(w, answer)
+		}})
 	}
-	client, err := a.client()
-	if err != nil {
-		return none, err
-	}
-	answer, err := call(cmd.Context(), client)
-	return answer, a.serverError(err)
+	return cmd
 }

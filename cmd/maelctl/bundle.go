@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"maelstrom/cluster/rpc"
 	"maelstrom/project"
 )
 
@@ -27,20 +28,18 @@ type fileFlags struct {
 }
 
 func (f *fileFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&f.file, "file", "f", "", "project file (default: maelstrom.yml or maelstrom.yaml here)")
-	f.registerValues(cmd)
+	f.registerFile(cmd)
+	cmd.Flags().BoolVar(&f.allowUnset, "allow-unset", false, "an unset variable is empty, with a warning, instead of an error")
 }
 
-// registerValues registers what a verb needs that takes its files as arguments.
-func (f *fileFlags) registerValues(cmd *cobra.Command) {
+// registerFile registers what every verb has that reads a project.
+func (f *fileFlags) registerFile(cmd *cobra.Command) {
 	flags := cmd.Flags()
+	flags.StringVarP(&f.file, "file", "f", "", "project file, - for standard input (default: maelstrom.yml or maelstrom.yaml here)")
 	flags.StringArrayVar(&f.env, "env", nil, "dotenv file whose variables count before the shell's (repeatable)")
 	flags.StringVar(&f.overlay, "overlay", "", "merge maelstrom.NAME.yml beside the file")
-	flags.BoolVar(&f.allowUnset, "allow-unset", false, "an unset variable is empty, with a warning, instead of an error")
-	cobra.CheckErr(cmd.MarkFlagFilename("env"))
-	if flags.Lookup("file") != nil {
-		cobra.CheckErr(cmd.MarkFlagFilename("file", "yml", "yaml"))
-	}
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("file", completeFiles))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("env", completeFiles))
 }
 
 // bundle is one project file and all that loading it read: what a daemon
@@ -56,51 +55,55 @@ type bundle struct {
 func (a *app) open(f fileFlags) (*bundle, error) {
 	path := f.file
 	if path == "" {
-		found, err := defaultFile()
-		if err != nil {
-			return nil, err
-		}
-		path = found
+		path = defaultFile()
 	}
-	return a.openFile(f, path)
+	variables, err := a.variables(f.env)
+	if err != nil {
+		return nil, err
+	}
+	b, err := openBundle(disk{a.stdin}, path, f, variables)
+	if err != nil {
+		return nil, exitWith(exitInvalid, err)
+	}
+	return b, nil
 }
 
-func (a *app) openFile(f fileFlags, path string) (*bundle, error) {
+// openBundle reads one project file and its overlay; envfiles are read while
+// the project is loaded.
+func openBundle(from files, path string, f fileFlags, variables lookup) (*bundle, error) {
+	path = filepath.Clean(path)
 	b := &bundle{variables: map[string]string{}, envfiles: map[string]project.File{}}
-	data, err := readInput(path, a)
+	data, err := from.readFile(path)
+	var missing *fileError
+	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &missing) {
+		missing.hint = "name one with -f, or write one with `maelctl project init`"
+	}
 	if err != nil {
 		return nil, err
 	}
-	b.in = project.Input{File: path, Data: data, AllowUnset: f.allowUnset}
+	b.in = project.Input{File: path, Data: data, AllowUnset: f.allowUnset, Lookup: b.recordLookup(variables)}
 	if f.overlay != "" {
-		if b.in.OverlayFile, err = overlayPath(path, f.overlay); err != nil {
+		if b.in.OverlayFile, err = overlayPath(from, path, f.overlay); err != nil {
 			return nil, err
 		}
-		if b.in.OverlayData, err = readInput(b.in.OverlayFile, a); err != nil {
+		if b.in.OverlayData, err = from.readFile(b.in.OverlayFile); err != nil {
 			return nil, err
 		}
 	}
-	overrides, err := readEnvFiles(f.env)
-	if err != nil {
-		return nil, err
-	}
-	b.in.Lookup = b.recordLookup(func(name string) (string, bool) {
-		if value, ok := overrides[name]; ok {
-			return value, true
-		}
-		return a.lookupEnv(name)
-	})
 	dirs := []string{filepath.Dir(path)}
 	if f.workingDir {
 		dirs = append(dirs, ".")
 	}
-	b.in.ReadFile = b.recordFiles(dirs)
+	b.in.ReadFile = b.recordFiles(from, dirs)
 	return b, nil
 }
 
-func (b *bundle) recordLookup(lookup func(string) (string, bool)) func(string) (string, bool) {
+// lookup answers what a variable is.
+type lookup = func(name string) (value string, ok bool)
+
+func (b *bundle) recordLookup(variables lookup) lookup {
 	return func(name string) (string, bool) {
-		value, ok := lookup(name)
+		value, ok := variables(name)
 		if ok {
 			b.variables[name] = value
 		}
@@ -109,9 +112,9 @@ func (b *bundle) recordLookup(lookup func(string) (string, bool)) func(string) (
 }
 
 // recordFiles reads an envfile from the first of dirs that has it.
-func (b *bundle) recordFiles(dirs []string) func(string) (project.File, error) {
+func (b *bundle) recordFiles(from files, dirs []string) func(string) (project.File, error) {
 	return func(name string) (project.File, error) {
-		file, err := readBeside(name, dirs)
+		file, err := readBeside(from, name, dirs)
 		if err == nil {
 			b.envfiles[name] = file
 		}
@@ -119,72 +122,71 @@ func (b *bundle) recordFiles(dirs []string) func(string) (project.File, error) {
 	}
 }
 
-func readBeside(name string, dirs []string) (project.File, error) {
+func readBeside(from files, name string, dirs []string) (project.File, error) {
 	if filepath.IsAbs(name) {
-		dirs = []string{""}
+		data, err := from.readAbsolute(name)
+		return project.File{Path: name, Data: data}, err
 	}
 	beside := filepath.Join(dirs[0], name)
-	for i, dir := range dirs {
+	var missing error
+	for _, dir := range dirs {
 		path := filepath.Join(dir, name)
-		data, err := os.ReadFile(path)
+		data, err := from.readFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
+			missing = cmp.Or(missing, err)
 			continue
 		}
-		if err != nil {
-			return project.File{}, err
-		}
 		file := project.File{Path: path, Data: data}
-		if i > 0 && path != beside {
-			file.Warning = fmt.Sprintf("%s was read from the working directory, there is no %s: move it beside the project file", path, beside)
+		if path != beside {
+			file.Warning = fmt.Sprintf("%s was read from the working directory, there is no %s", path, beside)
 		}
-		return file, nil
+		return file, err
 	}
-	return project.File{}, fmt.Errorf("%s: no such file", beside)
-}
-
-func readInput(path string, a *app) ([]byte, error) {
-	data, err := readFileOrStdin(path, a)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, exitWith(exitInvalid, fmt.Errorf("%s: no such file: name one with -f, or write one with `maelctl project init`", path))
-	}
-	if err != nil {
-		return nil, exitWith(exitInvalid, err)
-	}
-	return data, nil
+	return project.File{}, missing
 }
 
 // defaultFile is the project file of the working directory.
-func defaultFile() (string, error) {
-	for _, name := range []string{"maelstrom.yml", "maelstrom.yaml"} {
-		if _, err := os.Stat(name); err == nil {
-			return name, nil
+func defaultFile() string {
+	const first, second = "maelstrom.yml", "maelstrom.yaml"
+	if _, err := os.Stat(first); err != nil {
+		if _, err := os.Stat(second); err == nil {
+			return second
 		}
 	}
-	return "", exitWith(exitInvalid, errors.New("no maelstrom.yml here: name a file with -f, or write one with `maelctl project init`"))
+	return first
 }
 
-// overlayPath is the file beside base that an overlay's name stands for.
-func overlayPath(base, overlay string) (string, error) {
-	if overlay != filepath.Base(overlay) || strings.HasPrefix(overlay, ".") {
-		return "", usagef("--overlay %q is not a name", overlay)
+// checkOverlay refuses what is no name: an overlay lies beside its base.
+func (f *fileFlags) checkOverlay() error {
+	if f.overlay != "" && (f.overlay != filepath.Base(f.overlay) || strings.HasPrefix(f.overlay, ".")) {
+		return usagef("--overlay %q is not a name", f.overlay)
 	}
-	stem := strings.TrimSuffix(base, filepath.Ext(base))
+	return nil
+}
+
+// overlayPath is the file beside base that an overlay's name stands for: for
+// shop.yml shop.NAME.yml, else maelstrom.NAME.yml.
+func overlayPath(from files, base, overlay string) (string, error) {
+	dir, name := filepath.Split(base)
+	ext := filepath.Ext(name)
 	var paths []string
-	for _, ext := range []string{filepath.Ext(base), ".yml", ".yaml"} {
-		path := stem + "." + overlay + ext
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
+	for _, stem := range []string{strings.TrimSuffix(name, ext), "maelstrom"} {
+		for _, ext := range []string{ext, ".yml", ".yaml"} {
+			path := filepath.Join(dir, stem+"."+overlay+ext)
+			if from.exists(path) {
+				return path, nil
+			}
+			paths = append(paths, path)
 		}
-		paths = append(paths, path)
 	}
-	return "", exitWith(exitInvalid, fmt.Errorf("%s: no such file: --overlay %s needs it beside %s", paths[0], overlay, base))
+	return "", &fileError{file: paths[0], message: "no such file", hint: fmt.Sprintf("--overlay %s needs it beside %s", overlay, base)}
 }
 
-// readEnvFiles reads dotenv files; a later one counts before an earlier one.
-func readEnvFiles(paths []string) (map[string]string, error) {
+// variables answers by dotenv files, then by the environment.
+func (a *app) variables(paths []string) (lookup, error) {
 	values := map[string]string{}
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		data, err := disk{a.stdin}.readFile(path)
 		if err != nil {
 			return nil, exitWith(exitInvalid, fmt.Errorf("read --env: %w", err))
 		}
@@ -196,13 +198,27 @@ func readEnvFiles(paths []string) (map[string]string, error) {
 			values[v.Name] = v.Value
 		}
 	}
-	return values, nil
+	return func(name string) (string, bool) {
+		if value, ok := values[name]; ok {
+			return value, true
+		}
+		return a.lookupEnv(name)
+	}, nil
 }
 
-// readFileOrStdin reads a file; "-" is standard input.
-func readFileOrStdin(path string, a *app) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(a.stdin)
+// files is the bundle as a daemon wants it.
+func (b *bundle) files() rpc.ProjectFiles {
+	files := rpc.ProjectFiles{
+		Base:       rpc.SourceFile{Path: b.in.File, Data: b.in.Data},
+		EnvFiles:   map[string]rpc.SourceFile{},
+		Variables:  b.variables,
+		AllowUnset: b.in.AllowUnset,
 	}
-	return os.ReadFile(path)
+	if b.in.OverlayFile != "" {
+		files.Overlay = &rpc.SourceFile{Path: b.in.OverlayFile, Data: b.in.OverlayData}
+	}
+	for name, file := range b.envfiles {
+		files.EnvFiles[name] = rpc.SourceFile{Path: file.Path, Data: file.Data, Warning: file.Warning}
+	}
+	return files
 }

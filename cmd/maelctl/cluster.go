@@ -19,48 +19,44 @@ func newCluster(a *app) *cobra.Command {
 	return cmd
 }
 
+// acceptRefresh accepts the original's flag: what is shown is always fresh.
+func acceptRefresh(cmd *cobra.Command) {
+	cmd.Flags().Bool("refresh", false, "")
+	cobra.CheckErr(cmd.Flags().MarkHidden("refresh"))
+}
+
 func newClusterNodes(a *app) *cobra.Command {
-	var out outputFlags
 	cmd := &cobra.Command{
 		Use:     "nodes",
 		Short:   "List nodes",
 		Example: "  maelctl cluster nodes",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.NodeList, error) {
-				return client.Nodes(ctx)
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, list: "nodes", text: func(w io.Writer) error {
-				t := newTable(a.outStyle(), "NODE", "NAME", "STATE", "MEMORY MiB", "CPUS", "LOAD", "UPTIME", "VERSION", "ROLES", "ENGINE")
-				for _, n := range answer.Nodes {
-					engine := n.Engine
-					if engine == "" {
-						engine = "ok"
-					}
-					t.add(n.ID, n.Name, string(n.State), fmt.Sprintf("%d/%d", n.MemoryReservedMiB, n.MemoryTotalMiB),
-						strconv.Itoa(n.CPUCount), strconv.FormatFloat(n.Load1m, 'f', 2, 64), age(n.StartedAt), n.Version,
-						orDash(strings.Join(n.Roles, ",")), engine)
-				}
-				return t.write(w)
-			}})
-		},
 	}
-	registerRefresh(cmd)
-	out.register(cmd)
-	return cmd
+	acceptRefresh(cmd)
+	return question[rpc.NodeList]{
+		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.NodeList, error) {
+			return client.Nodes(ctx)
+		},
+		list: "nodes",
+		text: func(w io.Writer, answer rpc.NodeList) error { return nodeTable(a, answer.Nodes).write(w) },
+	}.on(a, cmd)
 }
 
-// registerRefresh accepts the original's flag: what is shown is always fresh.
-func registerRefresh(cmd *cobra.Command) {
-	cmd.Flags().Bool("refresh", false, "")
-	cobra.CheckErr(cmd.Flags().MarkHidden("refresh"))
+func nodeTable(a *app, nodes []rpc.Node) *table {
+	t := newTable(a.outStyle(), "NODE", "NAME", "STATE", "MEMORY MiB", "CPUS", "LOAD", "UPTIME", "VERSION", "ROLES", "ENGINE")
+	for _, n := range nodes {
+		engine := n.Engine
+		if engine == "" {
+			engine = "ok"
+		}
+		t.add(n.ID, n.Name, string(n.State), fmt.Sprintf("%d/%d", n.MemoryReservedMiB, n.MemoryTotalMiB),
+			strconv.Itoa(n.CPUCount), strconv.FormatFloat(n.Load1m, 'f', 2, 64), age(n.StartedAt), n.Version,
+			orDash(strings.Join(n.Roles, ",")), engine)
+	}
+	return t
 }
 
 func newClusterPS(a *app) *cobra.Command {
-	var out outputFlags
 	var request rpc.InstancesRequest
 	cmd := &cobra.Command{
 		Use:   "ps",
@@ -68,27 +64,22 @@ func newClusterPS(a *app) *cobra.Command {
 		Example: `  maelctl cluster ps
   maelctl cluster ps --component shop_web --output json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.InstanceList, error) {
-				return client.Instances(ctx, request)
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, list: "instances", text: func(w io.Writer) error {
-				return printInstances(w, a, answer.Instances)
-			}})
-		},
 	}
-	registerRefresh(cmd)
-	out.register(cmd)
+	acceptRefresh(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&request.Component, "component", "", "only instances of this component")
 	flags.StringVar(&request.Project, "project", "", "only instances of this project")
-	flags.StringVar(&request.Node, "node", "", "only instances on this node")
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("component", a.completeComponents))
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("project", a.completeProjects))
-	return cmd
+	flags.StringVar(&request.Node, "node", "", "only instances on this node, by its id")
+	a.completeFlag(cmd, "component", componentNames)
+	a.completeFlag(cmd, "project", projectNames)
+	a.completeFlag(cmd, "node", nodeIDs)
+	return question[rpc.InstanceList]{
+		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.InstanceList, error) {
+			return client.Instances(ctx, request)
+		},
+		list: "instances",
+		text: func(w io.Writer, answer rpc.InstanceList) error { return printInstances(w, a, answer.Instances) },
+	}.on(a, cmd)
 }
 
 // printInstances prints a row an instance and, below the table, why failing
@@ -119,29 +110,23 @@ func printInstances(w io.Writer, a *app, instances []rpc.Instance) error {
 func shortID(id string) string { return id[:min(len(id), 12)] }
 
 func newClusterRoles(a *app) *cobra.Command {
-	var out outputFlags
-	cmd := &cobra.Command{
+	return question[rpc.RoleList]{
+		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.RoleList, error) {
+			return client.Roles(ctx)
+		},
+		list: "roles",
+		text: func(w io.Writer, answer rpc.RoleList) error {
+			t := newTable(a.outStyle(), "ROLE", "HOLDER", "FENCE", "AGE")
+			for _, r := range answer.Roles {
+				held := time.Duration(r.AgeSeconds * float64(time.Second)).Round(time.Second)
+				t.add(r.Role, orDash(r.Holder), strconv.FormatInt(r.Fence, 10), held.String())
+			}
+			return t.write(w)
+		},
+	}.on(a, &cobra.Command{
 		Use:     "roles",
 		Short:   "List roles: which node holds each, since when",
 		Example: "  maelctl cluster roles",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.RoleList, error) {
-				return client.Roles(ctx)
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, list: "roles", text: func(w io.Writer) error {
-				t := newTable(a.outStyle(), "ROLE", "HOLDER", "FENCE", "AGE")
-				for _, r := range answer.Roles {
-					t.add(r.Role, orDash(r.Holder), strconv.FormatInt(r.Fence, 10),
-						time.Duration(r.AgeSeconds*float64(time.Second)).Round(time.Second).String())
-				}
-				return t.write(w)
-			}})
-		},
-	}
-	out.register(cmd)
-	return cmd
+	})
 }

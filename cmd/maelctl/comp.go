@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -19,7 +21,6 @@ func newComp(a *app) *cobra.Command {
 }
 
 func newCompList(a *app) *cobra.Command {
-	var out outputFlags
 	var request rpc.ListComponentsRequest
 	cmd := &cobra.Command{
 		Use:     "ls",
@@ -27,27 +28,20 @@ func newCompList(a *app) *cobra.Command {
 		Short:   "List components",
 		Example: "  maelctl comp ls\n  maelctl comp ls --project shop --output json",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.ComponentList, error) {
-				return client.ListComponents(ctx, request)
-			})
-			if err != nil {
-				return err
-			}
-			return a.printComponents(out, answer)
-		},
 	}
-	out.register(cmd)
 	cmd.Flags().StringVar(&request.Prefix, "prefix", "", "only names that begin with this")
 	cmd.Flags().StringVar(&request.Project, "project", "", "only components of this project")
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("project", a.completeProjects))
-	return cmd
-}
-
-func (a *app) printComponents(out outputFlags, answer rpc.ComponentList) error {
-	return out.print(a.stdout, document{value: answer, list: "components", text: func(w io.Writer) error {
-		return componentTable(a, answer.Components).write(w)
-	}})
+	a.completeFlag(cmd, "prefix", componentNames)
+	a.completeFlag(cmd, "project", projectNames)
+	return question[rpc.ComponentList]{
+		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.ComponentList, error) {
+			return client.ListComponents(ctx, request)
+		},
+		list: "components",
+		text: func(w io.Writer, answer rpc.ComponentList) error {
+			return componentTable(a, answer.Components).write(w)
+		},
+	}.on(a, cmd)
 }
 
 func componentTable(a *app, components []rpc.Component) *table {
@@ -67,34 +61,26 @@ func componentTable(a *app, components []rpc.Component) *table {
 }
 
 func newCompRestart(a *app) *cobra.Command {
-	var out outputFlags
-	cmd := &cobra.Command{
+	return question[rpc.RestartAnswer]{
+		call: func(ctx context.Context, client *rpc.Client, args []string) (rpc.RestartAnswer, error) {
+			return client.Restart(ctx, rpc.RestartRequest{Names: args, Actor: a.actor()})
+		},
+		text: func(w io.Writer, answer rpc.RestartAnswer) error {
+			for _, name := range slices.Sorted(maps.Keys(answer.Versions)) {
+				fmt.Fprintf(w, "%s restarts at version %d\n", name, answer.Versions[name])
+			}
+			return nil
+		},
+	}.on(a, &cobra.Command{
 		Use:               "restart NAME...",
 		Short:             "Replace every running container of components, as an update would",
 		Example:           "  maelctl comp restart shop_web",
 		Args:              cobra.MinimumNArgs(1),
-		ValidArgsFunction: a.completeComponents,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.RestartAnswer, error) {
-				return client.Restart(ctx, rpc.RestartRequest{Names: args, Actor: a.actor()})
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, text: func(w io.Writer) error {
-				for _, name := range args {
-					fmt.Fprintf(w, "%s restarts at version %d\n", name, answer.Versions[name])
-				}
-				return nil
-			}})
-		},
-	}
-	out.register(cmd)
-	return cmd
+		ValidArgsFunction: a.completeSeveral(componentNames),
+	})
 }
 
 func newCompWake(a *app) *cobra.Command {
-	var out outputFlags
 	var wait time.Duration
 	cmd := &cobra.Command{
 		Use:   "wake NAME",
@@ -102,43 +88,39 @@ func newCompWake(a *app) *cobra.Command {
 		Example: `  maelctl comp wake shop_web
   maelctl comp wake shop_web --wait 30s`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeComponents,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.componentVerb(cmd, out, func(ctx context.Context, client *rpc.Client) (rpc.ComponentAnswer, error) {
-				return client.Wake(ctx, rpc.WakeRequest{Name: args[0], WaitSeconds: wait.Seconds()})
-			})
-		},
+		ValidArgsFunction: a.completeOne(componentNames),
 	}
-	out.register(cmd)
 	cmd.Flags().DurationVar(&wait, "wait", 0, "wait this long for an instance to be ready")
-	return cmd
+	return a.componentVerb(cmd, func(ctx context.Context, client *rpc.Client, args []string) (rpc.ComponentAnswer, error) {
+		if wait < 0 {
+			return rpc.ComponentAnswer{}, usagef("--wait %s is negative", wait)
+		}
+		return client.Wake(ctx, rpc.WakeRequest{Name: args[0], WaitSeconds: wait.Seconds()})
+	})
 }
 
 func newCompSleep(a *app) *cobra.Command {
-	var out outputFlags
-	cmd := &cobra.Command{
+	return a.componentVerb(&cobra.Command{
 		Use:               "sleep NAME",
 		Short:             "Stop every container of a component until the next request",
 		Example:           "  maelctl comp sleep shop_web",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeComponents,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.componentVerb(cmd, out, func(ctx context.Context, client *rpc.Client) (rpc.ComponentAnswer, error) {
-				return client.Sleep(ctx, rpc.SleepRequest{Name: args[0]})
-			})
-		},
-	}
-	out.register(cmd)
-	return cmd
+		ValidArgsFunction: a.completeOne(componentNames),
+	}, func(ctx context.Context, client *rpc.Client, args []string) (rpc.ComponentAnswer, error) {
+		return client.Sleep(ctx, rpc.SleepRequest{Name: args[0]})
+	})
 }
 
-// componentVerb runs a verb on one component and prints how it is afterwards.
-func (a *app) componentVerb(cmd *cobra.Command, out outputFlags, verb func(context.Context, *rpc.Client) (rpc.ComponentAnswer, error)) error {
-	answer, err := ask(cmd, a, out, verb)
-	if err != nil {
-		return err
-	}
-	return out.print(a.stdout, document{value: answer.Component, text: func(w io.Writer) error {
-		return componentTable(a, []rpc.Component{answer.Component}).write(w)
-	}})
+// componentVerb completes cmd by a verb on one component, which is printed as
+// it is afterwards.
+func (a *app) componentVerb(cmd *cobra.Command, verb func(context.Context, *rpc.Client, []string) (rpc.ComponentAnswer, error)) *cobra.Command {
+	return question[rpc.Component]{
+		call: func(ctx context.Context, client *rpc.Client, args []string) (rpc.Component, error) {
+			answer, err := verb(ctx, client, args)
+			return answer.Component, err
+		},
+		text: func(w io.Writer, answer rpc.Component) error {
+			return componentTable(a, []rpc.Component{answer}).write(w)
+		},
+	}.on(a, cmd)
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,50 +15,80 @@ import (
 // daemon; without an answer there is nothing to complete.
 const completeTimeout = 2 * time.Second
 
-// completeNames completes by names that the daemon knows.
-func (a *app) completeNames(cmd *cobra.Command, names func(context.Context, *rpc.Client) ([]string, error)) ([]string, cobra.ShellCompDirective) {
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
-	defer cancel()
-	client, err := a.client()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+// names lists what the daemon knows of one kind, by name.
+type names func(ctx context.Context, client *rpc.Client) ([]string, error)
+
+type completion = func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective)
+
+// completeSeveral completes arguments, each once, by names that the daemon
+// knows.
+func (a *app) completeSeveral(list names) completion {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+		defer cancel()
+		found, err := list(ctx, a.client())
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveError
+		}
+		found = slices.DeleteFunc(found, func(name string) bool {
+			return !strings.HasPrefix(name, prefix) || slices.Contains(args, name)
+		})
+		return found, cobra.ShellCompDirectiveNoFileComp
 	}
-	found, err := names(ctx, client)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
+}
+
+// completeOne completes the only argument of a verb.
+func (a *app) completeOne(list names) completion {
+	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return a.completeSeveral(list)(cmd, nil, prefix)
 	}
-	return found, cobra.ShellCompDirectiveNoFileComp
 }
 
-func (a *app) completeProjects(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	return a.completeNames(cmd, func(ctx context.Context, client *rpc.Client) ([]string, error) {
-		answer, err := client.ListProjects(ctx, rpc.ListProjectsRequest{Prefix: prefix})
-		var names []string
-		for _, p := range answer.Projects {
-			names = append(names, p.Name)
-		}
-		return names, err
-	})
+// completeFlag completes the value of a flag.
+func (a *app) completeFlag(cmd *cobra.Command, flag string, list names) {
+	complete := a.completeSeveral(list)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc(flag, func(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
+		return complete(cmd, nil, prefix)
+	}))
 }
 
-func (a *app) completeComponents(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	return a.completeNames(cmd, func(ctx context.Context, client *rpc.Client) ([]string, error) {
-		answer, err := client.ListComponents(ctx, rpc.ListComponentsRequest{Prefix: prefix})
-		var names []string
-		for _, c := range answer.Components {
-			names = append(names, c.Name)
-		}
-		return names, err
-	})
+// completeFiles leaves an argument to the shell, which knows files.
+func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return nil, cobra.ShellCompDirectiveDefault
 }
 
-func (a *app) completeEventSources(cmd *cobra.Command, _ []string, prefix string) ([]string, cobra.ShellCompDirective) {
-	return a.completeNames(cmd, func(ctx context.Context, client *rpc.Client) ([]string, error) {
-		answer, err := client.ListEventSources(ctx, rpc.ListEventSourcesRequest{EventSourceFilter: rpc.EventSourceFilter{Prefix: prefix}})
-		var names []string
-		for _, e := range answer.EventSources {
-			names = append(names, e.Name)
-		}
-		return names, err
-	})
+func projectNames(ctx context.Context, client *rpc.Client) ([]string, error) {
+	answer, err := client.ListProjects(ctx, rpc.ListProjectsRequest{})
+	return namesOf(answer.Projects, func(p rpc.Project) string { return p.Name }), err
+}
+
+func componentNames(ctx context.Context, client *rpc.Client) ([]string, error) {
+	answer, err := client.ListComponents(ctx, rpc.ListComponentsRequest{})
+	return namesOf(answer.Components, func(c rpc.Component) string { return c.Name }), err
+}
+
+func eventSourceNames(ctx context.Context, client *rpc.Client) ([]string, error) {
+	answer, err := client.ListEventSources(ctx, rpc.ListEventSourcesRequest{})
+	return namesOf(answer.EventSources, func(e rpc.EventSource) string { return e.Name }), err
+}
+
+func nodeIDs(ctx context.Context, client *rpc.Client) ([]string, error) {
+	answer, err := client.Nodes(ctx)
+	return namesOf(answer.Nodes, func(n rpc.Node) string { return n.ID }), err
+}
+
+func tokenNames(ctx context.Context, client *rpc.Client) ([]string, error) {
+	answer, err := client.Tokens(ctx)
+	return namesOf(answer.Tokens, func(t rpc.TokenInfo) string { return t.Name }), err
+}
+
+func namesOf[T any](items []T, name func(T) string) []string {
+	out := make([]string, len(items))
+	for i, item := range items {
+		out[i] = name(item)
+	}
+	return out
 }

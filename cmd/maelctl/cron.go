@@ -17,6 +17,14 @@ func newCron(a *app) *cobra.Command {
 	return cmd
 }
 
+// oneSchedule reminds of the quotes that a schedule needs.
+func oneSchedule(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%d arguments where one schedule belongs, in quotes: '*/5 * * * *'", len(args))
+	}
+	return nil
+}
+
 type cronNextOptions struct {
 	out   outputFlags
 	text  string
@@ -36,12 +44,9 @@ An interval (@every 10m) is counted from --after; a daemon counts it from the
 time its event source was stored.`,
 		Example: `  maelctl cron next '0 9 * * 1-5' --tz Europe/Berlin
   maelctl cron next '@every 90m' --after 2026-01-01T00:00:00Z -n 3`,
-		Args: cobra.ExactArgs(1),
+		Args: oneSchedule,
 		RunE: func(_ *cobra.Command, args []string) error {
 			opt.text = args[0]
-			if err := opt.out.validate(); err != nil {
-				return err
-			}
 			return runCronNext(a, opt)
 		},
 	}
@@ -57,6 +62,7 @@ type cronTimes struct {
 	Schedule string      `json:"schedule"`
 	Timezone string      `json:"timezone"`
 	Next     []time.Time `json:"next"`
+	Warnings []string    `json:"warnings"`
 }
 
 func runCronNext(a *app, opt cronNextOptions) error {
@@ -77,12 +83,14 @@ func runCronNext(a *app, opt cronNextOptions) error {
 	if err != nil {
 		return exitWith(exitInvalid, scheduleError(opt.text, err))
 	}
-	result := cronTimes{Schedule: opt.text, Timezone: parsed.Zone().String(), Next: []time.Time{}}
+	result := cronTimes{Schedule: opt.text, Timezone: parsed.Zone().String(), Next: []time.Time{}, Warnings: []string{}}
 	for at := parsed.Next(after, after); !at.IsZero() && len(result.Next) < opt.count; at = parsed.Next(at, after) {
 		result.Next = append(result.Next, at.UTC())
 	}
 	if len(result.Next) == 0 {
-		fmt.Fprintln(a.stderr, a.errStyle().yellow("warning:"), "this schedule never fires")
+		const never = "this schedule never fires"
+		result.Warnings = append(result.Warnings, never)
+		a.warn(never)
 	}
 	return opt.out.print(a.stdout, document{value: result, text: func(w io.Writer) error {
 		for _, at := range result.Next {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,15 +25,25 @@ func registerFilter(a *app, cmd *cobra.Command, filter *rpc.EventSourceFilter) {
 	flags.StringVar(&filter.Prefix, "prefix", "", "only names that begin with this")
 	flags.StringVar(&filter.Project, "project", "", "only those of this project")
 	flags.StringVar(&filter.Component, "component", "", "only those of this component")
-	flags.StringVar((*string)(&filter.Type), "type", "", "only those of this type: http, cron, sqs, awsstepfunc")
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("project", a.completeProjects))
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("component", a.completeComponents))
-	types := []string{string(project.TypeHTTP), string(project.TypeCron), string(project.TypeSQS), string(project.TypeAWSStepFunc)}
-	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(types, cobra.ShellCompDirectiveNoFileComp)))
+	flags.StringVar((*string)(&filter.Type), "type", "", "only those of this type: "+strings.Join(eventSourceTypes, ", "))
+	a.completeFlag(cmd, "prefix", eventSourceNames)
+	a.completeFlag(cmd, "project", projectNames)
+	a.completeFlag(cmd, "component", componentNames)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("type", cobra.FixedCompletions(eventSourceTypes, cobra.ShellCompDirectiveNoFileComp)))
+}
+
+var eventSourceTypes = []string{
+	string(project.TypeHTTP), string(project.TypeCron), string(project.TypeSQS), string(project.TypeAWSStepFunc),
+}
+
+func checkFilter(filter rpc.EventSourceFilter) error {
+	if filter.Type != "" && !slices.Contains(eventSourceTypes, string(filter.Type)) {
+		return usagef("--type %q is not one of %s", filter.Type, strings.Join(eventSourceTypes, ", "))
+	}
+	return nil
 }
 
 func newEventSourceList(a *app) *cobra.Command {
-	var out outputFlags
 	var request rpc.ListEventSourcesRequest
 	cmd := &cobra.Command{
 		Use:     "ls",
@@ -39,21 +51,20 @@ func newEventSourceList(a *app) *cobra.Command {
 		Short:   "List event sources",
 		Example: "  maelctl es ls\n  maelctl es ls --type cron --component shop_web",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.EventSourceList, error) {
-				return client.ListEventSources(ctx, request)
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, list: "event_sources", text: func(w io.Writer) error {
-				return eventSourceTable(a, answer.EventSources).write(w)
-			}})
-		},
 	}
-	out.register(cmd)
 	registerFilter(a, cmd, &request.EventSourceFilter)
-	return cmd
+	return question[rpc.EventSourceList]{
+		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.EventSourceList, error) {
+			if err := checkFilter(request.EventSourceFilter); err != nil {
+				return rpc.EventSourceList{}, err
+			}
+			return client.ListEventSources(ctx, request)
+		},
+		list: "event_sources",
+		text: func(w io.Writer, answer rpc.EventSourceList) error {
+			return eventSourceTable(a, answer.EventSources).write(w)
+		},
+	}.on(a, cmd)
 }
 
 func eventSourceTable(a *app, sources []rpc.EventSource) *table {
@@ -69,11 +80,10 @@ func eventSourceTable(a *app, sources []rpc.EventSource) *table {
 }
 
 func newEventSourceSwitch(a *app, enable bool) *cobra.Command {
-	verb, past := "disable", "disabled"
+	verb, past, call := "disable", "disabled", (*rpc.Client).DisableEventSources
 	if enable {
-		verb, past = "enable", "enabled"
+		verb, past, call = "enable", "enabled", (*rpc.Client).EnableEventSources
 	}
-	var out outputFlags
 	var request rpc.SwitchRequest
 	cmd := &cobra.Command{
 		Use:   verb + " [NAME...]",
@@ -81,32 +91,42 @@ func newEventSourceSwitch(a *app, enable bool) *cobra.Command {
 		Long: fmt.Sprintf(`Make event sources %s: those named, those that the flags select, or all
 with --all. It counts until it is changed here again; an apply leaves it.`, past),
 		Example:           fmt.Sprintf("  maelctl es %[1]s shop_web-cron-0\n  maelctl es %[1]s --project shop --type cron", verb),
-		ValidArgsFunction: a.completeEventSources,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			request.Names = args
-			if len(args) == 0 && request.EventSourceFilter == (rpc.EventSourceFilter{}) && !request.All {
-				return usagef("name event sources, select them by a flag, or say --all")
-			}
-			answer, err := ask(cmd, a, out, func(ctx context.Context, client *rpc.Client) (rpc.SwitchAnswer, error) {
-				if enable {
-					return client.EnableEventSources(ctx, request)
-				}
-				return client.DisableEventSources(ctx, request)
-			})
-			if err != nil {
-				return err
-			}
-			return out.print(a.stdout, document{value: answer, list: "event_sources", text: func(w io.Writer) error {
-				for _, name := range answer.Changed {
-					fmt.Fprintf(w, "%s %s\n", name, past)
-				}
-				_, err := fmt.Fprintf(w, "%d of %s changed.\n", len(answer.Changed), plural(len(answer.EventSources), "event source"))
-				return err
-			}})
-		},
+		ValidArgsFunction: a.completeSeveral(eventSourceNames),
 	}
-	out.register(cmd)
 	registerFilter(a, cmd, &request.EventSourceFilter)
 	cmd.Flags().BoolVar(&request.All, "all", false, "all event sources of the cluster")
-	return cmd
+	return question[rpc.SwitchAnswer]{
+		call: func(ctx context.Context, client *rpc.Client, args []string) (rpc.SwitchAnswer, error) {
+			request.Names = args
+			if err := checkSwitch(request); err != nil {
+				return rpc.SwitchAnswer{}, err
+			}
+			return call(client, ctx, request)
+		},
+		list: "event_sources",
+		text: func(w io.Writer, answer rpc.SwitchAnswer) error {
+			for _, name := range answer.Changed {
+				fmt.Fprintf(w, "%s %s\n", name, past)
+			}
+			_, err := fmt.Fprintf(w, "%d of %s changed.\n", len(answer.Changed), plural(len(answer.EventSources), "event source"))
+			return err
+		},
+	}.on(a, cmd)
+}
+
+// checkSwitch wants exactly one way of saying which event sources are meant.
+func checkSwitch(request rpc.SwitchRequest) error {
+	if err := checkFilter(request.EventSourceFilter); err != nil {
+		return err
+	}
+	ways := 0
+	for _, given := range []bool{len(request.Names) > 0, request.EventSourceFilter != (rpc.EventSourceFilter{}), request.All} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return usagef("name event sources, or select them by flags, or say --all: one of the three")
+	}
+	return nil
 }

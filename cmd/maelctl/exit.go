@@ -39,6 +39,9 @@ func (e *exitError) Unwrap() error { return e.err }
 // exitWith wraps err so that the command ends with code.
 func exitWith(code int, err error) error { return &exitError{code: code, err: err} }
 
+// errReported ends a verb that has printed all there is to say.
+func errReported(code int) error { return exitWith(code, nil) }
+
 // usagef is a mistake on the command line.
 func usagef(format string, args ...any) error {
 	return exitWith(exitUsage, fmt.Errorf(format, args...))

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +13,8 @@ import (
 )
 
 type logsOptions struct {
+	out     outputFlags
 	request rpc.LogsRequest
-	format  string
 }
 
 func newLogs(a *app) *cobra.Command {
@@ -28,58 +28,90 @@ may contain * for any text.`,
 		Example: `  maelctl logs shop_web --since 10m
   maelctl logs -f 'shop_*'
   maelctl logs shop_web --tail 20 --output ndjson`,
-		ValidArgsFunction: a.completeComponents,
+		ValidArgsFunction: a.completeSeveral(componentNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt.request.Components = append(components, args...)
-			return runLogs(cmd, a, opt)
+			if err := checkLogs(opt.request); err != nil {
+				return err
+			}
+			return runLogs(cmd.Context(), a, opt)
 		},
 	}
+	opt.out.register(cmd)
 	flags := cmd.Flags()
 	flags.BoolVarP(&opt.request.Follow, "follow", "f", false, "go on with what comes, also of containers that start later")
 	flags.StringVar(&opt.request.Since, "since", "", "from this long ago, or from this RFC 3339 time (default: all)")
 	flags.IntVar(&opt.request.Tail, "tail", 0, "only the last lines of each container; 0: all")
-	flags.StringVarP(&opt.format, "output", "o", "text", "output format: text or ndjson")
 	flags.StringSliceVar(&components, "components", nil, "the components, as the original names them")
 	cobra.CheckErr(flags.MarkHidden("components"))
 	return cmd
 }
 
-func runLogs(cmd *cobra.Command, a *app, opt logsOptions) error {
-	if opt.format != "text" && opt.format != "ndjson" {
-		return usagef("--output %q is neither text nor ndjson", opt.format)
+func checkLogs(request rpc.LogsRequest) error {
+	if request.Tail < 0 {
+		return usagef("--tail %d is negative", request.Tail)
 	}
-	client, err := a.client()
-	if err != nil {
-		return err
+	if request.Since == "" {
+		return nil
 	}
-	stream, err := client.Logs(cmd.Context(), opt.request)
+	span, err := time.ParseDuration(request.Since)
+	if err == nil && span >= 0 {
+		return nil
+	}
+	if _, err := time.Parse(time.RFC3339, request.Since); err != nil {
+		return usagef("--since %q is neither a span such as 10m nor a time such as 2026-01-31T08:00:00Z", request.Since)
+	}
+	return nil
+}
+
+// logList is the JSON document of `logs`.
+type logList struct {
+	Entries []rpc.LogEntry `json:"entries"`
+}
+
+func runLogs(ctx context.Context, a *app, opt logsOptions) error {
+	stream, err := a.client().Logs(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
 	}
 	defer stream.Close()
+	all := logList{Entries: []rpc.LogEntry{}}
+	whole := !opt.request.Follow && opt.out.machine() && (opt.out.format != formatNDJSON || opt.out.shaped())
 	for {
 		entry, err := stream.Next()
 		switch {
+		case errors.Is(err, io.EOF) && whole:
+			return opt.out.print(a.stdout, document{value: all, list: "entries"})
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
 			return a.serverError(err)
+		case whole:
+			all.Entries = append(all.Entries, entry)
+		default:
+			err = a.printLogEntry(opt.out, entry)
 		}
-		if err := a.printLogEntry(opt.format, entry); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 }
 
-func (a *app) printLogEntry(format string, entry rpc.LogEntry) error {
-	if format == "ndjson" {
-		return json.NewEncoder(a.stdout).Encode(entry)
+// printLogEntry prints one entry as soon as it comes; in YAML each is a
+// document of a stream.
+func (a *app) printLogEntry(out outputFlags, entry rpc.LogEntry) error {
+	if out.format == formatYAML && !out.shaped() {
+		if _, err := io.WriteString(a.stdout, "---\n"); err != nil {
+			return err
+		}
 	}
-	s := a.outStyle()
-	text := entry.Text
-	if entry.Stream == "stderr" {
-		text = s.yellow(text)
-	}
-	_, err := fmt.Fprintf(a.stdout, "%s %s %s\n", s.faint(entry.Time.Local().Format(time.TimeOnly)), s.bold("["+entry.Component+"]"), text)
-	return err
+	return out.print(a.stdout, document{value: entry, foreign: true, text: func(w io.Writer) error {
+		s := a.outStyle()
+		text := entry.Text
+		if entry.Stream == "stderr" {
+			text = s.yellow(text)
+		}
+		_, err := fmt.Fprintf(w, "%s %s %s\n", s.faint(entry.Time.Local().Format(time.TimeOnly)), s.bold("["+entry.Component+"]"), text)
+		return err
+	}})
 }

@@ -3,20 +3,31 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 	_ "time/tzdata" // `cron next` works on hosts without a zone database
 
 	"golang.org/x/term"
 )
 
+//go:generate go test . -run Reference -update
+
 // version is set by the linker.
 var version = "dev"
 
+// interruptGrace is how long an interrupted verb may take to end by itself:
+// one that reads a terminal or a pipe does not notice.
+const interruptGrace = 200 * time.Millisecond
+
 func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+// run executes one command line in this process's surroundings and returns its
+// exit code.
+func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	a := &app{
@@ -26,22 +37,19 @@ func main() {
 		lookupEnv: os.LookupEnv,
 		stdinTTY:  term.IsTerminal(int(os.Stdin.Fd())),
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}
-	os.Exit(a.run(ctx, os.Args[1:]))
-}
-
-// run executes one command line and returns its exit code.
-func (a *app) run(ctx context.Context, args []string) int {
-	root := newRoot(a)
-	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil {
-		fmt.Fprintln(a.stderr, "interrupted")
+	code := make(chan int, 1)
+	go func() { code <- a.run(ctx, args) }()
+	select {
+	case c := <-code:
+		return c
+	case <-ctx.Done():
+	}
+	select {
+	case c := <-code:
+		return c
+	case <-time.After(interruptGrace):
 		return exitInterrupted
 	}
-	var exit *exitError
-	if err != nil && !(errors.As(err, &exit) && exit.err == nil) {
-		fmt.Fprintln(a.stderr, a.errStyle().red("error:"), err)
-	}
-	return exitCode(err)
 }

@@ -1,30 +1,36 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 
 	"maelstrom/project"
 )
 
-// printProblems writes problems as `file:line:column: severity: path: message`,
-// and what to do about each on a line of its own.
+// printProblems writes problems as `file:line:column: path: what is wrong, and
+// what to do`.
 func printProblems(w io.Writer, s style, problems []project.Problem) {
 	for _, p := range problems {
-		severity := s.red("error")
+		position := s.bold(fmt.Sprintf("%s:%d:%d:", p.File, p.Line, p.Column))
 		if p.Severity == project.Warning {
-			severity = s.yellow("warning")
+			position += " " + s.yellow("warning:")
 		}
-		path := p.Path
-		if path != "" {
-			path += ": "
-		}
-		fmt.Fprintf(w, "%s %s: %s%s", s.bold(fmt.Sprintf("%s:%d:%d:", p.File, p.Line, p.Column)), severity, path, p.Message)
-		if p.Hint != "" {
-			fmt.Fprintf(w, "; %s", p.Hint)
-		}
-		fmt.Fprintln(w, s.faint(" ["+p.Rule+"]"))
+		fmt.Fprintln(w, position, fullMessage(p)+s.faint(" ["+p.Rule+"]"))
 	}
+}
+
+// fullMessage is a problem in one line, without its position.
+func fullMessage(p project.Problem) string {
+	text := p.Message
+	if p.Path != "" {
+		text = p.Path + ": " + text
+	}
+	if p.Hint != "" {
+		text += "; " + p.Hint
+	}
+	return text
 }
 
 // countProblems tells how many problems stop an apply and how many don't.
@@ -39,9 +45,24 @@ func countProblems(problems []project.Problem) (errs, warnings int) {
 	return errs, warnings
 }
 
+// sortProblems puts problems in the order of reading.
+func sortProblems(problems []project.Problem) {
+	slices.SortStableFunc(problems, func(a, b project.Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// without returns the problems that are not among known.
+func without(problems, known []project.Problem) []project.Problem {
+	return slices.DeleteFunc(slices.Clone(problems), func(p project.Problem) bool { return slices.Contains(known, p) })
+}
+
 // load reads a project for a verb that needs a valid one: problems go to
 // stderr, and an error among them ends the verb.
 func (a *app) load(f fileFlags) (*bundle, project.Loaded, error) {
+	if err := f.checkOverlay(); err != nil {
+		return nil, project.Loaded{}, err
+	}
 	b, err := a.open(f)
 	if err != nil {
 		return nil, project.Loaded{}, err
@@ -61,6 +82,3 @@ func plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
-
-// errReported ends a verb that has printed all there is to say.
-func errReported(code int) error { return exitWith(code, nil) }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -22,10 +20,16 @@ type applyOptions struct {
 	dryRun      bool
 	adopt       bool
 	ifRevision  int64 // negative: any
+	wait        bool
+	timeout     time.Duration
+
+	applied string // what is said afterwards, given project, file and revision
 }
 
+const anyRevision = -1
+
 func newProjectApply(a *app) *cobra.Command {
-	var opt applyOptions
+	opt := applyOptions{applied: "Applied: %[1]s is at revision %[3]d.\n"}
 	cmd := &cobra.Command{
 		Use:   "apply",
 		Short: "Make the cluster run what a file declares",
@@ -33,14 +37,21 @@ func newProjectApply(a *app) *cobra.Command {
 not at all; applying the same file again changes nothing.
 
 If something is removed, apply asks on a terminal, and elsewhere needs
---auto-approve.`,
+--auto-approve. What is applied is what was shown: if something else has changed
+the project in between, apply refuses with exit code 5.
+
+With --wait it ends when every node works by the new revision, no container of
+an older version is left, and nothing in the project fails; a component that
+sleeps stays asleep. Exit code 8 if that takes longer than --timeout: the
+project is applied then all the same.`,
 		Example: `  maelctl project apply
   maelctl project apply -f shop.yml --overlay production --auto-approve
-  maelctl project apply --dry-run`,
+  maelctl project apply --dry-run
+  maelctl project apply --wait --timeout 2m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opt.out.validate(); err != nil {
-				return err
+			if opt.ifRevision < 0 && cmd.Flags().Changed("if-revision") {
+				return usagef("--if-revision %d is negative", opt.ifRevision)
 			}
 			return runApply(cmd.Context(), a, opt)
 		},
@@ -52,36 +63,10 @@ If something is removed, apply asks on a terminal, and elsewhere needs
 	flags.BoolVar(&opt.autoApprove, "auto-approve", false, "remove without asking")
 	flags.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, and change nothing")
 	flags.BoolVar(&opt.adopt, "adopt", false, "take over a project that a source owns")
-	flags.Int64Var(&opt.ifRevision, "if-revision", -1, "only if the stored project is at this revision; 0: only if it is not stored")
-	return cmd
-}
-
-func newProjectPut(a *app) *cobra.Command {
-	opt := applyOptions{prune: string(rpc.PruneAuto), autoApprove: true, ifRevision: -1}
-	opt.files.allowUnset = true
-	opt.files.workingDir = true
-	cmd := &cobra.Command{
-		Use:   "put",
-		Short: "Apply without questions (the original's verb)",
-		Long: `Apply a file without questions: 'project apply --prune=auto --auto-approve
---allow-unset', as the original's verb did. With --diffonly it is
-'project diff --allow-unset'.`,
-		Example: `  maelctl project put --file maelstrom.yml --env prod.env
-  maelctl project put --diffonly`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opt.out.validate(); err != nil {
-				return err
-			}
-			return runApply(cmd.Context(), a, opt)
-		},
-	}
-	flags := cmd.Flags()
-	flags.StringVarP(&opt.files.file, "file", "f", "", "project file (default: maelstrom.yml or maelstrom.yaml here)")
-	flags.StringArrayVar(&opt.files.env, "env", nil, "dotenv file whose variables count before the shell's (repeatable)")
-	flags.StringVar(&opt.files.overlay, "overlay", "", "merge maelstrom.NAME.yml beside the file")
-	flags.BoolVar(&opt.dryRun, "diffonly", false, "show what would change, and change nothing")
-	opt.out.register(cmd)
+	flags.Int64Var(&opt.ifRevision, "if-revision", anyRevision, "only if the stored project is at this revision; 0: only if it is not stored")
+	flags.BoolVar(&opt.wait, "wait", false, "wait until the change is in effect")
+	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
+	flags.Lookup("if-revision").DefValue = "any"
 	return cmd
 }
 
@@ -90,53 +75,62 @@ func runApply(ctx context.Context, a *app, opt applyOptions) error {
 	if err != nil {
 		return err
 	}
-	b, _, err := a.load(opt.files)
+	b, loaded, err := a.load(opt.files)
 	if err != nil {
 		return err
 	}
-	plan, err := a.plan(ctx, rpc.DiffRequest{ProjectFiles: b.files(), Prune: mode, Adopt: opt.adopt})
+	plan, err := a.plan(ctx, loaded, rpc.DiffRequest{ProjectFiles: b.files(), Prune: mode, Adopt: opt.adopt})
 	if err != nil {
 		return err
 	}
-	if opt.dryRun || plan.Changes.Empty() {
+	if opt.ifRevision >= 0 && opt.ifRevision != plan.Revision {
+		return exitWith(exitConflict, fmt.Errorf("%s is at revision %d, not %d", plan.Project, plan.Revision, opt.ifRevision))
+	}
+	if opt.dryRun {
 		return printChanges(a, opt.out, plan.Changes, plan)
 	}
 	if !opt.out.machine() {
-		if err := plan.Changes.Text(a.stdout, a.outStyle().on); err != nil {
+		if err := a.writeChanges(a.stdout, plan.Changes); err != nil {
 			return err
 		}
 	}
-	if err := a.approve(opt, plan.Changes); err != nil {
+	if err := a.approve(ctx, opt, plan.Changes); err != nil {
 		return err
 	}
-	client, err := a.client()
-	if err != nil {
-		return err
-	}
-	answer, err := client.ApplyProject(ctx, a.applyRequest(opt, b, plan))
+	answer, err := a.client().ApplyProject(ctx, a.applyRequest(opt, b, plan))
 	if err != nil {
 		return a.serverError(err)
 	}
+	if err := a.printApplied(opt, b.in.File, answer); err != nil || !opt.wait {
+		return err
+	}
+	return a.awaitRollOut(ctx, answer, opt.timeout)
+}
+
+func (a *app) printApplied(opt applyOptions, file string, answer rpc.ApplyAnswer) error {
 	if opt.out.machine() {
 		return opt.out.print(a.stdout, document{value: answer})
 	}
-	_, err = fmt.Fprintf(a.stdout, "%s %s is at revision %d.\n", a.outStyle().green("Applied:"), answer.Project, answer.Revision)
+	if answer.Empty() {
+		return nil // that was said
+	}
+	_, err := fmt.Fprintf(a.stdout, opt.applied, answer.Project, file, answer.Revision)
 	return err
 }
 
 // applyRequest asks for what the plan has shown: it is tied to the versions
-// that the plan has seen.
+// that the plan has seen, and to its removals.
 func (a *app) applyRequest(opt applyOptions, b *bundle, plan rpc.DiffAnswer) rpc.ApplyRequest {
 	request := rpc.ApplyRequest{
 		ProjectFiles: b.files(),
-		Prune:        rpc.PruneMode(opt.prune),
+		Prune:        rpc.PruneNever,
 		Adopt:        opt.adopt,
 		RequestID:    cluster.NewID(),
 		IfVersions:   plan.Versions,
 		Actor:        a.actor(),
 	}
-	if request.Prune == rpc.PruneConfirm {
-		request.ApprovedRemovals = removals(plan.Changes)
+	if rpc.PruneMode(opt.prune) != rpc.PruneNever {
+		request.Prune, request.ApprovedRemovals = rpc.PruneConfirm, removals(plan.Changes)
 	}
 	if opt.ifRevision >= 0 {
 		request.IfRevision = &opt.ifRevision
@@ -156,25 +150,17 @@ func removals(changes project.Changes) []string {
 }
 
 // approve asks before anything is removed.
-func (a *app) approve(opt applyOptions, changes project.Changes) error {
+func (a *app) approve(ctx context.Context, opt applyOptions, changes project.Changes) error {
 	removed := changes.Summary.Removed
 	if removed == 0 || opt.autoApprove && rpc.PruneMode(opt.prune) != rpc.PruneConfirm {
 		return nil
 	}
-	if !a.stdinTTY || opt.out.machine() {
-		return exitWith(exitConflict, fmt.Errorf("%s would be removed: confirm with --auto-approve, or keep what the file no longer has with --prune=never", plural(removed, "object")))
+	if a.asks(opt.out) {
+		return a.confirm(ctx, fmt.Sprintf("Remove %s?", plural(removed, "object")))
 	}
-	return a.confirm(fmt.Sprintf("Remove %s?", plural(removed, "object")))
-}
-
-var errDeclined = errors.New("nothing was changed")
-
-// confirm asks a question on the terminal; anything but yes is no.
-func (a *app) confirm(question string) error {
-	fmt.Fprintf(a.stderr, "%s Only 'yes' continues: ", question)
-	answer, _ := bufio.NewReader(a.stdin).ReadString('\n')
-	if strings.TrimSpace(answer) != "yes" {
-		return exitWith(exitConflict, errDeclined)
+	how := "confirm with --auto-approve"
+	if opt.autoApprove {
+		how = "--prune=confirm asks on a terminal, and there is none"
 	}
-	return nil
+	return exitWith(exitConflict, fmt.Errorf("%s would be removed: %s, or keep what the file no longer has with --prune=never", plural(removed, "object"), how))
 }

@@ -11,6 +11,9 @@ import (
 	"maelstrom/project"
 )
 
+// formatMarkdown is the format that only `project diff` has.
+const formatMarkdown = "md"
+
 type diffOptions struct {
 	files        fileFlags
 	out          outputFlags
@@ -31,24 +34,18 @@ Exit code 0, also with changes; with --detailed-exitcode 2 if there are any.`,
   maelctl project diff -f shop.yml --output md
   maelctl project diff --detailed-exitcode && echo "nothing to do"`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := opt.out.validate(); err != nil {
-				return err
-			}
-			return runDiff(cmd.Context(), a, opt)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return runDiff(cmd.Context(), a, opt) },
 	}
 	opt.files.register(cmd)
-	opt.out.register(cmd, "md")
-	cmd.Flags().StringVar(&opt.out.format, "format", "text", "")
-	cobra.CheckErr(cmd.Flags().MarkHidden("format"))
+	opt.out.register(cmd, formatMarkdown)
+	opt.out.registerFormat(cmd)
 	cmd.Flags().BoolVar(&opt.detailedExit, "detailed-exitcode", false, "exit with 2 if there are changes")
 	registerPrune(cmd, &opt.prune)
 	return cmd
 }
 
 func registerPrune(cmd *cobra.Command, prune *string) {
-	cmd.Flags().StringVar(prune, "prune", string(rpc.PruneAuto), "components that the file no longer has: auto removes them, never keeps them, confirm refuses")
+	cmd.Flags().StringVar(prune, "prune", string(rpc.PruneAuto), "what the file no longer has: auto removes it, never keeps it, confirm asks whatever --auto-approve says")
 	modes := []string{string(rpc.PruneAuto), string(rpc.PruneNever), string(rpc.PruneConfirm)}
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("prune", cobra.FixedCompletions(modes, cobra.ShellCompDirectiveNoFileComp)))
 }
@@ -66,11 +63,11 @@ func runDiff(ctx context.Context, a *app, opt diffOptions) error {
 	if err != nil {
 		return err
 	}
-	b, _, err := a.load(opt.files)
+	b, loaded, err := a.load(opt.files)
 	if err != nil {
 		return err
 	}
-	answer, err := a.plan(ctx, rpc.DiffRequest{ProjectFiles: b.files(), Prune: mode})
+	answer, err := a.plan(ctx, loaded, rpc.DiffRequest{ProjectFiles: b.files(), Prune: mode})
 	if err != nil {
 		return err
 	}
@@ -83,68 +80,29 @@ func runDiff(ctx context.Context, a *app, opt diffOptions) error {
 	return nil
 }
 
-// plan asks the daemon what an apply would do.
-func (a *app) plan(ctx context.Context, request rpc.DiffRequest) (rpc.DiffAnswer, error) {
-	client, err := a.client()
-	if err != nil {
-		return rpc.DiffAnswer{}, err
-	}
-	answer, err := client.DiffProject(ctx, request)
+// plan asks the daemon what an apply would do, and shows the warnings that
+// only the daemon has.
+func (a *app) plan(ctx context.Context, loaded project.Loaded, request rpc.DiffRequest) (rpc.DiffAnswer, error) {
+	answer, err := a.client().DiffProject(ctx, request)
+	printProblems(a.stderr, a.errStyle(), without(answer.Warnings, loaded.Problems))
 	return answer, a.serverError(err)
 }
 
 // printChanges prints changes as the output flags say; value is the whole
 // document for programs.
 func printChanges(a *app, out outputFlags, changes project.Changes, value any) error {
-	if out.format == "md" {
+	if out.format == formatMarkdown {
 		return changes.Markdown(a.stdout)
 	}
 	return out.print(a.stdout, document{value: value, text: func(w io.Writer) error {
-		if changes.Empty() {
-			_, err := fmt.Fprintf(w, "%s: nothing to change.\n", changes.Project)
-			return err
-		}
-		return changes.Text(w, a.outStyle().on)
+		return a.writeChanges(w, changes)
 	}})
 }
 
-// files is the bundle as a daemon wants it.
-func (b *bundle) files() rpc.ProjectFiles {
-	files := rpc.ProjectFiles{
-		Base:       rpc.SourceFile{Path: b.in.File, Data: b.in.Data},
-		EnvFiles:   map[string]rpc.SourceFile{},
-		Variables:  b.variables,
-		AllowUnset: b.in.AllowUnset,
+func (a *app) writeChanges(w io.Writer, changes project.Changes) error {
+	if changes.Empty() {
+		_, err := fmt.Fprintf(w, "%s: nothing to change.\n", changes.Project)
+		return err
 	}
-	if b.in.OverlayFile != "" {
-		files.Overlay = &rpc.SourceFile{Path: b.in.OverlayFile, Data: b.in.OverlayData}
-	}
-	for name, file := range b.envfiles {
-		files.EnvFiles[name] = rpc.SourceFile{Path: file.Path, Data: file.Data, Warning: file.Warning}
-	}
-	return files
-}
-
-// validateOnServer asks the daemon for problems that only the cluster knows:
-// names and routes that other projects own.
-func (a *app) validateOnServer(ctx context.Context, b *bundle) ([]project.Problem, error) {
-	client, err := a.client()
-	if err != nil {
-		return nil, err
-	}
-	answer, err := client.ValidateProject(ctx, rpc.ValidateRequest{ProjectFiles: b.files()})
-	if err != nil {
-		return nil, a.serverError(err)
-	}
-	local := map[project.Problem]bool{}
-	for _, p := range project.Load(b.in).Problems {
-		local[p] = true
-	}
-	var found []project.Problem
-	for _, p := range answer.Problems {
-		if !local[p] {
-			found = append(found, p)
-		}
-	}
-	return found, nil
+	return changes.Text(w, a.outStyle().on)
 }

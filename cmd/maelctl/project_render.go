@@ -24,12 +24,7 @@ Secrets are hidden unless --show-secrets is given.`,
 		Example: `  maelctl project render
   maelctl project render -f shop.yml --overlay staging --output json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if err := opt.out.validate(); err != nil {
-				return err
-			}
-			return runRender(a, opt)
-		},
+		RunE: func(*cobra.Command, []string) error { return runRender(a, opt) },
 	}
 	opt.files.register(cmd)
 	opt.out.register(cmd)
@@ -46,14 +41,12 @@ func runRender(a *app, opt renderOptions) error {
 	if !opt.showSecrets {
 		rendered = rendered.Masked()
 	}
-	// For people the same document reads best as YAML.
-	text := func(w io.Writer) error {
+	return opt.out.print(a.stdout, document{value: rendered, text: func(w io.Writer) error {
 		value, err := generic(rendered)
 		if err != nil {
 			return err
 		}
 		delete(value, "format_version")
-		return printYAML(w, value)
-	}
-	return opt.out.print(a.stdout, document{value: rendered, list: "components", text: text})
+		return printYAML(w, value) // for people the same document reads best so
+	}})
 }

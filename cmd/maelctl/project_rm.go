@@ -9,6 +9,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
+	"maelstrom/project"
 )
 
 type removeOptions struct {
@@ -21,18 +22,22 @@ type removeOptions struct {
 func newProjectRemove(a *app) *cobra.Command {
 	var opt removeOptions
 	cmd := &cobra.Command{
-		Use:               "rm NAME",
+		Use:   "rm NAME",
+		Short: "Remove a project with its components and event sources",
+		Long: `Remove a project with its components and event sources, and stop its containers.
+It shows what goes, and asks on a terminal; elsewhere it needs --yes.`,
 		Aliases:           []string{"remove"},
-		Short:             "Remove a project with its components and event sources",
 		Example:           "  maelctl project rm shop\n  maelctl project rm shop --yes --ignore-not-found",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: a.completeProjects,
+		ValidArgsFunction: a.completeOne(projectNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt.name = args[0]
-			if err := opt.out.validate(); err != nil {
-				return err
+			err := runRemove(cmd.Context(), a, opt)
+			var exit *exitError
+			if opt.ignoreNotFound && errors.As(err, &exit) && exit.code == exitNotFound {
+				return printAbsent(a, opt)
 			}
-			return runRemove(cmd.Context(), a, opt)
+			return err
 		},
 	}
 	opt.out.register(cmd)
@@ -42,44 +47,47 @@ func newProjectRemove(a *app) *cobra.Command {
 }
 
 func runRemove(ctx context.Context, a *app, opt removeOptions) error {
-	client, err := a.client()
-	if err != nil {
-		return err
-	}
+	client := a.client()
 	request := rpc.RemoveProjectRequest{Name: opt.name, DryRun: true, Actor: a.actor()}
 	plan, err := client.RemoveProject(ctx, request)
 	if err != nil {
-		return a.ignoreNotFound(opt, a.serverError(err))
+		return a.serverError(err)
 	}
-	if !opt.yes {
-		if err := a.approveRemoval(opt, plan); err != nil {
+	if !opt.out.machine() {
+		if err := a.writeChanges(a.stdout, plan.Changes); err != nil {
 			return err
 		}
+	}
+	if err := a.approveRemoval(ctx, opt, plan); err != nil {
+		return err
 	}
 	request.DryRun = false
 	request.RequestID = cluster.NewID()
 	request.IfRevision = &plan.Revision
 	answer, err := client.RemoveProject(ctx, request)
 	if err != nil {
-		return a.ignoreNotFound(opt, a.serverError(err))
+		return a.serverError(err)
 	}
-	return printChanges(a, opt.out, answer.Changes, answer)
-}
-
-func (a *app) approveRemoval(opt removeOptions, plan rpc.ApplyAnswer) error {
-	if !a.stdinTTY || opt.out.machine() {
-		return exitWith(exitConflict, fmt.Errorf("%s would be removed with %s: confirm with --yes", opt.name, plural(plan.Summary.Removed, "object")))
+	if opt.out.machine() {
+		return opt.out.print(a.stdout, document{value: answer})
 	}
-	if err := plan.Changes.Text(a.stdout, a.outStyle().on); err != nil {
-		return err
-	}
-	return a.confirm(fmt.Sprintf("Remove the project %s?", opt.name))
-}
-
-func (a *app) ignoreNotFound(opt removeOptions, err error) error {
-	var exit *exitError
-	if opt.ignoreNotFound && errors.As(err, &exit) && exit.code == exitNotFound {
-		return nil
-	}
+	_, err = fmt.Fprintf(a.stdout, "Removed: %s\n", answer.Project)
 	return err
+}
+
+func (a *app) approveRemoval(ctx context.Context, opt removeOptions, plan rpc.ApplyAnswer) error {
+	switch {
+	case opt.yes:
+		return nil
+	case a.asks(opt.out):
+		return a.confirm(ctx, fmt.Sprintf("Remove the project %s?", opt.name))
+	}
+	return exitWith(exitConflict, fmt.Errorf("%s would be removed with %s: confirm with --yes", opt.name, plural(plan.Summary.Removed, "object")))
+}
+
+// printAbsent says of a project that is not there that nothing was removed.
+func printAbsent(a *app, opt removeOptions) error {
+	none := project.Diff(&project.Project{Name: opt.name}, nil, nil)
+	answer := rpc.ApplyAnswer{Changes: none, Warnings: []project.Problem{}}
+	return printChanges(a, opt.out, none, answer)
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +19,13 @@ type validateOptions struct {
 	server    bool
 }
 
+// The formats that only `project validate` has.
+const (
+	formatSARIF  = "sarif"
+	formatGitHub = "github"
+	formatJUnit  = "junit"
+)
+
 func newProjectValidate(a *app) *cobra.Command {
 	var opt validateOptions
 	cmd := &cobra.Command{
@@ -27,26 +34,32 @@ func newProjectValidate(a *app) *cobra.Command {
 		Long: `Check project files and report every problem at once, without a daemon.
 
 Several files are also checked against each other: project names, component
-names and routes that more than one of them claims. With -r a directory is
-searched for maelstrom.yml and *.maelstrom.yml files.
+names and routes that more than one of them claims.
+
+With -r directories are searched for maelstrom.yml and *.maelstrom.yml files, as
+a git source does it: nothing is read outside of the working copy, or outside of
+the directory where there is none, and no symbolic link is followed.
 
 Exit code 0: valid. 3: there are errors, or with --strict warnings.`,
 		Example: `  maelctl project validate
   maelctl project validate shop.yml blog.yml --strict
   maelctl project validate -r . --output github`,
+		ValidArgsFunction: completeFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt.paths = args
-			if err := opt.out.validate(); err != nil {
+			if opt.files.file != "" {
+				opt.paths = append(opt.paths, opt.files.file)
+			}
+			if err := opt.files.checkOverlay(); err != nil {
 				return err
 			}
-			return runValidate(cmd, a, opt)
+			return runValidate(cmd.Context(), a, opt)
 		},
 	}
 	opt.files.register(cmd)
-	opt.out.register(cmd, "sarif", "github", "junit")
+	opt.out.register(cmd, formatSARIF, formatGitHub, formatJUnit)
+	opt.out.registerFormat(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&opt.out.format, "format", "text", "")
-	cobra.CheckErr(flags.MarkHidden("format"))
 	flags.BoolVarP(&opt.recursive, "recursive", "r", false, "search directories for project files")
 	flags.BoolVar(&opt.strict, "strict", false, "warnings count as errors")
 	flags.BoolVar(&opt.server, "server", false, "also check against what the cluster has stored")
@@ -58,31 +71,25 @@ type validation struct {
 	Valid    bool              `json:"valid"`
 	Problems []project.Problem `json:"problems"`
 	Files    []string          `json:"files"`
+
+	checked []*checkedFile
+	strict  bool
 }
 
-func runValidate(cmd *cobra.Command, a *app, opt validateOptions) error {
-	bundles, err := a.openAll(opt)
+// checkedFile is one project file and what is wrong with it.
+type checkedFile struct {
+	file     string
+	overlay  string
+	loaded   project.Loaded
+	problems []project.Problem
+}
+
+func runValidate(ctx context.Context, a *app, opt validateOptions) error {
+	checked, err := a.checkFiles(ctx, opt)
 	if err != nil {
 		return err
 	}
-	result := validation{Problems: []project.Problem{}}
-	loaded := make([]project.Loaded, 0, len(bundles))
-	for _, b := range bundles {
-		one := project.Load(b.in)
-		loaded = append(loaded, one)
-		result.Files = append(result.Files, b.in.File)
-		result.Problems = append(result.Problems, one.Problems...)
-		if opt.server && one.Project != nil {
-			found, err := a.validateOnServer(cmd.Context(), b)
-			if err != nil {
-				return err
-			}
-			result.Problems = append(result.Problems, found...)
-		}
-	}
-	result.Problems = append(result.Problems, project.Conflicts(loaded)...)
-	errs, warnings := countProblems(result.Problems)
-	result.Valid = errs == 0 && !(opt.strict && warnings > 0)
+	result := judge(checked, opt.strict)
 	if err := printValidation(a, opt.out, result); err != nil {
 		return err
 	}
@@ -92,43 +99,43 @@ func runValidate(cmd *cobra.Command, a *app, opt validateOptions) error {
 	return nil
 }
 
-func (a *app) openAll(opt validateOptions) ([]*bundle, error) {
-	paths := opt.paths
-	if opt.files.file != "" {
-		paths = append(paths, opt.files.file)
+// judge adds what the files make wrong together, and sums up.
+func judge(checked []*checkedFile, strict bool) validation {
+	result := validation{Problems: []project.Problem{}, Files: []string{}, checked: checked, strict: strict}
+	loaded := make([]project.Loaded, len(checked))
+	for i, c := range checked {
+		loaded[i] = c.loaded
+		result.Files = append(result.Files, c.file)
 	}
-	if len(paths) == 0 && !opt.recursive {
-		path, err := defaultFile()
-		if err != nil {
-			return nil, err
+	for _, p := range project.Conflicts(loaded) {
+		for _, c := range checked {
+			if p.File == c.file || p.File == c.overlay {
+				c.problems = append(c.problems, p)
+				break
+			}
 		}
-		paths = []string{path}
 	}
-	if opt.recursive {
-		found, err := discover(paths)
-		if err != nil {
-			return nil, exitWith(exitInvalid, err)
-		}
-		paths = found
+	for _, c := range checked {
+		result.Problems = append(result.Problems, c.problems...)
 	}
-	bundles := make([]*bundle, 0, len(paths))
-	for _, path := range paths {
-		b, err := a.openFile(opt.files, filepath.Clean(path))
-		if err != nil {
-			return nil, err
-		}
-		bundles = append(bundles, b)
-	}
-	return bundles, nil
+	sortProblems(result.Problems)
+	result.Valid = !result.fails(result.Problems)
+	return result
+}
+
+// fails tells whether problems make what they are in invalid.
+func (v *validation) fails(problems []project.Problem) bool {
+	errs, warnings := countProblems(problems)
+	return errs > 0 || v.strict && warnings > 0
 }
 
 func printValidation(a *app, out outputFlags, result validation) error {
 	switch out.format {
-	case "sarif":
+	case formatSARIF:
 		return printSARIF(a.stdout, result.Problems)
-	case "github":
+	case formatGitHub:
 		return printGitHub(a.stdout, result.Problems)
-	case "junit":
+	case formatJUnit:
 		return printJUnit(a.stdout, result)
 	}
 	return out.print(a.stdout, document{value: result, list: "problems", text: func(w io.Writer) error {

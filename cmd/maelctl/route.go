@@ -40,9 +40,6 @@ nothing matches.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt.target = args[0]
-			if err := opt.out.validate(); err != nil {
-				return err
-			}
 			return runRoute(cmd.Context(), a, opt)
 		},
 	}
@@ -80,11 +77,7 @@ func runRoute(ctx context.Context, a *app, opt routeOptions) error {
 }
 
 func (a *app) resolveRemote(ctx context.Context, opt routeOptions, headers []project.Header) (route.Resolution, error) {
-	client, err := a.client()
-	if err != nil {
-		return route.Resolution{}, err
-	}
-	found, err := client.ResolveRoute(ctx, rpc.ResolveRequest{
+	found, err := a.client().ResolveRoute(ctx, rpc.ResolveRequest{
 		Target: opt.target, Host: opt.host, Headers: headers, Gateway: route.Gateway(opt.gateway),
 	})
 	return found, a.serverError(err)

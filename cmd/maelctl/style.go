@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -67,4 +68,36 @@ func orDash(text string) string {
 		return "-"
 	}
 	return text
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// age is how long ago a time was, in one unit.
+func age(at time.Time) string {
+	if at.IsZero() {
+		return "-"
+	}
+	d := max(time.Since(at), 0)
+	switch {
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// ageOf is age for a time that may not be known.
+func ageOf(at *time.Time) string {
+	if at == nil {
+		return "-"
+	}
+	return age(*at)
 }

@@ -2,9 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
+	"net/url"
 	"os/user"
+	"strings"
 
 	"maelstrom/cluster/rpc"
 )
@@ -15,49 +16,59 @@ const defaultURL = "http://127.0.0.1:8374"
 // client returns a client for the daemon that the flags, the environment or
 // the local daemon's client file name, in this order. The token of the client
 // file goes to that file's URL alone.
-func (a *app) client() (*rpc.Client, error) {
-	url, token := a.url, a.getenv("MAELSTROM_API_TOKEN")
-	if url == "" {
-		url = a.getenv("MAELSTROM_PRIVATE_URL")
+func (a *app) client() *rpc.Client {
+	address, token := a.url, a.getenv("MAELSTROM_API_TOKEN")
+	if address == "" {
+		address = a.getenv("MAELSTROM_PRIVATE_URL")
 	}
-	if url == "" || token == "" {
-		local, err := a.localDaemon()
-		if err != nil {
-			return nil, err
+	if address == "" || token == "" && !hasUser(address) {
+		local := a.localDaemon()
+		if address == "" {
+			address = local.URL
 		}
-		if url == "" {
-			url = local.URL
-		}
-		if token == "" && url == local.URL {
+		if token == "" && sameURL(address, local.URL) {
 			token = local.Token
 		}
 	}
-	if url == "" {
-		url = defaultURL
+	if address == "" {
+		address = defaultURL
 	}
-	return rpc.NewClient(url, token, nil), nil
+	return rpc.NewClient(address, token, nil)
+}
+
+// hasUser tells whether an address carries its own token.
+func hasUser(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.User != nil
+}
+
+// sameURL compares addresses without regard to letter case and a slash at the
+// end.
+func sameURL(a, b string) bool {
+	return b != "" && strings.EqualFold(strings.TrimRight(a, "/"), strings.TrimRight(b, "/"))
 }
 
 // localDaemon reads the client file of a daemon on this machine; without one
 // the result is empty.
-func (a *app) localDaemon() (rpc.ClientFile, error) {
+func (a *app) localDaemon() rpc.ClientFile {
 	dir := a.getenv("MAEL_DATA_DIR")
 	if dir == "" {
 		found, err := rpc.DefaultDataDir()
 		if err != nil {
-			return rpc.ClientFile{}, nil // no HOME: there is no file to find
+			return rpc.ClientFile{} // no HOME: there is no file to find
 		}
 		dir = found
 	}
 	local, err := rpc.ReadClientFile(dir)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return rpc.ClientFile{}, nil
+	case err == nil:
+		return local
 	case errors.Is(err, fs.ErrPermission):
-		fmt.Fprintf(a.stderr, "%s %v: run as that user, or set MAELSTROM_API_TOKEN\n", a.errStyle().yellow("warning:"), err)
-		return rpc.ClientFile{}, nil
+		a.warn("%v: run as that user, or set MAELSTROM_API_TOKEN", err)
+	case !errors.Is(err, fs.ErrNotExist):
+		a.warn("%v: restart the daemon to have it written anew", err)
 	}
-	return local, err
+	return rpc.ClientFile{}
 }
 
 // actor is who asks, for the history of a project.

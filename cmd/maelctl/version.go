@@ -6,9 +6,14 @@ import (
 	goruntime "runtime"
 
 	"github.com/spf13/cobra"
-
-	"maelstrom/schemas"
 )
+
+// versionInfo is the JSON document of `version`.
+type versionInfo struct {
+	Version  string `json:"version"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
 
 func newVersion(a *app) *cobra.Command {
 	var out outputFlags
@@ -18,38 +23,13 @@ func newVersion(a *app) *cobra.Command {
 		Example: "  maelctl version\n  maelctl version --output json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := out.validate(); err != nil {
+			info := versionInfo{Version: version, Go: goruntime.Version(), Platform: goruntime.GOOS + "/" + goruntime.GOARCH}
+			return out.print(a.stdout, document{value: info, text: func(w io.Writer) error {
+				_, err := fmt.Fprintln(w, "maelctl", info.Version)
 				return err
-			}
-			platform := goruntime.GOOS + "/" + goruntime.GOARCH
-			return out.print(a.stdout, document{
-				value: map[string]any{"version": version, "go": goruntime.Version(), "platform": platform},
-				text: func(w io.Writer) error {
-					_, err := fmt.Fprintln(w, "maelctl", version)
-					return err
-				},
-			})
+			}})
 		},
 	}
 	out.register(cmd)
 	return cmd
-}
-
-func newSchema(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "schema",
-		Short: "Print the JSON Schema of maelstrom.yml",
-		Long: `Print the JSON Schema (draft-07) of maelstrom.yml.
-
-An editor with the YAML language server completes and underlines by it: write
-the schema beside the project file and make this its first line:
-
-  # yaml-language-server: $schema=maelstrom.schema.json`,
-		Example: "  maelctl schema > maelstrom.schema.json",
-		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := a.stdout.Write(schemas.Project)
-			return err
-		},
-	}
 }
