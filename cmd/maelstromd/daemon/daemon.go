@@ -160,6 +160,11 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
+	if joined { // maelctl on this machine works as soon as this node says that it is ready
+		if err := d.issueTokens(ctx); err != nil {
+			return ignoreCanceled(ctx, err)
+		}
+	}
 	if err := d.startLocal(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)
 	}

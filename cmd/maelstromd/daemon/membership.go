@@ -33,9 +33,9 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 			return err
 		}
 		d.log.Info("database is back: joined")
-	}
-	if err := d.issueTokens(ctx); err != nil {
-		return err
+		if err := d.issueTokens(ctx); err != nil {
+			return err
+		}
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.keeper.Run(ctx) })
