@@ -12,6 +12,9 @@ if ! command -v initdb >/dev/null && ! compgen -G '/usr/lib/postgresql/*/bin/ini
   fi
   apt_install "PostgreSQL" postgresql
 fi
+say "MariaDB's programs (the tests start a server of their own)"
+# The core package is the programs alone: no account, no service.
+command -v mariadbd >/dev/null || apt_install "MariaDB" mariadb-server-core
 say "Docker engine"
 make/engine.sh
 say "go test -race ./..."

@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // behindProxy opens a server's database through a proxy that can cut commits.
 func behindProxy(t *testing.T) (*Store, *storetest.Proxy) {
 	t.Helper()
-	server := postgresServer(t)
+	server := postgres.get(t)
 	name, err := server.NewDatabase(t.Context())
 	must(t, err)
 	proxy, err := storetest.NewProxy(server.Address)
@@ -21,7 +20,7 @@ func behindProxy(t *testing.T) (*Store, *storetest.Proxy) {
 	done := make(chan struct{})
 	go func() { defer close(done); proxy.Run() }()
 	t.Cleanup(func() { proxy.Close(); <-done })
-	s := database{"postgres", strings.Replace(server.DSN(name), server.Address, proxy.Address, 1)}.open(t)
+	s := database{"postgres", server.DSNAt(proxy.Address, name)}.open(t)
 	must(t, s.Migrate(t.Context(), "test"))
 	return s, proxy
 }

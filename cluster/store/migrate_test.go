@@ -14,16 +14,6 @@ import (
 	"maelstrom/schemas"
 )
 
-// onEachEmpty runs a test against every database, before any migration.
-func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	for _, row := range databases {
-		t.Run(row.driver, func(t *testing.T) {
-			d := database{row.driver, row.dsn(t)}
-			test(t, d, d.open(t))
-		})
-	}
-}
-
 func known(t *testing.T, s *Store) []migration {
 	t.Helper()
 	migrations, err := loadMigrations(schemas.SQL, s.dialect.name)

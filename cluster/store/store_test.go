@@ -5,64 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"maelstrom/cluster"
-	"maelstrom/cluster/store/storetest"
 	"maelstrom/project"
 )
-
-// databases is what the contract tests run against.
-var databases = []struct {
-	driver string
-	dsn    func(t *testing.T) string
-}{
-	{"sqlite", func(t *testing.T) string { return filepath.Join(t.TempDir(), "maelstrom.db") }},
-	{"postgres", func(t *testing.T) string { return postgresDSN(t) }},
-}
-
-// postgres is the server of this test run, started when it is first needed.
-var postgres struct {
-	once   sync.Once
-	server *storetest.Server
-	err    error
-}
-
-func postgresServer(t *testing.T) *storetest.Server {
-	t.Helper()
-	postgres.once.Do(func() { postgres.server, postgres.err = storetest.StartPostgres() })
-	if postgres.err != nil {
-		t.Fatal(postgres.err)
-	}
-	return postgres.server
-}
-
-func postgresDSN(t *testing.T) string {
-	t.Helper()
-	s := postgresServer(t)
-	name, err := s.NewDatabase(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.DSN(name)
-}
-
-func TestMain(m *testing.M) {
-	if dsn := os.Getenv(applyForeverEnv); dsn != "" {
-		applyForever(dsn)
-	}
-	code := m.Run()
-	if postgres.server != nil {
-		if err := postgres.server.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "stop postgres:", err)
-			code = max(code, 1)
-		}
-	}
-	os.Exit(code)
-}
 
 // database is an empty, migrated database; each store of it stands for
 // another daemon.
@@ -70,7 +18,7 @@ type database struct {
 	driver, dsn string
 }
 
-func (d database) open(t *testing.T) *Store {
+func (d database) open(t testing.TB) *Store {
 	t.Helper()
 	s, err := Open(t.Context(), Options{Driver: d.driver, DSN: d.dsn, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -82,20 +30,6 @@ func (d database) open(t *testing.T) *Store {
 		}
 	})
 	return s
-}
-
-// onEach runs a test against every database.
-func onEach(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	for _, row := range databases {
-		t.Run(row.driver, func(t *testing.T) {
-			d := database{row.driver, row.dsn(t)}
-			s := d.open(t)
-			if err := s.Migrate(t.Context(), "test"); err != nil {
-				t.Fatal(err)
-			}
-			test(t, d, s)
-		})
-	}
 }
 
 // The small world of the tests: components and event sources by short names.
@@ -226,7 +160,7 @@ func take(t *testing.T, s *Store, role, holder string) cluster.Hold {
 	return cluster.Hold{Role: role, Holder: holder, Fence: taken.Fence}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

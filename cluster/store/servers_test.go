@@ -1,0 +1,94 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"maelstrom/cluster/store/storetest"
+)
+
+// kind is a database that the contract tests run against.
+type kind struct {
+	name   string
+	server *lazyServer // nil: a file
+}
+
+var databases = []kind{{name: "sqlite"}, {"postgres", &postgres}, {"mariadb", &mariadb}}
+
+// The servers of this test run.
+var (
+	postgres = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartPostgres() }}
+	mariadb  = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartMariaDB() }}
+)
+
+// lazyServer is started when it is first needed.
+type lazyServer struct {
+	start  func() (*storetest.Server, error)
+	once   sync.Once
+	server *storetest.Server
+	err    error
+}
+
+func (l *lazyServer) get(t testing.TB) *storetest.Server {
+	t.Helper()
+	l.once.Do(func() { l.server, l.err = l.start() })
+	if l.err != nil {
+		t.Fatal(l.err)
+	}
+	return l.server
+}
+
+func (l *lazyServer) stop() error {
+	if l.server == nil {
+		return nil
+	}
+	return l.server.Stop()
+}
+
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(applyForeverEnv); dsn != "" {
+		applyForever(dsn)
+	}
+	code := m.Run()
+	if err := errors.Join(postgres.stop(), mariadb.stop()); err != nil {
+		fmt.Fprintln(os.Stderr, "stop servers:", err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// empty makes a database of the kind, without a schema.
+func (k kind) empty(t testing.TB) database {
+	t.Helper()
+	if k.server == nil {
+		return database{"sqlite", filepath.Join(t.TempDir(), "maelstrom.db")}
+	}
+	s := k.server.get(t)
+	name, err := s.NewDatabase(t.Context())
+	must(t, err)
+	return database{s.Driver, s.DSN(name)}
+}
+
+// onEachEmpty runs a test against every database, before any migration.
+func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	t.Parallel()
+	for _, k := range databases {
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			d := k.empty(t)
+			test(t, d, d.open(t))
+		})
+	}
+}
+
+// onEach runs a test against every database.
+func onEach(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	onEachEmpty(t, func(t *testing.T, d database, s *Store) {
+		must(t, s.Migrate(t.Context(), "test"))
+		test(t, d, s)
+	})
+}
