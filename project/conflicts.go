@@ -66,9 +66,13 @@ func (c *conflicts) name(l *Loaded, key, full string) {
 }
 
 func (c *conflicts) route(l *Loaded, e *EventSource) {
-	key := "eventsources." + e.Name
-	mine := claimant{l, l.written[key] + ".http", l.Positions[key+".http"]}
+	key, field := "eventsources."+e.Name, ".http.hostname"
+	if e.HTTP.Hostname == "" {
+		field = ".http.pathprefix"
+	}
+	mine := claimant{l, l.written[key], l.Positions[key+field]}
 	if other, taken := c.claim("route "+routeKey(e.HTTP), mine); taken {
+		mine.path += field
 		c.report(mine, ruleRouteTwice, fmt.Sprintf("the same hostname and pathprefix as %s (%s:%d)", other.path, other.at.File, other.at.Line),
 			"change hostname or pathprefix of one of the two")
 	}

@@ -38,7 +38,10 @@ type converter struct {
 func (c *converter) tree(document *yaml.Node) *node {
 	c.anchored = map[*yaml.Node]*node{}
 	root := c.node(document.Content[0], "", 0)
-	if root.size+c.merged > maxNodes || c.stopped {
+	if c.stopped {
+		return nil
+	}
+	if root.size+c.merged > maxNodes {
 		at := c.largest
 		if at == nil {
 			at = document.Content[0]
@@ -161,12 +164,15 @@ func (c *converter) scalar(n *node, y *yaml.Node, path string) {
 	}
 	n.tag, n.style, n.masked, n.text = y.Tag, y.Style, y.Value, y.Value
 	if y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-		n.endLine += strings.Count(strings.TrimSuffix(y.Value, "\n"), "\n") + 1
+		n.block = c.src.blockLine(y)
+		n.endLine = n.blockEnd()
 	}
 	if c.src.masks.has(y.Value) {
 		c.expand(n, y, path)
 	}
 	switch {
+	case c.src.cleaned && strings.ContainsRune(n.text, utf8.RuneError): // reported with the text
+		n.broken = true
 	case strings.ContainsRune(n.text, 0):
 		c.problem(y, path, ruleControl, "a NUL byte", "remove it; no container can be given one")
 		n.broken = true

@@ -98,7 +98,7 @@ func (n *node) linePlace(i int) place {
 	if n.style&yaml.LiteralStyle == 0 {
 		return place{n.line, n.column}
 	}
-	at := place{n.line + 1 + i, 1}
+	at := place{n.block + 1 + i, 1}
 	text := n.src.line(at.line)
 	indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
 	at.column += utf8.RuneCountInString(indent)
@@ -117,21 +117,23 @@ func (n *node) folded(wrong bool) bool {
 			read++
 		}
 	}
-	return read < n.writtenLines()
+	lines, _ := n.written()
+	return read < lines
 }
 
-// writtenLines counts the lines of the file that a scalar's text stands on.
-// The tree does not keep where a scalar ends; its indentation tells.
-func (n *node) writtenLines() int {
-	lines, least := 0, -1 // least: how far a line must be indented to belong
-	if n.style&yaml.FoldedStyle == 0 {
+// written counts the lines of the file, blank ones aside, that a scalar's text
+// stands on, and tells the last of them. The tree does not keep where a scalar
+// ends; its indentation tells.
+func (n *node) written() (lines, last int) {
+	last, least := n.block, -1 // least: how far a line must be indented to belong
+	if n.block == 0 {
 		indent := indentation(n.src.line(n.line))
-		lines, least = 1, indent+1
+		lines, last, least = 1, n.line, indent+1
 		if n.column == indent+1 { // the text begins below its key
 			least = indent
 		}
 	}
-	for number := n.line + 1; number <= n.src.lineCount(); number++ {
+	for number := last + 1; number <= n.src.lineCount(); number++ {
 		text := n.src.line(number)
 		if strings.TrimSpace(text) == "" {
 			continue
@@ -142,9 +144,21 @@ func (n *node) writtenLines() int {
 		if indentation(text) < least {
 			break
 		}
-		lines++
+		lines, last = lines+1, number
 	}
-	return lines
+	return lines, last
+}
+
+// blockEnd is the last line of a literal or folded scalar.
+func (n *node) blockEnd() int {
+	if strings.TrimSpace(n.masked) == "" {
+		return n.block
+	}
+	if n.style&yaml.FoldedStyle != 0 {
+		_, last := n.written()
+		return last
+	}
+	return n.block + strings.Count(strings.TrimRight(n.masked, " \n"), "\n") + 1
 }
 
 func indentation(line string) int { return len(line) - len(strings.TrimLeft(line, " ")) }

@@ -42,6 +42,16 @@ func TestWarningsDoNotHideErrors(t *testing.T) {
 	}
 }
 
+func TestVariablesAreBounded(t *testing.T) {
+	text := "name: a\ncomponents: {web: {image: x, maxconcurrency: 1, command: [" + strings.Repeat(`"${LONG}", `, 200) + "]}}\n"
+	long := strings.Repeat("x", maxExpanded/100)
+	lookup := func(string) (string, bool) { return long, true }
+	got := Load(Input{File: "f", Data: []byte(text), Lookup: lookup}).Problems
+	if len(got) != 1 || got[0].Rule != ruleExpansion || got[0].Line != 2 {
+		t.Error(problemText(got))
+	}
+}
+
 func TestMergeKeysAreBounded(t *testing.T) {
 	var text strings.Builder
 	text.WriteString("name: a\ncomponents:\n  base: &b\n    image: x\n")

@@ -24,6 +24,7 @@ type node struct {
 	line    int
 	column  int
 	endLine int
+	block   int // of a literal or folded scalar, the line of its | or >
 	size    int // nodes below and including this one, aliases expanded
 
 	items []*node

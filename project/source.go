@@ -3,7 +3,10 @@ package project
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
 )
 
 // maxFileSize is the largest file that is read, in bytes.
@@ -16,10 +19,11 @@ const maxTextProblems = 20
 // source is one file of an input: its text as the parser gets it, with every
 // ${...} masked, and what is needed to speak about it as it was written.
 type source struct {
-	name  string
-	text  []byte
-	masks masks
-	lines []int // offset of each line's first byte, filled on demand
+	name    string
+	text    []byte
+	masks   masks
+	cleaned bool  // what was no text became replacement characters
+	lines   []int // offset of each line's first byte, filled on demand
 }
 
 // newSource checks data as text and prepares it for the parser; nil if it is
@@ -66,6 +70,7 @@ func (s *source) clean(data []byte, report func(Problem)) []byte {
 	if kept == 0 {
 		return data
 	}
+	s.cleaned = true
 	return append(out, data[kept:]...)
 }
 
@@ -106,6 +111,22 @@ func badRune(r rune, size int) (rule, message, hint string) {
 			fmt.Sprintf(`remove it, or write it as "\u%04X" in double quotes`, r)
 	}
 	return "", "", ""
+}
+
+var blockHeader = regexp.MustCompile(`[|>][0-9+-]*[ \t]*(#.*)?$`)
+
+// blockLine is the line of the | or > of a block; its anchor or tag, where y
+// begins, may stand on a line above.
+func (s *source) blockLine(y *yaml.Node) int {
+	if y.Anchor == "" && y.Style&yaml.TaggedStyle == 0 {
+		return y.Line
+	}
+	for number := y.Line; number <= s.lineCount(); number++ {
+		if blockHeader.MatchString(s.line(number)) {
+			return number
+		}
+	}
+	return y.Line
 }
 
 // isBreak tells whether YAML ends a line at r.
