@@ -68,10 +68,10 @@ func (d *Daemon) gatewayOptions() gateway.Options {
 // holdCron is the work of the role cron; it ends before the role does, so that
 // a stopping daemon fires nothing new while it still places.
 func (d *Daemon) holdCron(ctx context.Context, hold cluster.Hold) error {
-	ctx, cancel := context.WithCancel(ctx)
+	work, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(d.cronCtx, cancel)()
-	err := d.cron.Hold(ctx, hold)
+	err := d.cron.Hold(work, hold)
 	if d.cronCtx.Err() != nil {
 		<-ctx.Done() // stopped on purpose: keep the role until it is given up
 		return nil

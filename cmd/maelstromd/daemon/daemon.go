@@ -156,7 +156,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	base := context.WithoutCancel(ctx)
 	d.build(base)
 	d.startEarly(base)
-	joined, err := d.identify(ctx)
+	joined, err := d.identify(ctx, base)
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
@@ -191,13 +191,17 @@ func ignoreCanceled(ctx context.Context, err error) error {
 
 // startEarly starts what needs neither the database nor the engine.
 func (d *Daemon) startEarly(base context.Context) {
-	d.tasks.start(base, "feed", d.failed, d.feed.Run)
 	d.tasks.start(base, "gateway", d.failed, d.gateway.Run)
+	d.servePrivate()
+}
+
+// startReading starts what follows the database, or its copy.
+func (d *Daemon) startReading(base context.Context) {
+	d.tasks.start(base, "feed", d.failed, d.feed.Run)
 	d.tasks.start(base, "keys", d.failed, func(ctx context.Context) error {
 		d.keys.Run(ctx)
 		return ctx.Err()
 	})
-	d.servePrivate()
 }
 
 // startLocal starts what this node does by itself: it knows who it is by now.

@@ -55,10 +55,11 @@ func (d *dataDir) writeIdentity(id identity) error {
 
 // identify finds out who this node is: from the database, or, while that is
 // away, from what the last start left. Joined tells which.
-func (d *Daemon) identify(ctx context.Context) (joined bool, err error) {
+func (d *Daemon) identify(ctx, base context.Context) (joined bool, err error) {
 	first, cancel := context.WithTimeout(ctx, joinFirst)
 	defer cancel()
 	joinErr := d.join(first)
+	d.startReading(base) // not before: a new database has no tables yet
 	if joinErr == nil {
 		return true, nil
 	}
