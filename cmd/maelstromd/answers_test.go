@@ -38,7 +38,8 @@ func TestAnswersOfTheGateway(t *testing.T) {
 		}
 	})
 	t.Run("504 at maxdurationseconds", func(t *testing.T) {
-		n.mustGet(hasty.host(), "/")
+		// A start may take longer than this component gives a request.
+		n.await("awake", patience, func() bool { return n.get(hasty.host(), "/").status == http.StatusOK })
 		began := time.Now()
 		got := n.get(hasty.host(), "/?ms=20000")
 		checkAnswer(t, got, http.StatusGatewayTimeout, cluster.ReasonUnhealthy, "gateway: Timeout proxying component: answers_hasty")

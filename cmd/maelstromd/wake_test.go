@@ -41,7 +41,7 @@ func TestARequestWakesAndSilenceSendsToSleep(t *testing.T) {
 		}
 		// The last request was served between began and answered.
 		after := at(stops[round-1])
-		if after.Before(began.Add(idle)) || after.After(answered.Add(idle+idle/10+allowance)) {
+		if after.Before(began.Add(idle)) || after.After(answered.Add(idle+idle/10+allowance/2)) {
 			t.Errorf("stopped %s after the answer, idletimeoutseconds is %s", after.Sub(answered), idle)
 		}
 		t.Logf("round %d: stopped %s after the answer", round, after.Sub(answered).Round(time.Millisecond))
