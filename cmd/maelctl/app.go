@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -38,8 +39,28 @@ func (a *app) warn(format string, args ...any) {
 	fmt.Fprintln(a.stderr, a.errStyle().yellow("warning:"), fmt.Sprintf(format, args...))
 }
 
+// interruptGrace is how long an interrupted verb may take to end by itself:
+// one that reads a terminal or a pipe does not notice.
+const interruptGrace = 200 * time.Millisecond
+
 // run executes one command line and returns its exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	code := make(chan int, 1)
+	go func() { code <- a.execute(ctx, args) }()
+	select {
+	case c := <-code:
+		return c
+	case <-ctx.Done():
+	}
+	select {
+	case c := <-code:
+		return c
+	case <-time.After(interruptGrace):
+		return exitInterrupted
+	}
+}
+
+func (a *app) execute(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)

@@ -44,14 +44,20 @@ var goldenDir = func() string {
 	return dir
 }()
 
+// What differs from run to run: by its key, or by its looks.
 var (
-	randomKeys = []string{"placement", "container_id", "request_id", "address", "cluster_id", "token"}
-	variedKeys = []string{"load_1m", "age_seconds", "change_number"}
-	hexID      = regexp.MustCompile(`^[0-9a-z]{20,}$`)
+	varyingKeys = []string{
+		"placement", "container_id", "request_id", "address", "cluster_id", "token", "instance",
+		"load_1m", "age_seconds", "change_number", "last_used_at",
+	}
+	secretHash = regexp.MustCompile(`#[0-9a-f]{8}\b`)
 )
 
 // steady replaces what differs from run to run by what it is.
 func steady(key string, value any) any {
+	if slices.Contains(varyingKeys, key) {
+		return "<" + key + ">"
+	}
 	switch v := value.(type) {
 	case map[string]any:
 		for name, element := range v {
@@ -59,19 +65,16 @@ func steady(key string, value any) any {
 		}
 	case []any:
 		for i, element := range v {
-			v[i] = steady(key, element)
-		}
-	case float64:
-		if slices.Contains(variedKeys, key) {
-			return "<number>"
+			v[i] = steady("", element)
 		}
 	case string:
 		if _, err := time.Parse(time.RFC3339, v); err == nil {
 			return "<time>"
 		}
-		if v != "" && slices.Contains(randomKeys, key) || hexID.MatchString(v) {
-			return "<" + key + ">"
+		if host, err := os.Hostname(); err == nil && v == host {
+			return "<hostname>"
 		}
+		return secretHash.ReplaceAllString(v, "#<hash>")
 	}
 	return value
 }

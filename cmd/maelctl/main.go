@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 	_ "time/tzdata" // `cron next` works on hosts without a zone database
 
 	"golang.org/x/term"
@@ -16,10 +15,6 @@ import (
 
 // version is set by the linker.
 var version = "dev"
-
-// interruptGrace is how long an interrupted verb may take to end by itself:
-// one that reads a terminal or a pipe does not notice.
-const interruptGrace = 200 * time.Millisecond
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -39,17 +34,5 @@ func run(args []string) int {
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
 	}
-	code := make(chan int, 1)
-	go func() { code <- a.run(ctx, args) }()
-	select {
-	case c := <-code:
-		return c
-	case <-ctx.Done():
-	}
-	select {
-	case c := <-code:
-		return c
-	case <-time.After(interruptGrace):
-		return exitInterrupted
-	}
+	return a.run(ctx, args)
 }
