@@ -1,6 +1,8 @@
 package runtime_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +36,29 @@ func TestCrashBackOffGrows(t *testing.T) {
 				t.Errorf("%d starts by try %d, want one per window", n, try)
 			}
 			w.pass(time.Until(i.BackoffUntil) + time.Millisecond)
+		}
+	})
+}
+
+// lateEngine lists what exited as running for a while yet.
+type lateEngine struct{ runtime.Driver }
+
+func (e lateEngine) List(ctx context.Context) ([]runtime.Container, error) {
+	list, err := e.Driver.List(ctx)
+	for i := range list {
+		list[i].State = runtime.ContainerRunning
+	}
+	return list, err
+}
+
+func TestAnExitThatTheEngineTellsLateIsAnExit(t *testing.T) {
+	bubble(t, fake.Image{Exits: true, ExitCode: 4}, func(w *world) {
+		w.driver = lateEngine{w.driver}
+		w.start()
+		w.placeOf("p1", func(c *project.Component) { c.HTTPStartHealthCheckSeconds = 2 })
+		w.pass(2100 * time.Millisecond)
+		if i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited); !strings.Contains(i.Message, "code 4") {
+			t.Errorf("message %q", i.Message)
 		}
 	})
 }

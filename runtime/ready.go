@@ -59,6 +59,8 @@ func (u *unit) awaitReady(ctx context.Context) phase {
 		return u.bury
 	case errors.Is(cause, errStopWanted):
 		return u.drain
+	case err != nil && u.hasEnded(ctx):
+		return u.bury
 	case err != nil:
 		return u.discard(u.probeFailure(ctx, err))
 	}
@@ -67,6 +69,15 @@ func (u *unit) awaitReady(ctx context.Context) phase {
 	u.report()
 	u.log.Info("instance ready", "container", u.inst.ContainerID, "after", time.Since(u.inst.StartedAt))
 	return u.serve
+}
+
+// hasEnded asks the engine whether the container exited. A busy engine tells
+// of an exit late, and the address may be another container's by then.
+func (u *unit) hasEnded(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, autopsyWithin)
+	defer cancel()
+	c, err := u.agent.driver.Inspect(ctx, u.inst.ContainerID)
+	return errors.Is(err, ErrNotFound) || err == nil && c.State == ContainerExited
 }
 
 func (u *unit) becomeReady() {
