@@ -160,7 +160,10 @@ func (e *engine) build(t *testing.T, tag, dir string) {
 	if err := errors.Join(err, archive.Close()); err != nil {
 		t.Fatal(err)
 	}
-	built, err := e.ImageBuild(context.Background(), files, build.ImageBuildOptions{Tags: []string{tag}, Remove: true})
+	built, err := e.ImageBuild(context.Background(), files, build.ImageBuildOptions{
+		Tags: []string{tag}, Remove: true,
+		Labels: map[string]string{"tag": tag}, // an image of its own, which goes without taking another's
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
