@@ -92,10 +92,42 @@ func TestCommitInDoubt(t *testing.T) {
 				proxy.CutNext(cut)
 				must(t, s.PutToken(t.Context(), cluster.Token{Name: "t", Hash: "h"}))
 			})
-			if got := proxy.Cuts(); got != 9 {
-				t.Fatalf("%d commits were cut, want 9", got)
+			t.Run("lease", func(t *testing.T) { leaseInDoubt(t, s, func() { proxy.CutNext(cut) }) })
+			if got := proxy.Cuts(); got != 12 {
+				t.Fatalf("%d commits were cut, want 12", got)
 			}
 		})
+	}
+}
+
+// leaseInDoubt checks that statements of a lease are not run again where they
+// may have been run: a lease that we took must not be called taken by another.
+func leaseInDoubt(t *testing.T, s *Store, cut func()) {
+	t.Helper()
+	ctx := t.Context()
+	for _, role := range []string{"taken", "renewed", "given"} {
+		hold := take(t, s, role, "a")
+		before, err := s.lease(ctx, role)
+		must(t, err)
+		after := before
+		cut()
+		switch role {
+		case "taken":
+			after.Holder, after.Fence, after.Beat = "b", before.Fence+1, before.Beat+1
+			_, _, err = s.TakeLease(ctx, before, "b")
+		case "renewed":
+			after.Beat++
+			_, err = s.RenewLeases(ctx, "a", []cluster.Hold{hold})
+		case "given":
+			after.Holder = ""
+			err = s.GiveLease(ctx, hold)
+		}
+		if err == nil {
+			t.Fatalf("%s: an answer though the connection was cut", role)
+		}
+		if now, err := s.lease(ctx, role); err != nil || now != before && now != after {
+			t.Fatalf("%s: %+v became %+v, %v", role, before, now, err)
+		}
 	}
 }
 

@@ -119,7 +119,15 @@ func (s *Store) lease(ctx context.Context, role string) (cluster.Lease, error) {
 }
 
 func (s *Store) leaseStatement(ctx context.Context, query string, args ...any) (int64, error) {
-	result, err := s.writer.ExecContext(ctx, s.dialect.rebind(query), args...)
+	// On a connection of its own, for a pool runs a statement again by itself
+	// when its driver calls the connection bad, and lib/pq does so even when
+	// the server may have had the statement.
+	conn, err := s.writer.Conn(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	result, err := conn.ExecContext(ctx, s.dialect.rebind(query), args...)
 	if err != nil {
 		return 0, err
 	}

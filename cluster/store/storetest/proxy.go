@@ -143,7 +143,10 @@ func (p *Proxy) answer(client, server net.Conn, cut <-chan struct{}) {
 }
 
 // isCommit tells whether a client asks to commit. The drivers send it as a
-// message of its own; the end tells it from "begin ... read committed".
+// message of its own; the end tells it from "begin ... read committed". The
+// statements of a lease commit by themselves.
 func isCommit(data []byte) bool {
-	return bytes.HasSuffix(bytes.ToUpper(bytes.TrimRight(data, "\x00")), []byte("COMMIT"))
+	return bytes.HasSuffix(bytes.ToUpper(bytes.TrimRight(data, "\x00")), []byte("COMMIT")) ||
+		bytes.Contains(data, []byte("update mael_lease set holder =")) ||
+		bytes.Contains(data, []byte("update mael_lease set beat = beat + 1 where holder ="))
 }
