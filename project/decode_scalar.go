@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,14 +45,20 @@ func (d *decoder) boolean(n *node, v reflect.Value, at spot) {
 
 // parseBool reads a boolean of YAML 1.1.
 func parseBool(text string) (value, ok bool) {
-	switch text {
-	case "true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", "y", "Y":
+	switch {
+	case slices.Contains(trueWords, text):
 		return true, true
-	case "false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", "n", "N":
+	case slices.Contains(falseWords, text):
 		return false, true
 	}
 	return false, false
 }
+
+// The booleans of YAML 1.1.
+var (
+	trueWords  = strings.Fields("true True TRUE yes Yes YES on On ON y Y")
+	falseWords = strings.Fields("false False FALSE no No NO off Off OFF n N")
+)
 
 // number returns the text of n if it may be read as a number: not in quotes,
 // unless a variable stands there.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"reflect"
+	"slices"
 )
 
 // variablePattern is what a text looks like that holds a variable. Before
@@ -155,7 +156,7 @@ func (g *generator) values(t reflect.Type, k shapeKey) []object {
 	case reflect.String:
 		return g.texts(k, variable)
 	case reflect.Bool:
-		return []object{{{"type", "boolean"}}, {{"enum", []string{"yes", "no", "on", "off"}}}, variable}
+		return []object{{{"type", "boolean"}}, {{"enum", slices.Concat(trueWords, falseWords)}}, variable}
 	case reflect.Float64:
 		return []object{{{"type", "number"}, {"minimum", k.min}, {"maximum", k.max}}, variable}
 	}

@@ -95,6 +95,8 @@ func TestJSONSchemaAgreesWithLoad(t *testing.T) {
 		{"too large a share", "scaleupconcurrencypct: 1.1", false},
 		{"a boolean", "containerinit: true", true},
 		{"an old boolean", "containerinit: on", true},
+		{"an old boolean in capitals", "containerinit: OFF", true},
+		{"a letter for a boolean", "containerinit: Y", true},
 		{"a number for a boolean", "containerinit: 1", false},
 		{"a list", "command: [a, 1, true]", true},
 		{"a text for a list", "command: a b", false},

@@ -80,7 +80,19 @@ func (s *source) reportSyntax(f syntaxError, report func(Problem)) {
 	if e.atContext && f.contextAt != (place{}) && (f.contextAt.line < at.line || !closes(f.message)) {
 		at = f.contextAt
 	}
+	if end := s.end(); at.line > end.line { // the parser adds a line break
+		at = end
+	}
+	if at == s.end() && f.message == "did not find expected node content" {
+		e.message, e.hint = "the file ends within brackets", "close every bracket and brace"
+	}
 	report(s.problem(ruleSyntax, at.line, at.column, e.message, e.hint))
+}
+
+// end is the place after the last rune of the text.
+func (s *source) end() place {
+	last := s.lineCount()
+	return place{last, utf8.RuneCountInString(s.line(last)) + 1}
 }
 
 // closes tells whether message speaks of a missing comma as well: then, on one
