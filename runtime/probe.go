@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
@@ -115,7 +117,11 @@ func (p *prober) once(ctx context.Context, what probe) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(limited, http.MethodGet, what.url(), nil)
+	var connected atomic.Bool
+	traced := httptrace.WithClientTrace(limited, &httptrace.ClientTrace{
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})
+	req, err := http.NewRequestWithContext(traced, http.MethodGet, what.url(), nil)
 	if err != nil {
 		return &probeError{kind: probeRefused, err: err}
 	}
@@ -126,7 +132,7 @@ func (p *prober) once(ctx context.Context, what probe) error {
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return classify(err)
+		return classify(err, connected.Load())
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -141,14 +147,19 @@ func (w probe) url() string {
 	return u.String() + w.path
 }
 
-func classify(err error) error {
+// classify tells a try that got no connection, be it for want of time, from
+// one that got no answer.
+func classify(err error, connected bool) error {
 	var dial *dialError
-	if errors.As(err, &dial) {
-		return &probeError{kind: probeRefused, err: dial.err}
-	}
 	var outer *url.Error
-	if errors.As(err, &outer) {
+	switch {
+	case errors.As(err, &dial):
+		return &probeError{kind: probeRefused, err: dial.err}
+	case errors.As(err, &outer):
 		err = outer.Err
+	}
+	if !connected {
+		return &probeError{kind: probeRefused, err: err}
 	}
 	return &probeError{kind: probeSilent, err: err}
 }
