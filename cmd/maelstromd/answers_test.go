@@ -33,9 +33,9 @@ func TestAnswersOfTheGateway(t *testing.T) {
 	t.Run("503 where it fits nowhere", func(t *testing.T) {
 		got := n.get(huge.host(), "/")
 		checkRefusal(t, "too much memory", got, cluster.ReasonNoCapacity)
-		if !n.log.has("answers_huge", string(cluster.ReasonNoCapacity), "reservememory") {
-			t.Error("the log does not say why")
-		}
+		n.await("the reason in the log", patience, func() bool {
+			return n.log.has("answers_huge", string(cluster.ReasonNoCapacity), "reservememory")
+		})
 	})
 	t.Run("504 at maxdurationseconds", func(t *testing.T) {
 		// A start may take longer than this component gives a request.
