@@ -41,7 +41,7 @@ const pathPattern = `^/|^$|` + variablePattern
 var projectKeys = []key{
 	{name: "schema", doc: "Version of this contract.", def: 1, min: 1, max: 1},
 	{name: "name", doc: "Name of the project, at most 20 letters, digits, _ and -. It is lower-cased and prefixes the names of components and event sources.", required: true, pattern: `^[A-Za-z0-9_-]{1,20}$|` + variablePattern},
-	{name: "environment", doc: "Environment variables of every component, as NAME=value. A component's own win."},
+	{name: "environment", doc: "Environment variables of every component, as NAME=value. A component's own win.", secret: true},
 	{name: "envfile", doc: "A dotenv file beside this one with more environment variables. Both environment lists win over it."},
 	{name: "components", doc: "The components of the project by name.", required: true},
 }
@@ -50,7 +50,7 @@ var componentKeys = []key{
 	{name: "image", doc: "Image reference of the container.", required: true},
 	{name: "command", doc: "Arguments of the container; the image's own when not set."},
 	{name: "entrypoint", doc: "Entry point of the container; the image's own when not set."},
-	{name: "environment", doc: "Environment variables, as NAME=value."},
+	{name: "environment", doc: "Environment variables, as NAME=value.", secret: true},
 	{name: "reservememory", doc: "Memory in MiB that is set aside for each instance, in the engine and in placement.", def: DefaultReserveMemory, max: unbounded},
 	{name: "limitmemory", doc: "Hard memory limit of each instance in MiB, at least reservememory; 0: none.", max: unbounded},
 	{name: "cpushares", doc: "Relative CPU weight; 0: the engine's default.", max: unbounded},
@@ -74,7 +74,7 @@ var componentKeys = []key{
 	{name: "restartorder", doc: "On a change, start the new instance first or stop the old one first. When not set: startstop, but stopstart where two instances can't live side by side.", enum: []string{"startstop", "stopstart"}},
 	{name: "startparallelism", doc: "Start instances side by side, one after the other, or the first alone.", def: string(StartParallel), enum: []string{"parallel", "series", "seriesfirst"}},
 	{name: "logdriver", doc: "Log driver of the engine; maelstrom: copy the output to the daemon's log."},
-	{name: "logdriveroptions", doc: "Options of the log driver."},
+	{name: "logdriveroptions", doc: "Options of the log driver.", secret: true},
 	{name: "volumes", doc: "Mounts of the container."},
 	{name: "ports", doc: "Host port bindings, as [[address:]hostport:]containerport[/protocol]."},
 	{name: "networkname", doc: "Network of the engine to join."},
@@ -126,7 +126,7 @@ var cronHTTPKeys = []key{
 	{name: "method", doc: "Method of the request.", required: true},
 	{name: "path", doc: "Path of the request, with its query.", required: true, pattern: pathPattern},
 	{name: "data", doc: "Body of the request; never sent with GET."},
-	{name: "headers", doc: "Header fields of the request."},
+	{name: "headers", doc: "Header fields of the request.", secret: true},
 }
 
 var headerKeys = []key{
