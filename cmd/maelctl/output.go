@@ -86,6 +86,9 @@ func (o *outputFlags) check() error {
 	if slices.Contains(o.more, o.format) && o.shaped() {
 		return usagef("--json, --jq and --template work on JSON, not on --output %s", o.format)
 	}
+	for i, field := range o.fields {
+		o.fields[i] = strings.TrimSpace(field)
+	}
 	var err error
 	if o.jq != "" {
 		if o.query, err = parseQuery(o.jq); err != nil {

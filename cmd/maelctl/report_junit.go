@@ -4,6 +4,9 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strings"
+
+	"maelstrom/project"
 )
 
 type junitSuite struct {
@@ -15,9 +18,9 @@ type junitSuite struct {
 }
 
 type junitCase struct {
-	Name     string         `xml:"name,attr"`
-	Class    string         `xml:"classname,attr"`
-	Failures []junitFailure `xml:"failure"`
+	Name    string        `xml:"name,attr"`
+	Class   string        `xml:"classname,attr"`
+	Failure *junitFailure `xml:"failure"`
 }
 
 type junitFailure struct {
@@ -32,14 +35,7 @@ func printJUnit(w io.Writer, result validation) error {
 	suite := junitSuite{Name: "maelctl project validate", Tests: len(result.checked)}
 	for _, c := range result.checked {
 		one := junitCase{Name: c.file, Class: "maelstrom"}
-		for i, p := range c.problems {
-			if result.fails(c.problems[i : i+1]) {
-				one.Failures = append(one.Failures, junitFailure{
-					Type: p.Rule, Message: fullMessage(p), Text: fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column),
-				})
-			}
-		}
-		if len(one.Failures) > 0 {
+		if one.Failure = result.junitFailure(c.problems); one.Failure != nil {
 			suite.Failures++
 		}
 		suite.Cases = append(suite.Cases, one)
@@ -50,4 +46,21 @@ func printJUnit(w io.Writer, result validation) error {
 	}
 	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
 	return err
+}
+
+// junitFailure holds every problem that fails its file: readers of the format
+// show one failure a case.
+func (v *validation) junitFailure(problems []project.Problem) *junitFailure {
+	var failing []project.Problem
+	for i := range problems {
+		if v.fails(problems[i : i+1]) {
+			failing = append(failing, problems[i])
+		}
+	}
+	if len(failing) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	printProblems(&text, style{}, failing)
+	return &junitFailure{Type: failing[0].Rule, Message: plural(len(failing), "problem"), Text: text.String()}
 }
