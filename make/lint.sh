@@ -6,6 +6,7 @@ unformatted=$(git -c safe.directory='*' ls-files -co --exclude-standard '*.go' |
 [ -z "$unformatted" ] || die "not formatted:" $unformatted "Run: gofmt -w ."
 say "go vet"
 go vet ./...
+(cd e2e && go vet ./...)
 say "layout"
 go test -count=1 ./make/layout # what it reads is unknown to the test cache
 say "shell scripts"

@@ -40,12 +40,20 @@ simulation() {
   done
 }
 
+# histories: SEEDS (200) random histories on each database, put in order.
+histories() {
+  local first
+  for ((first = 1; first <= ${SEEDS:-200}; first += 20)); do
+    step "seeds from $first" go -C e2e test -run '^TestHistories$' -timeout 30m ./histories -histories.first "$first" -histories.seeds 20
+  done
+}
+
 case $scenario in
-  fuzz | simulation)
+  fuzz | histories | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac

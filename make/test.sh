@@ -17,5 +17,9 @@ say "MariaDB's programs (the tests start a server of their own)"
 command -v mariadbd >/dev/null || apt_install "MariaDB" mariadb-server-core
 say "Docker engine"
 make/engine.sh
-say "go test -race ./..."
-exec env CGO_ENABLED=1 go test -race -timeout 15m ${TESTFLAGS:-} ./...
+status=0
+for module in . e2e; do # e2e is a module of its own, for what only its tests need
+  say "go test -race ./... in $module"
+  (cd "$module" && CGO_ENABLED=1 go test -race -timeout 15m ${TESTFLAGS:-} ./...) || status=1
+done
+exit $status
