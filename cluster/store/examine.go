@@ -1,0 +1,33 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"maelstrom/schemas"
+)
+
+// SchemaVersion returns the version of the database's schema, and the newest
+// that this program knows.
+func (s *Store) SchemaVersion(ctx context.Context) (version, newest int64, err error) {
+	migrations, err := loadMigrations(schemas.SQL, s.dialect.name)
+	if err == nil {
+		version, _, err = s.schemaVersion(ctx)
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return version, migrations[len(migrations)-1].version, nil
+}
+
+// CheckWritable writes what changes nothing, as durably as what people declare.
+func (s *Store) CheckWritable(ctx context.Context) error {
+	_, err := s.write(ctx, writeOptions{durable: true}, func(t *tx) error {
+		_, err := t.put(ctx, "mael_change_counter", `update mael_change_counter set n = n where id = 1`)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("write to store: %w", err)
+	}
+	return nil
+}
