@@ -198,15 +198,8 @@ func (a *apply) writeComponents(ctx context.Context, t *tx) error {
 		}
 		a.result.Components[w.Spec.Name] = w.Version + 1
 	}
-	for _, o := range a.write.RemoveComponents {
-		if err := t.removeComponent(ctx, o); err != nil {
-			return fmt.Errorf("component %s: %w", o.Name, err)
-		}
-	}
-	if len(a.write.RemoveComponents) > 0 {
-		if err := t.forgetGone(ctx); err != nil {
-			return err
-		}
+	if err := t.removeComponents(ctx, a.write.RemoveComponents); err != nil {
+		return fmt.Errorf("remove components: %w", err)
 	}
 	return t.addComponents(ctx, added, a.result.Components)
 }
@@ -222,10 +215,8 @@ func (a *apply) writeEventSources(ctx context.Context, t *tx) error {
 			return fmt.Errorf("event source %s: %w", w.Spec.Name, err)
 		}
 	}
-	for _, o := range a.write.RemoveEventSources {
-		if err := t.removeEventSource(ctx, o); err != nil {
-			return fmt.Errorf("event source %s: %w", o.Name, err)
-		}
+	if err := t.removeEventSources(ctx, a.write.RemoveEventSources); err != nil {
+		return fmt.Errorf("remove event sources: %w", err)
 	}
 	return t.addEventSources(ctx, added)
 }

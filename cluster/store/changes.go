@@ -20,6 +20,7 @@ func (s *Store) ChangeNumber(ctx context.Context) (int64, error) {
 	var n int64
 	err := s.reader.QueryRowContext(ctx, `select n from mael_change_counter where id = 1`).Scan(&n)
 	if err != nil {
+		s.noteLost(ctx, err)
 		return 0, fmt.Errorf("read change number: %w", err)
 	}
 	return n, nil

@@ -82,7 +82,7 @@ func (t *tx) moveClaims(ctx context.Context, old, wanted claims) error {
 	for _, d := range wanted.sorted() {
 		c := wanted[d]
 		if _, had := old[d]; !had {
-			rows = append(rows, []any{d, string(c.Kind), c.Key, c.Owner, c.Object, micros(now)})
+			rows = append(rows, []any{d, string(c.Kind), text(c.Key), c.Owner, c.Object, micros(now)})
 		} else if old[d].Object != c.Object {
 			_, err := t.put(ctx, "mael_claim", `update mael_claim set object = ? where digest = ?`, c.Object, d)
 			if err != nil {

@@ -106,19 +106,46 @@ func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
 		append(args, w.Spec.Name, w.Spec.Project, w.Version)...))
 }
 
-// removeComponent deletes a component at a version, which is remembered.
-func (t *tx) removeComponent(ctx context.Context, o cluster.ObjectVersion) error {
+// removeComponents deletes components at their versions, which are remembered.
+func (t *tx) removeComponents(ctx context.Context, removed []cluster.ObjectVersion) error {
+	if len(removed) == 0 {
+		return nil
+	}
 	now, err := t.now(ctx)
 	if err != nil {
 		return err
 	}
-	t.gone(cluster.ChangeComponent, o.Name)
-	err = met(t.put(ctx, "mael_component", `delete from mael_component where name = ? and row_version = ?`, o.Name, o.Version))
-	if err != nil {
+	rows := make([][]any, len(removed))
+	for i, o := range removed {
+		t.gone(cluster.ChangeComponent, o.Name)
+		rows[i] = []any{o.Name, o.Version, micros(now)}
+	}
+	if err := t.deleteAt(ctx, "mael_component", removed); err != nil {
 		return err
 	}
-	return t.insert(ctx, "mael_component_gone", []string{"name", "row_version", "removed_at"},
-		[][]any{{o.Name, o.Version, micros(now)}})
+	if err := t.insert(ctx, "mael_component_gone", []string{"name", "row_version", "removed_at"}, rows); err != nil {
+		return err
+	}
+	return t.forgetGone(ctx)
+}
+
+// deleteAt deletes rows at their versions. One that is not met is ErrConflict.
+func (t *tx) deleteAt(ctx context.Context, table string, objects []cluster.ObjectVersion) error {
+	for group := range slices.Chunk(objects, batch) {
+		var args []any
+		for _, o := range group {
+			args = append(args, o.Name, o.Version)
+		}
+		where := strings.TrimSuffix(strings.Repeat(`name = ? and row_version = ? or `, len(group)), ` or `)
+		n, err := t.put(ctx, table, `delete from `+table+` where `+where, args...)
+		if err == nil && n < int64(len(group)) {
+			err = cluster.ErrConflict
+		}
+		if err != nil {
+			return fmt.Errorf("%s to %s: %w", group[0].Name, group[len(group)-1].Name, err)
+		}
+	}
+	return nil
 }
 
 // forgetGone drops versions that nothing can still run.

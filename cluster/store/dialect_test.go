@@ -26,21 +26,56 @@ func TestRebind(t *testing.T) {
 	}
 }
 
-func TestParametersAreAddedToADSN(t *testing.T) {
-	params := map[string]string{"binary_parameters": "yes"}
-	for dsn, want := range map[string]string{
-		"postgres://u:p@host/db?sslmode=disable":       "postgres://u:p@host/db?binary_parameters=yes&sslmode=disable",
-		"postgres://u@host/db?binary_parameters=no":    "postgres://u@host/db?binary_parameters=no",
-		"host=x dbname=y":                              "host=x dbname=y binary_parameters=yes",
-		"host=x binary_parameters=no password='a b=c'": "host=x binary_parameters=no password='a b=c'",
+// The original's DSNs, and what is set over and beside what they say.
+func TestPostgresDSN(t *testing.T) {
+	for _, dsn := range []string{
+		"postgres://u:p@host:6432/db?sslmode=disable",
+		"postgresql://u:p@host:6432/db?binary_parameters=no",
+		"user=u password=p host=host port=6432 dbname=db sslmode=disable",
+		"host=host,other port=6432 user=u password=p dbname=db",
 	} {
-		if got, err := withParams(dsn, params); err != nil || got != want {
-			t.Errorf("%s: %s, %v", dsn, got, err)
+		cfg, err := postgresConfig(dsn)
+		must(t, err)
+		if cfg.User != "u" || cfg.Password != "p" || cfg.Host != "host" || cfg.Port != 6432 || cfg.Database != "db" ||
+			!cfg.BinaryParameters || cfg.ConnectTimeout != connectTimeout {
+			t.Errorf("%s: %+v", dsn, cfg)
+		}
+		if several := len(cfg.Multi) > 0; several != (cfg.TargetSessionAttrs == pq.TargetSessionAttrsReadWrite) {
+			t.Errorf("%s: session %q", dsn, cfg.TargetSessionAttrs)
 		}
 	}
-	_, err := withParams("postgres://u:secret@host:bad\x7f/", params)
-	if err == nil || strings.Contains(err.Error(), "secret") {
-		t.Errorf("error %v", err)
+	cfg, err := postgresConfig("postgres://host/db?connect_timeout=2&target_session_attrs=any")
+	if err != nil || cfg.ConnectTimeout != 2*time.Second || cfg.TargetSessionAttrs != pq.TargetSessionAttrsAny {
+		t.Errorf("%+v, %v", cfg, err)
+	}
+	for _, dsn := range []string{"postgres://u:secret@host:bad\x7f/", "postgres://u:sec/ret@host", "host=x password=my secret"} {
+		if _, err := postgresConfig(dsn); err == nil || strings.Contains(err.Error(), "ret") {
+			t.Errorf("%s: error %v", dsn, err)
+		}
+	}
+}
+
+func TestMySQLDSN(t *testing.T) {
+	for _, dsn := range []string{
+		"u:p@(host:3307)/db",
+		"u:p@tcp(host:3307)/db?parseTime=true&charset=utf8&loc=Local&collation=latin1_swedish_ci",
+		"u:p@tcp(host:3307)/db?multiStatements=true&interpolateParams=false&clientFoundRows=false&sql_mode=''",
+	} {
+		cfg, err := mysqlConfig(dsn)
+		must(t, err)
+		if cfg.User != "u" || cfg.Passwd != "p" || cfg.Addr != "host:3307" || cfg.DBName != "db" || cfg.Net != "tcp" {
+			t.Errorf("%s: %+v", dsn, cfg)
+		}
+		if !cfg.ClientFoundRows || !cfg.InterpolateParams || cfg.MultiStatements || !cfg.RejectReadOnly ||
+			!strings.Contains(cfg.FormatDSN(), "charset=utf8mb4") || cfg.Params["wait_timeout"] != "5" || len(cfg.Params["sql_mode"]) < 10 ||
+			cfg.Timeout != connectTimeout || cfg.ReadTimeout != patience {
+			t.Errorf("%s: %+v", dsn, cfg)
+		}
+	}
+	cfg, err := mysqlConfig("u@unix(/run/mysqld/mysqld.sock)/db?timeout=1s&readTimeout=2s&writeTimeout=3s&tls=skip-verify")
+	if err != nil || cfg.Timeout != time.Second || cfg.ReadTimeout != 2*time.Second || cfg.WriteTimeout != 3*time.Second ||
+		cfg.Net != "unix" || cfg.TLSConfig != "skip-verify" {
+		t.Errorf("%+v, %v", cfg, err)
 	}
 }
 

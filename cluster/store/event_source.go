@@ -75,9 +75,11 @@ func schedule(e *project.EventSource) string {
 	return e.Cron.Schedule
 }
 
-func (t *tx) removeEventSource(ctx context.Context, o cluster.ObjectVersion) error {
-	t.gone(cluster.ChangeEventSource, o.Name)
-	return met(t.put(ctx, "mael_event_source", `delete from mael_event_source where name = ? and row_version = ?`, o.Name, o.Version))
+func (t *tx) removeEventSources(ctx context.Context, removed []cluster.ObjectVersion) error {
+	for _, o := range removed {
+		t.gone(cluster.ChangeEventSource, o.Name)
+	}
+	return t.deleteAt(ctx, "mael_event_source", removed)
 }
 
 // SetEventSourcesEnabled enables or disables event sources. One that is so

@@ -66,7 +66,7 @@ func (s *Store) FinishFiring(ctx context.Context, f cluster.Firing) error {
 	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
 		_, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
 			where firing_key = ? and ordinal = ? and due = ?`,
-			micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), f.Error, f.Key, f.Ordinal, micros(f.Due))
+			micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), text(f.Error), f.Key, f.Ordinal, micros(f.Due))
 		return err
 	})
 	if err != nil {

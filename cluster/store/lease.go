@@ -18,6 +18,7 @@ func (s *Store) Leases(ctx context.Context) ([]cluster.Lease, error) {
 	var leases []cluster.Lease
 	rows, err := s.reader.QueryContext(ctx, `select role, holder, fence, beat from mael_lease order by role`)
 	if err != nil {
+		s.noteLost(ctx, err)
 		return nil, fmt.Errorf("read leases: %w", err)
 	}
 	defer rows.Close()
@@ -29,6 +30,7 @@ func (s *Store) Leases(ctx context.Context) ([]cluster.Lease, error) {
 		leases = append(leases, l)
 	}
 	if err := rows.Err(); err != nil {
+		s.noteLost(ctx, err)
 		return nil, fmt.Errorf("read leases: %w", err)
 	}
 	return leases, nil
@@ -113,12 +115,23 @@ func (s *Store) lease(ctx context.Context, role string) (cluster.Lease, error) {
 	err := s.reader.QueryRowContext(ctx, s.dialect.rebind(`select holder, fence, beat from mael_lease where role = ?`), role).
 		Scan(&l.Holder, &l.Fence, &l.Beat)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		s.noteLost(ctx, err)
 		return l, fmt.Errorf("read lease %s: %w", role, err)
 	}
 	return l, nil
 }
 
 func (s *Store) leaseStatement(ctx context.Context, query string, args ...any) (int64, error) {
+	n, err := s.onOneConnection(ctx, query, args...)
+	if err != nil {
+		s.noteLost(ctx, err)
+		return 0, err
+	}
+	s.counts.commit(map[string]int64{"mael_lease": n})
+	return n, nil
+}
+
+func (s *Store) onOneConnection(ctx context.Context, query string, args ...any) (int64, error) {
 	// On a connection of its own, for a pool runs a statement again by itself
 	// when its driver calls the connection bad, and lib/pq does so even when
 	// the server may have had the statement.
@@ -131,9 +144,5 @@ func (s *Store) leaseStatement(ctx context.Context, query string, args ...any) (
 	if err != nil {
 		return 0, err
 	}
-	n, err := result.RowsAffected()
-	if err == nil {
-		s.counts.commit(map[string]int64{"mael_lease": n})
-	}
-	return n, err
+	return result.RowsAffected()
 }

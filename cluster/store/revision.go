@@ -46,7 +46,7 @@ func (t *tx) addRevision(ctx context.Context, r cluster.Revision, result cluster
 	}
 	err = t.insert(ctx, "mael_revision",
 		[]string{"project", "number", "request_id", "applied_at", "actor", "source", "source_revision", "summary", "result"},
-		[][]any{{r.Project, r.Number, r.RequestID, micros(now), r.Actor, r.Source, r.SourceRevision, r.Summary, answer}})
+		[][]any{{r.Project, r.Number, r.RequestID, micros(now), text(r.Actor), text(r.Source), text(r.SourceRevision), text(r.Summary), answer}})
 	if err != nil {
 		return err
 	}

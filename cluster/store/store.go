@@ -69,6 +69,7 @@ func (s *Store) Dialect() string { return s.dialect.name }
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, `select 1`).Scan(&one); err != nil {
+		s.noteLost(ctx, err)
 		return fmt.Errorf("ping store: %w", err)
 	}
 	return nil

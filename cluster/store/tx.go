@@ -69,7 +69,7 @@ func (t *tx) each(ctx context.Context, scan func(*sql.Rows) error, query string,
 
 // insert adds rows, many in one statement.
 func (t *tx) insert(ctx context.Context, table string, columns []string, rows [][]any) error {
-	for group := range slices.Chunk(rows, batch) {
+	for group := range batches(rows) {
 		values := strings.TrimSuffix(strings.Repeat(marks(len(columns))+", ", len(group)), ", ")
 		query := "insert into " + table + " (" + strings.Join(columns, ", ") + ") values " + values
 		if _, err := t.put(ctx, table, query, slices.Concat(group...)...); err != nil {

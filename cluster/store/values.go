@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -14,8 +15,12 @@ import (
 // maxKey is the longest text key in bytes: what every database can index.
 const maxKey = 191
 
-// batch is how many keys or rows go into one statement.
-const batch = 200
+// A statement takes batch keys or rows, fewer if they are long: every database
+// has its longest statement.
+const (
+	batch      = 200
+	batchBytes = 1 << 20
+)
 
 // micros is how a time is stored.
 func micros(t time.Time) int64 {
@@ -79,6 +84,40 @@ func decode(text string, v any) error {
 // marks returns n placeholders in brackets.
 func marks(n int) string {
 	return "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
+}
+
+// batches splits rows into what one statement takes.
+func batches(rows [][]any) iter.Seq[[][]any] {
+	return func(yield func([][]any) bool) {
+		start, size := 0, 0
+		for i, row := range rows {
+			length := rowBytes(row)
+			if i > start && (i-start == batch || size+length > batchBytes) {
+				if !yield(rows[start:i]) {
+					return
+				}
+				start, size = i, 0
+			}
+			size += length
+		}
+		if start < len(rows) {
+			yield(rows[start:])
+		}
+	}
+}
+
+func rowBytes(row []any) (n int) {
+	for _, v := range row {
+		if text, ok := v.(string); ok {
+			n += len(text)
+		}
+	}
+	return n
+}
+
+// text is a text of any origin as every database can keep it.
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // chunks calls fn with keys in groups that fit into one statement.

@@ -64,6 +64,7 @@ func (s *Store) again(ctx context.Context, class errorClass, n int) bool {
 			return false
 		}
 	case classLost:
+		s.forgetIdle()
 		if n >= attemptsLost {
 			return false
 		}
