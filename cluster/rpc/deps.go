@@ -98,5 +98,7 @@ type Deps struct {
 	Keys         *Keyring
 	Roles        func() []Role
 	Logs         LogOpener
+	Mover        Mover
+	Doctor       Doctor
 	Logger       *slog.Logger
 }

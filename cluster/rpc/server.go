@@ -31,7 +31,7 @@ func NewServer(deps Deps) *Server {
 	s := &Server{deps: deps, large: make(chan struct{}, largeAtOnce)}
 	s.methods = newMethods(
 		s.projectService(), s.componentService(), s.eventSourceService(), s.clusterService(),
-		s.routeService(), s.adminService(), s.systemService(),
+		s.routeService(), s.adminService(), s.operateService(), s.systemService(),
 		s.maelstromService(), s.nodeService(),
 	)
 	return s
