@@ -31,3 +31,15 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Path is the absolute path of an SQLite database's file.
+func (s *Store) Path(ctx context.Context) (path string, err error) {
+	if s.dialect != sqliteDialect {
+		return "", fmt.Errorf("find file of store: %s has none", s.dialect.name)
+	}
+	err = s.reader.QueryRowContext(ctx, `select file from pragma_database_list where name = 'main'`).Scan(&path)
+	if err != nil {
+		return "", fmt.Errorf("find file of store: %w", err)
+	}
+	return path, nil
+}
