@@ -36,7 +36,7 @@ type Outcome struct {
 func (a *Applier) Diff(ctx context.Context, req Request) (Plan, error) {
 	state, err := a.Store.LoadProject(ctx, req.Project)
 	if err != nil {
-		return Plan{}, fmt.Errorf("load project %s: %w", req.Project.Name, err)
+		return Plan{}, err
 	}
 	refused := checkOwner(state, req.Project.Name, req.Source, req.TakeOver)
 	req.TakeOver, req.ApprovedRemovals = true, nil
@@ -64,7 +64,7 @@ func (a *Applier) Apply(ctx context.Context, req Request) (Outcome, error) {
 func (a *Applier) DiffRemoval(ctx context.Context, req Removal) (Plan, error) {
 	state, err := a.Store.LoadProject(ctx, &project.Project{Name: req.Name})
 	if err != nil {
-		return Plan{}, fmt.Errorf("load project %s: %w", req.Name, err)
+		return Plan{}, err
 	}
 	return NewRemoval(state, req)
 }
@@ -86,7 +86,7 @@ func (a *Applier) apply(ctx context.Context, req cluster.ApplyRequest, plan func
 	}
 	result, err := a.Store.ApplyProject(ctx, req)
 	if err != nil {
-		return Outcome{}, fmt.Errorf("apply project %s: %w", req.Desired.Name, err)
+		return Outcome{}, err
 	}
 	out.Revision, out.ChangeNumber = result.Revision, result.ChangeNumber
 	out.Replayed, out.Components = result.Replayed, result.Components

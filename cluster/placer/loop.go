@@ -137,7 +137,10 @@ func (l *loop) answer(snap *cluster.Snapshot, load scheduler.Load, d scheduler.D
 	placed := placedBy(d.Writes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.logRefusals(d.Refusals)
+	l.keepRefusals(d.Refusals, func(component string) bool {
+		_, exists := snap.Components.Get(component)
+		return exists && !placed[component] && !wanted(snap, component)
+	})
 	for component := range load.Wakes {
 		c := l.wakes[component]
 		refusal := d.Refusals[component]
@@ -162,14 +165,19 @@ func (l *loop) answer(snap *cluster.Snapshot, load scheduler.Load, d scheduler.D
 	}
 }
 
-// logRefusals logs what is new and keeps it for Refusals. The lock is held.
-func (l *loop) logRefusals(now map[string]*cluster.Failure) {
-	for component, f := range now {
-		if old := l.refusals[component]; old == nil || *old != *f {
+// keepRefusals logs what is new and keeps it for Refusals for as long as the
+// component still has nothing that shall run. The lock is held.
+func (l *loop) keepRefusals(latest map[string]*cluster.Failure, lacking func(component string) bool) {
+	now := time.Now()
+	for component, f := range latest {
+		if old, ok := l.refusals[component]; !ok || *old.failure != *f {
 			l.opt.Logger.Warn("component can't be placed", "component", component, "reason", f.Reason, "message", f.Message)
 		}
+		l.refusals[component] = refusal{failure: f, at: now}
 	}
-	l.refusals = now
+	maps.DeleteFunc(l.refusals, func(component string, r refusal) bool {
+		return !lacking(component) || now.Sub(r.at) > refusalKept
+	})
 }
 
 // placedBy names the components that have a wanted placement by these writes.

@@ -54,9 +54,9 @@ type Placer struct {
 	wakes    map[string]*call
 	sleeps   map[string]*call
 	recent   map[string]time.Time // wakes answered without the loop
-	refusals map[string]*cluster.Failure
-	err      error     // of the last write, until one succeeds
-	since    time.Time // of err
+	refusals map[string]refusal   // by component
+	err      error                // of the last write, until one succeeds
+	since    time.Time            // of err
 }
 
 // New returns a Placer. Nothing happens before Hold.
@@ -95,18 +95,33 @@ func (p *Placer) Health() (err error, since time.Time) {
 	return p.err, p.since
 }
 
+// refusal is why a component could not be placed, when that was last found.
+type refusal struct {
+	failure *cluster.Failure
+	at      time.Time
+}
+
+// refusalKept is how long a refusal is told after the request that met it.
+const refusalKept = 5 * time.Minute
+
 // Refusals returns why components lack the instance that they need, as of the
-// latest plan. Nobody changes the map.
+// last few minutes.
 func (p *Placer) Refusals() map[string]*cluster.Failure {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.refusals
+	recent := map[string]*cluster.Failure{}
+	for component, r := range p.refusals {
+		if time.Since(r.at) <= refusalKept {
+			recent[component] = r.failure
+		}
+	}
+	return recent
 }
 
 func (p *Placer) take() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held = true
+	p.held, p.refusals = true, map[string]refusal{}
 }
 
 func (p *Placer) leave() {

@@ -64,6 +64,17 @@ func TestRefusedWakeIsAFailure(t *testing.T) {
 		if s.Refusals()["web"] == nil {
 			t.Error("the refusal is not shown")
 		}
+		s.db.declare("other", project.Component{})
+		s.feed.Hint()
+		if err := s.Wake(t.Context(), "other"); err != nil || s.Refusals()["web"] == nil {
+			t.Errorf("wake of another: %v; refusals %v, want that of web kept", err, s.Refusals())
+		}
+		s.db.declare("web", project.Component{ReserveMemory: 50})
+		s.feed.Hint()
+		synctest.Wait()
+		if err := s.Wake(t.Context(), "web"); err != nil || s.Refusals()["web"] != nil {
+			t.Errorf("wake with room: %v; refusals %v, want none", err, s.Refusals())
+		}
 		if err := s.Wake(t.Context(), "nothing"); !errors.As(err, &f) || f.Reason != cluster.ReasonNotFound {
 			t.Errorf("wake of nothing: %v, want not_found", err)
 		}
