@@ -66,6 +66,7 @@ func TestRefusedWakeIsAFailure(t *testing.T) {
 		}
 		s.db.declare("other", project.Component{})
 		s.feed.Hint()
+		synctest.Wait()
 		if err := s.Wake(t.Context(), "other"); err != nil || s.Refusals()["web"] == nil {
 			t.Errorf("wake of another: %v; refusals %v, want that of web kept", err, s.Refusals())
 		}
