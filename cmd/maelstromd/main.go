@@ -25,6 +25,9 @@ func run(args []string) int {
 		fmt.Println("maelstromd", version)
 		return 0
 	}
+	if len(args) == 2 && args[0] == daemon.ProbeVerb {
+		return daemon.Probe(context.Background(), args[1], os.Stdout)
+	}
 	opt, warnings, err := daemon.ParseOptions(args, os.Stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):

@@ -36,7 +36,8 @@ func (d *Daemon) build(base context.Context) {
 	d.keeper.Add(cluster.RolePlacement, d.placer.Hold)
 	d.cronCtx, d.cronStop = context.WithCancel(base)
 	d.keeper.Add(cluster.RoleCron, d.holdCron)
-	d.keys = rpc.NewKeyring(d.store, d.part("keys"))
+	d.declared = declaredStore{Store: d.store, gate: new(gate)}
+	d.keys = rpc.NewKeyring(d.declared, d.part("keys"))
 	d.buildPrivate()
 	d.bridges = &bridgeGateways{
 		list: d.listBridges, serve: d.bridgeServer, bind: d.sur.Listen,
@@ -85,14 +86,16 @@ func (d *Daemon) buildPrivate() {
 		Node:         d.node,
 		ClusterID:    d.clusterID,
 		CronZone:     d.opt.CronZone,
-		Declarations: declarations{reconcile.Applier{Store: d.store, Zone: d.opt.CronZone}},
-		Store:        d.store,
+		Declarations: declarations{reconcile.Applier{Store: d.declared, Zone: d.opt.CronZone}},
+		Store:        d.declared,
 		Feed:         d.feed,
 		Loads:        d.gateway,
 		Placer:       d.placer,
 		Keys:         d.keys,
 		Roles:        d.roles,
 		Logs:         logSource{daemon: d},
+		Mover:        &mover{Daemon: d, gate: d.declared.gate},
+		Doctor:       &doctor{Daemon: d},
 		Logger:       d.part("api"),
 	})
 	d.private = &rpc.PrivatePort{

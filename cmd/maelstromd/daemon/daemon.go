@@ -55,6 +55,7 @@ type Daemon struct {
 	node string // id
 
 	store    *store.Store
+	declared declaredStore
 	feed     *cluster.Feed
 	driver   runtime.Driver
 	gateway  *gateway.Gateway
@@ -141,12 +142,17 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.bindPorts(ctx); err != nil {
 		return err
 	}
-	dsn := d.opt.SQLDSN
-	if dsn == "" {
-		dsn = dir.database()
-	}
-	d.store, err = store.Open(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: dsn, Logger: d.log})
+	d.store, err = store.Open(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: d.databasePath(), Logger: d.log})
 	return err
+}
+
+// databasePath is the database's address: by default a file in the data
+// directory.
+func (d *Daemon) databasePath() string {
+	if d.opt.SQLDSN == "" {
+		return d.dir.database()
+	}
+	return d.opt.SQLDSN
 }
 
 // serve builds and starts every part and waits for ctx, or for a part that

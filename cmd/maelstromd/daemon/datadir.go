@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
@@ -20,27 +19,20 @@ import (
 // the database.
 type dataDir struct {
 	path string
-	lock *os.File
+	lock io.Closer
 }
-
-// errDirectoryInUse says that another process holds the directory's lock.
-var errDirectoryInUse = errors.New("another maelstromd uses this data directory: stop it, or set MAEL_DATA_DIR to another one")
 
 // openDataDir makes the directory if need be and locks it for this process.
 func openDataDir(path string) (*dataDir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("make data directory: %w: set MAEL_DATA_DIR to a directory that can be written", err)
 	}
-	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open lock of data directory: %w", err)
+	lock, err := rpc.LockDataDir(path)
+	if errors.Is(err, rpc.ErrDataDirInUse) {
+		return nil, fmt.Errorf("%w: stop it, or set MAEL_DATA_DIR to another one", err)
 	}
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errDirectoryInUse
-		}
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+	if err != nil {
+		return nil, err
 	}
 	return &dataDir{path: path, lock: lock}, nil
 }
@@ -48,7 +40,7 @@ func openDataDir(path string) (*dataDir, error) {
 // Close gives up the lock.
 func (d *dataDir) Close() error { return d.lock.Close() }
 
-func (d *dataDir) database() string { return filepath.Join(d.path, "maelstrom.db") }
+func (d *dataDir) database() string { return filepath.Join(d.path, rpc.DatabaseFileName) }
 func (d *dataDir) snapshot() string { return filepath.Join(d.path, "snapshot.json") }
 
 // nodeID returns the id in the file node-id, made at the first start.

@@ -22,7 +22,7 @@ func openTestDir(t *testing.T, path string) *dataDir {
 func TestDataDirIsForOneProcess(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "data")
 	first := openTestDir(t, path)
-	if _, err := openDataDir(path); !errors.Is(err, errDirectoryInUse) {
+	if _, err := openDataDir(path); !errors.Is(err, rpc.ErrDataDirInUse) {
 		t.Fatalf("second open: %v", err)
 	}
 	if err := first.Close(); err != nil {

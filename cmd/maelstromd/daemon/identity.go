@@ -56,12 +56,13 @@ func (d *dataDir) writeIdentity(id identity) error {
 // identify finds out who this node is: from the database, or, while that is
 // away, from what the last start left. Joined tells which.
 func (d *Daemon) identify(ctx, base context.Context) (joined bool, err error) {
-	first, cancel := context.WithTimeout(ctx, joinFirst)
-	defer cancel()
-	joinErr := d.join(first)
+	joinErr := d.enter(ctx, joinFirst)
 	d.startReading(base) // not before: a new database has no tables yet
 	if joinErr == nil {
 		return true, nil
+	}
+	if errors.As(joinErr, new(refusal)) {
+		return false, joinErr
 	}
 	last, err := d.dir.readIdentity()
 	if err != nil {
@@ -86,11 +87,9 @@ func (d *Daemon) joinLoop(ctx context.Context) error {
 			return ctx.Err()
 		case <-tick.C:
 		}
-		attempt, cancel := context.WithTimeout(ctx, joinLimit)
-		err := d.join(attempt)
-		cancel()
-		if err == nil {
-			return nil
+		err := d.enter(ctx, joinLimit)
+		if err == nil || errors.As(err, new(refusal)) {
+			return err
 		}
 		d.log.Debug("database is still away", "error", err)
 	}
@@ -100,6 +99,9 @@ func (d *Daemon) joinLoop(ctx context.Context) error {
 // epoch.
 func (d *Daemon) join(ctx context.Context) error {
 	if err := d.store.Migrate(ctx, d.node); err != nil {
+		return err
+	}
+	if err := d.checkMove(ctx); err != nil {
 		return err
 	}
 	clusterID, err := d.store.ClusterID(ctx)

@@ -106,6 +106,9 @@ func (d *Daemon) readiness() rpc.Readiness {
 	if err, _ := d.feed.Health(); err != nil {
 		state.Notes = append(state.Notes, "database: "+err.Error())
 	}
+	if at := d.declared.gate.passage(); at != (passage{}) {
+		state.Notes = append(state.Notes, "database: "+(&movingError{at}).Error())
+	}
 	if engine := d.engine(); engine != "" {
 		state.Notes = append(state.Notes, "engine: "+engine)
 	}
