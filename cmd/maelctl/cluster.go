@@ -101,7 +101,7 @@ func printInstances(w io.Writer, a *app, instances []rpc.Instance) error {
 	}
 	for _, i := range instances {
 		if i.Message != "" {
-			fmt.Fprintf(w, "\n%s %s\n", s.bold(fmt.Sprintf("%s slot %d:", i.Component, i.Slot)), i.Message)
+			fmt.Fprintf(w, "\n%s %s\n", s.bold(fmt.Sprintf("%s slot %d:", i.Component, i.Slot)), oneLine(i.Message))
 		}
 	}
 	return nil

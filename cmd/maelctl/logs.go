@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,7 +72,11 @@ type logList struct {
 }
 
 func runLogs(ctx context.Context, a *app, opt logsOptions) error {
-	stream, err := a.client().Logs(ctx, opt.request)
+	client := a.client()
+	if err := knownComponents(ctx, client, opt.request.Components); err != nil {
+		return a.serverError(err)
+	}
+	stream, err := client.Logs(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
 	}
@@ -95,6 +101,25 @@ func runLogs(ctx context.Context, a *app, opt logsOptions) error {
 			return err
 		}
 	}
+}
+
+// knownComponents refuses a name that is no pattern and nobody has: its output
+// would be waited for in vain.
+func knownComponents(ctx context.Context, client *rpc.Client, names []string) error {
+	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return strings.Contains(name, "*") })
+	if len(names) == 0 {
+		return nil
+	}
+	known, err := componentNames(ctx, client)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.Contains(known, strings.ToLower(name)) {
+			return exitWith(exitNotFound, fmt.Errorf("there is no component %q: `maelctl comp ls` lists them by their full names", name))
+		}
+	}
+	return nil
 }
 
 // printLogEntry prints one entry as soon as it comes; in YAML each is a

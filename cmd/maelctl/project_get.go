@@ -34,9 +34,10 @@ func newProjectShow(a *app) *cobra.Command {
 
 func printProject(w io.Writer, a *app, p rpc.ProjectDetail) error {
 	s := a.outStyle()
-	fmt.Fprintf(w, "%s at revision %d, %s ago\n", s.bold(p.Project.Name), p.Project.Revision, age(p.Project.ModifiedAt))
+	fmt.Fprintf(w, "%s at revision %d, %s ago; synced: %s, healthy: %s\n", s.bold(p.Project.Name), p.Project.Revision,
+		age(p.Project.ModifiedAt), yesNo(p.Project.Synced), yesNo(p.Project.Healthy))
 	if p.Project.Message != "" {
-		fmt.Fprintln(w, s.yellow(p.Project.Message))
+		fmt.Fprintln(w, s.yellow(oneLine(p.Project.Message)))
 	}
 	fmt.Fprintln(w)
 	if err := componentTable(a, p.Components).write(w); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -38,6 +39,7 @@ func TestScripts(t *testing.T) {
 			"golden":     scriptGolden,
 		},
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("PATH", program+string(os.PathListSeparator)+env.Getenv("PATH"))
 			// A daemon of this machine is none of the tests' business.
 			env.Setenv("MAEL_DATA_DIR", env.WorkDir+"/no-daemon")
 			env.Setenv("MAELSTROM_ACTOR", "ann")

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -34,7 +35,12 @@ func newTable(s style, headers ...string) *table {
 	return &table{style: s, rows: [][]string{headers}}
 }
 
-func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+func (t *table) add(cells ...string) {
+	for i := range cells {
+		cells[i] = oneLine(cells[i])
+	}
+	t.rows = append(t.rows, cells)
+}
 
 func (t *table) write(w io.Writer) error {
 	widths := make([]int, len(t.rows[0]))
@@ -60,6 +66,17 @@ func (t *table) write(w io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// oneLine is text without what would break a line or act upon a terminal: it
+// may come from a container.
+func oneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
 }
 
 // orDash shows an absent value.

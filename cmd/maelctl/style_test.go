@@ -9,12 +9,12 @@ import (
 func TestTableAlignsByCharacters(t *testing.T) {
 	table := newTable(style{}, "NAME", "WHAT")
 	table.add("é", "x ")
-	table.add("longer", "")
+	table.add("longer", "a\nb\x1b[2J")
 	var b bytes.Buffer
 	if err := table.write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if want := "NAME    WHAT\né       x\nlonger\n"; b.String() != want {
+	if want := "NAME    WHAT\né       x\nlonger  a b [2J\n"; b.String() != want {
 		t.Errorf("got %q, want %q", &b, want)
 	}
 }
