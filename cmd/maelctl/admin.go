@@ -12,8 +12,8 @@ import (
 )
 
 func newAdmin(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "admin", Short: "Back up the database, manage API tokens"}
-	cmd.AddCommand(newBackup(a), newToken(a))
+	cmd := &cobra.Command{Use: "admin", Short: "Check, back up, restore and move the database, manage API tokens"}
+	cmd.AddCommand(newDoctor(a), newBackup(a), newRestore(a), newMigrate(a), newToken(a))
 	return cmd
 }
 
@@ -36,7 +36,7 @@ func newBackup(a *app) *cobra.Command {
 		Long: `Write a consistent copy of the running SQLite database, on the daemon's machine.
 The file must not exist; it holds secrets, so only its owner can read it.
 
-To restore it, stop the daemon and put the file in place of maelstrom.db.`,
+maelctl admin restore puts it back.`,
 		Example:           "  maelctl admin backup /var/backups/maelstrom-monday.db",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFiles,

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,10 +12,12 @@ import (
 	"maelstrom/project"
 )
 
-// found is a project file to check and where to read it.
+// found is a project file to check and where to read it, or why it was not
+// found.
 type found struct {
 	path string
 	from files
+	err  error
 }
 
 // checkFiles checks each file by itself.
@@ -25,10 +26,7 @@ func (a *app) checkFiles(ctx context.Context, opt validateOptions) ([]*checkedFi
 	if err != nil {
 		return nil, err
 	}
-	list, closeTrees, err := a.filesToCheck(opt)
-	if err != nil {
-		return nil, exitWith(exitInvalid, err)
-	}
+	list, closeTrees := a.filesToCheck(opt)
 	defer closeTrees()
 	if opt.recursive && opt.files.overlay != "" && !slices.ContainsFunc(list, func(f found) bool { return hasOverlay(f, opt.files.overlay) }) {
 		return nil, exitWith(exitInvalid, fmt.Errorf("no file has an overlay %s beside it", opt.files.overlay))
@@ -45,44 +43,40 @@ func (a *app) checkFiles(ctx context.Context, opt validateOptions) ([]*checkedFi
 }
 
 // filesToCheck finds the files that the options name, each once and in order.
-func (a *app) filesToCheck(opt validateOptions) (list []found, closeTrees func(), err error) {
+func (a *app) filesToCheck(opt validateOptions) (list []found, closeTrees func()) {
 	if !opt.recursive {
 		paths := opt.paths
 		if len(paths) == 0 {
 			paths = []string{defaultFile()}
 		}
 		for _, path := range paths {
-			list = append(list, found{filepath.Clean(path), disk{a.stdin}})
+			list = append(list, found{path: filepath.Clean(path), from: disk{a.stdin}})
 		}
-		return compact(list), func() {}, nil
-	}
-	var trees []*tree
-	closeTrees = func() {
-		for _, t := range trees {
-			t.close()
-		}
+		return compact(list), func() {}
 	}
 	dirs := opt.paths
 	if len(dirs) == 0 {
 		dirs = []string{"."}
 	}
+	var trees []*tree
 	for _, dir := range dirs {
 		t, paths, err := search(dir)
+		if t != nil {
+			trees = append(trees, t)
+		}
 		if err != nil {
-			closeTrees()
-			return nil, nil, err
+			list = append(list, found{path: filepath.Clean(dir), err: err})
 		}
-		trees = append(trees, t)
 		for _, path := range paths {
-			list = append(list, found{path, t})
+			list = append(list, found{path: path, from: t})
 		}
-	}
-	if len(list) == 0 {
-		closeTrees()
-		return nil, nil, fmt.Errorf("no project file (maelstrom.yml, *.maelstrom.yml) in %s", strings.Join(dirs, ", "))
 	}
 	slices.SortStableFunc(list, func(x, y found) int { return strings.Compare(x.path, y.path) })
-	return compact(list), closeTrees, nil
+	return compact(list), func() {
+		for _, t := range trees {
+			t.close()
+		}
+	}
 }
 
 // compact keeps the first of files with one path.
@@ -114,14 +108,16 @@ func search(path string) (*tree, []string, error) {
 		return t, []string{filepath.Clean(path)}, nil
 	}
 	paths, err := t.projectFiles()
-	if err != nil {
-		t.close()
-		return nil, nil, err
+	if err == nil && len(paths) == 0 {
+		err = &fileError{file: path, message: "no project file in this directory", hint: "-r finds maelstrom.yml and *.maelstrom.yml"}
 	}
-	return t, paths, nil
+	return t, paths, err
 }
 
 func hasOverlay(f found, name string) bool {
+	if f.err != nil {
+		return false
+	}
 	_, err := overlayPath(f.from, f.path, name)
 	return err == nil
 }
@@ -132,14 +128,10 @@ func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, varia
 		opt.files.overlay = "" // of many files some have one
 	}
 	c := &checkedFile{file: f.path}
-	b, err := openBundle(f.from, f.path, opt.files, variables)
-	var unread *fileError
-	switch {
-	case errors.As(err, &unread):
-		c.problems = []project.Problem{unread.problem()}
+	b, err := f.open(opt.files, variables)
+	if err != nil {
+		c.problems = []project.Problem{asFileError(f.path, err).problem()}
 		return c, nil
-	case err != nil:
-		return nil, exitWith(exitInvalid, err)
 	}
 	c.overlay = b.in.OverlayFile
 	c.loaded = project.Load(b.in)
@@ -153,4 +145,11 @@ func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, varia
 	}
 	c.problems = append(slices.Clone(c.problems), without(answer.Problems, c.problems)...)
 	return c, nil
+}
+
+func (f found) open(flags fileFlags, variables lookup) (*bundle, error) {
+	if f.err != nil {
+		return nil, f.err
+	}
+	return openBundle(f.from, f.path, flags, variables)
 }

@@ -85,6 +85,15 @@ func (e *fileError) Error() string {
 
 func (e *fileError) problem() project.Problem { return project.Unreadable(e.file, e.message, e.hint) }
 
+// asFileError is err as a fileError; what is none is about path.
+func asFileError(path string, err error) *fileError {
+	var known *fileError
+	if errors.As(err, &known) {
+		return known
+	}
+	return &fileError{file: path, message: err.Error(), cause: err}
+}
+
 func unreadable(path string, err error) error {
 	e := &fileError{file: path, cause: err}
 	var known *fs.PathError

@@ -13,7 +13,7 @@ import (
 // what to do`.
 func printProblems(w io.Writer, s style, problems []project.Problem) {
 	for _, p := range problems {
-		position := s.bold(fmt.Sprintf("%s:%d:%d:", p.File, p.Line, p.Column))
+		position := s.bold(fmt.Sprintf("%s:%d:%d:", oneLine(p.File), p.Line, p.Column))
 		if p.Severity == project.Warning {
 			position += " " + s.yellow("warning:")
 		}
