@@ -133,12 +133,13 @@ func (s *Store) appliedMigrations(ctx context.Context, version int64) (map[int64
 }
 
 // runStatements runs one statement at a time, each of which is harmless when
-// it runs again: not every database can take back what it did to a schema.
+// it runs again: not every database can take back what it did to a schema, or
+// add a column only where there is none.
 func (s *Store) runStatements(ctx context.Context, m migration) error {
 	for _, statement := range m.statements {
 		for n := 1; ; n++ {
 			_, err := s.writer.ExecContext(ctx, statement)
-			if err == nil {
+			if err == nil || s.dialect.classify(err) == classThere {
 				break
 			}
 			// Two that create the same table at the same time may both find

@@ -3,8 +3,7 @@ package store
 import (
 	"context"
 	"errors"
-	"regexp"
-	"slices"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -54,15 +53,18 @@ func TestManyMigrateAtOnce(t *testing.T) {
 	})
 }
 
+// A daemon that dies in the middle of a migration, wherever that is, leaves
+// what the next one completes.
 func TestMigrationGoesOnAfterADeath(t *testing.T) {
 	onEachEmpty(t, func(t *testing.T, d database, s *Store) {
-		migrations := known(t, s)
-		must(t, s.runStatements(t.Context(), migrations[0]))
-		// A daemon died in the middle of the second, and is back.
+		for _, m := range known(t, s) {
+			for n := range m.statements {
+				half := m
+				half.statements = m.statements[:n+1]
+				must(t, s.runStatements(t.Context(), half))
+			}
+		}
 		take(t, s, cluster.RoleMigrate, "a")
-		half := migrations[1]
-		half.statements = half.statements[:5]
-		must(t, s.runStatements(t.Context(), half))
 		must(t, s.Migrate(t.Context(), "a"))
 		apply1(t, s, projectOf("p", component("p", "p_c", "image")))
 	})
@@ -70,7 +72,7 @@ func TestMigrationGoesOnAfterADeath(t *testing.T) {
 
 func TestMigrationsFromEveryVersion(t *testing.T) {
 	onEachEmpty(t, func(t *testing.T, d database, s *Store) {
-		migrations := known(t, s)
+		migrations := append(known(t, s), nextRelease(t, s)...)
 		for n := 1; n <= len(migrations); n++ {
 			must(t, s.migrate(t.Context(), "a", migrations[:n]))
 			if version, _, err := s.schemaVersion(t.Context()); err != nil || version != int64(n) {
@@ -81,21 +83,87 @@ func TestMigrationsFromEveryVersion(t *testing.T) {
 	})
 }
 
+// nextRelease is what a later release may do to the schema: expand it.
+func nextRelease(t *testing.T, s *Store) []migration {
+	t.Helper()
+	version := int64(len(known(t, s)))
+	var out []migration
+	for _, text := range []string{
+		"-- min_reader: 2\ncreate table if not exists mael_newer (id bigint not null primary key);\n" +
+			"alter table mael_component add column mood varchar(191) not null default 'good';\n",
+		"-- min_reader: 2\nalter table mael_lease add column since bigint not null default 0;\n" +
+			"update mael_component set mood = 'better';\n",
+	} {
+		version++
+		m, err := parseMigration(fmt.Sprintf("%04d_newer.sql", version), text)
+		must(t, err)
+		out = append(out, m)
+	}
+	return out
+}
+
+// A release of skew: what this one doesn't know of is left alone.
 func TestNewerSchema(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
-		newer := migration{version: 3, name: "0003_newer", minReader: 2, checksum: "sum",
-			statements: []string{`create table if not exists mael_newer (id bigint not null primary key)`}}
-		ours := known(t, s)
-		must(t, s.migrate(t.Context(), "newer", append(slices.Clone(ours), newer)))
-		// A release of skew: what we don't know is left alone.
+		newest := append(known(t, s), nextRelease(t, s)...)
+		must(t, s.migrate(t.Context(), "newer", newest))
 		must(t, s.Migrate(t.Context(), "older"))
 		apply1(t, s, projectOf("p", component("p", "p_c", "image")))
-		newer.version, newer.name, newer.minReader = 4, "0004_breaks", 4
-		all := append(slices.Clone(ours), migration{version: 3, name: "0003_newer", minReader: 2, checksum: "sum"}, newer)
-		must(t, s.migrate(t.Context(), "newer", all))
+		breaking := migration{version: int64(len(newest)) + 1, name: "0009_breaks", minReader: int64(len(newest)) + 1, checksum: "sum"}
+		must(t, s.migrate(t.Context(), "newer", append(newest, breaking)))
 		if err := s.Migrate(t.Context(), "older"); err == nil || !strings.Contains(err.Error(), "install the newer release") {
 			t.Fatalf("a schema that we can't use: %v", err)
 		}
+	})
+}
+
+// Daemons of this release work on while two of the next one upgrade the schema
+// at once, each of which dies once on its way, and after it.
+func TestUpgradeUnderLoad(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RolePlacement, "old")
+		newest := append(known(t, s), nextRelease(t, s)...)
+		stop, done := make(chan struct{}), make(chan int)
+		go func() {
+			n := 0
+			defer func() { done <- n }()
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				n++
+				image := fmt.Sprint("image:", n)
+				if _, err := s.ApplyProject(t.Context(), request(projectOf("p", component("p", "p_c", image), component("p", "p_"+fmt.Sprint(n), image)))); err != nil {
+					t.Error(err)
+				}
+				if _, err := s.WritePlacements(t.Context(), hold, []cluster.PlacementWrite{insert(place(image, "web", n))}); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		var upgrades sync.WaitGroup
+		for _, holder := range []string{"a", "b"} {
+			store := d.open(t)
+			upgrades.Go(func() {
+				half := newest[len(newest)-2]
+				half.statements = half.statements[:1]
+				if err := store.runStatements(t.Context(), half); err != nil {
+					t.Error(err)
+				}
+				if err := store.migrate(t.Context(), holder, newest); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		upgrades.Wait()
+		must(t, s.Migrate(t.Context(), "old"))
+		close(stop)
+		if n := <-done; n == 0 || len(all(t, s).Placements) != n {
+			t.Fatalf("%d rounds, %d placements", n, len(all(t, s).Placements))
+		}
+		apply1(t, s, projectOf("p", component("p", "p_c", "last")))
 	})
 }
 
@@ -162,47 +230,4 @@ func TestParseMigrationRefuses(t *testing.T) {
 	if _, err := loadMigrations(files, "x"); err == nil {
 		t.Error("a gap in the numbers was accepted")
 	}
-}
-
-// The dialects agree on tables, columns, keys and what can be null.
-func TestDialectsAgree(t *testing.T) {
-	want := shape(t, "sqlite")
-	for _, dialect := range []string{"postgres", "mysql"} {
-		got := shape(t, dialect)
-		if !slices.Equal(got, want) {
-			t.Errorf("%s differs from sqlite:\n%s\n\n%s", dialect, strings.Join(got, "\n"), strings.Join(want, "\n"))
-		}
-	}
-	if len(want) < 16 {
-		t.Fatalf("only %d statements were read", len(want))
-	}
-}
-
-var (
-	columnTypes = regexp.MustCompile(`\b(varchar\(191\) collate "C"|varbinary\(191\)|bigint|integer|mediumtext|text)`)
-	tableEnd    = regexp.MustCompile(`\) engine=InnoDB default character set utf8mb4 collate utf8mb4_bin$`)
-	innerIndex  = regexp.MustCompile(`, index (\w+) (\([^)]*\))`)
-)
-
-// shape is the schema of a dialect with types and other accents taken out.
-func shape(t *testing.T, dialect string) []string {
-	t.Helper()
-	migrations, err := loadMigrations(schemas.SQL, dialect)
-	must(t, err)
-	var out []string
-	for _, m := range migrations {
-		out = append(out, m.name)
-		for _, s := range m.statements {
-			s = strings.Join(strings.Fields(tableEnd.ReplaceAllString(s, ")")), " ")
-			s = strings.NewReplacer(" from dual", "", "( ", "(", " )", ")").Replace(columnTypes.ReplaceAllString(s, "T"))
-			if table := strings.Fields(s)[5]; strings.HasPrefix(s, "create table") {
-				for _, index := range innerIndex.FindAllStringSubmatch(s, -1) {
-					out = append(out, "create index if not exists "+index[1]+" on "+table+" "+index[2])
-				}
-			}
-			out = append(out, innerIndex.ReplaceAllString(s, ""))
-		}
-	}
-	slices.Sort(out)
-	return out
 }

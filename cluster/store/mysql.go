@@ -61,7 +61,8 @@ func mysqlConfig(dsn string) (*mysql.Config, error) {
 	params := map[string]string{
 		// What is too long is refused, not cut.
 		"sql_mode":                 "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'",
-		"innodb_lock_wait_timeout": strconv.Itoa(int(lockTimeout.Seconds())),
+		"innodb_lock_wait_timeout": strconv.Itoa(int(lockTimeout.Seconds())), // for rows
+		"lock_wait_timeout":        strconv.Itoa(int(lockTimeout.Seconds())), // for tables
 		// A backstop against a writer that froze with locks held.
 		"wait_timeout": strconv.Itoa(int(idleTimeout.Seconds())),
 	}

@@ -120,10 +120,7 @@ func TestLateHolderIsFenced(t *testing.T) {
 // role, and is refused when it goes on. SQLite has one writer at a time, and
 // one daemon.
 func TestFrozenHolderBlocksNobody(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
-		if d.driver == "sqlite" {
-			return
-		}
+	onServer(t, func(t *testing.T, d database, s *Store) {
 		first := take(t, s, cluster.RolePlacement, "a")
 		frozen, thaw := make(chan struct{}), make(chan struct{})
 		done := make(chan error)

@@ -146,7 +146,9 @@ func classifyPostgres(err error) errorClass {
 		return classNoTable
 	case "40001", "40P01", "55P03": // serialisation failure, deadlock, lock time-out
 		return classConflict
-	case "25P03", "57P01", "57P02", "57P03", "57P05", "25006", "53300": // idle too long, shutting down, starting, read-only after a failover, full
+	case "25P03", "57P01", "57P02", "57P03", "57P05", "53300": // idle too long, shutting down, starting, full
+		return classLost
+	case "25006", "0A000": // a replica after a failover: it can't write, nor begin to
 		return classLost
 	default:
 		if strings.HasPrefix(code, "08") {

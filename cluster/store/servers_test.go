@@ -2,9 +2,12 @@ package store
 
 import (
 	"errors"
+	flags "flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -17,12 +20,19 @@ type kind struct {
 	server *lazyServer // nil: a file
 }
 
-var databases = []kind{{name: "sqlite"}, {"postgres", &postgres}, {"mariadb", &mariadb}}
+var databases = []kind{{name: "sqlite"}, {"postgres", &postgres}, {"pgbouncer", &pgbouncer}, {"mariadb", &mariadb}}
 
 // The servers of this test run.
 var (
-	postgres = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartPostgres() }}
-	mariadb  = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartMariaDB() }}
+	postgres  = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartPostgres() }}
+	pgbouncer = lazyServer{start: func() (*storetest.Server, error) {
+		server, err := postgres.running()
+		if err != nil {
+			return nil, err
+		}
+		return storetest.StartPgBouncer(server)
+	}}
+	mariadb = lazyServer{start: func() (*storetest.Server, error) { return storetest.StartMariaDB() }}
 )
 
 // lazyServer is started when it is first needed.
@@ -35,11 +45,14 @@ type lazyServer struct {
 
 func (l *lazyServer) get(t testing.TB) *storetest.Server {
 	t.Helper()
+	s, err := l.running()
+	must(t, err)
+	return s
+}
+
+func (l *lazyServer) running() (*storetest.Server, error) {
 	l.once.Do(func() { l.server, l.err = l.start() })
-	if l.err != nil {
-		t.Fatal(l.err)
-	}
-	return l.server
+	return l.server, l.err
 }
 
 func (l *lazyServer) stop() error {
@@ -53,8 +66,13 @@ func TestMain(m *testing.M) {
 	if dsn := os.Getenv(applyForeverEnv); dsn != "" {
 		applyForever(dsn)
 	}
+	flags.Parse()
+	// Many tests wait for a server; flags given win.
+	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
+		_ = flags.Set("test.parallel", "8")
+	}
 	code := m.Run()
-	if err := errors.Join(postgres.stop(), mariadb.stop()); err != nil {
+	if err := errors.Join(pgbouncer.stop(), postgres.stop(), mariadb.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, "stop servers:", err)
 		code = max(code, 1)
 	}
@@ -75,8 +93,12 @@ func (k kind) empty(t testing.TB) database {
 
 // onEachEmpty runs a test against every database, before any migration.
 func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	on(t, databases, test)
+}
+
+func on(t *testing.T, kinds []kind, test func(t *testing.T, d database, s *Store)) {
 	t.Parallel()
-	for _, k := range databases {
+	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			d := k.empty(t)
@@ -87,8 +109,17 @@ func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
 
 // onEach runs a test against every database.
 func onEach(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	onEachEmpty(t, func(t *testing.T, d database, s *Store) {
+	onEachEmpty(t, migrated(test))
+}
+
+// onServer runs a test against every database that is a server.
+func onServer(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	on(t, databases[1:], migrated(test))
+}
+
+func migrated(test func(t *testing.T, d database, s *Store)) func(*testing.T, database, *Store) {
+	return func(t *testing.T, d database, s *Store) {
 		must(t, s.Migrate(t.Context(), "test"))
 		test(t, d, s)
-	})
+	}
 }

@@ -41,7 +41,7 @@ func (s *Server) startMariaDB(bin string, args []string) error {
 		return err
 	}
 	s.args = append(append(common, "--port="+port, "--bind-address=127.0.0.1", "--socket=socket", "--skip-name-resolve",
-		"--performance-schema=OFF", "--innodb-buffer-pool-size=128M", "--max-connections=200"), args...)
+		"--performance-schema=OFF", "--innodb-buffer-pool-size=128M", "--max-connections=400"), args...)
 	return s.Resume()
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -41,8 +42,13 @@ func (s *Server) startPostgres(bin string, args []string) error {
 	}
 	s.args = append([]string{filepath.Join(bin, "postgres"), "-D", data, "-p", port,
 		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off",
-		"-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "deadlock_timeout=100ms"}, args...)
+		"-c", "full_page_writes=off", "-c", "max_connections=400", "-c", "deadlock_timeout=100ms"}, args...)
 	return s.Resume()
+}
+
+// Demote makes a server that is paused a replica.
+func (s *Server) Demote() error {
+	return os.WriteFile(filepath.Join(s.dir, "data", "standby.signal"), nil, 0o644)
 }
 
 // postgresBin is where the newest installed PostgreSQL has its programs.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,18 +22,27 @@ const (
 // commitDelay is time enough for a client to ask how its commit ended.
 const commitDelay = 100 * time.Millisecond
 
-// Proxy stands between a client and a database server and cuts a connection
-// at the moment that hurts most.
+// Proxy stands between a client and a database server: it cuts a connection
+// at the moment that hurts most, and loses the server or finds it elsewhere.
 type Proxy struct {
 	Address string // to connect to
 
-	target   string
 	listener net.Listener
 	conns    sync.WaitGroup
 
-	mu   sync.Mutex
-	cut  Cut // of the next commit
-	cuts int
+	mu     sync.Mutex
+	target string // of new connections; empty: hang up
+	hang   bool   // new connections get no answer
+	links  map[*link]bool
+	dials  int
+	cut    Cut // of the next commit
+	cuts   int
+}
+
+// link is one client's connection.
+type link struct {
+	client, server net.Conn
+	frozen         atomic.Bool
 }
 
 // NewProxy returns a proxy to a server's address. Run serves it.
@@ -41,7 +51,7 @@ func NewProxy(target string) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{Address: l.Addr().String(), target: target, listener: l}, nil
+	return &Proxy{Address: l.Addr().String(), target: target, listener: l, links: map[*link]bool{}}, nil
 }
 
 // CutNext cuts the connection of the next commit, once.
@@ -69,6 +79,49 @@ func (p *Proxy) Cuts() int {
 	return p.cuts
 }
 
+// MoveTo leads new connections to another address; those of before stay as
+// they are.
+func (p *Proxy) MoveTo(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target, p.hang = target, false
+}
+
+// Sever cuts all connections and hangs up on new ones, until MoveTo.
+func (p *Proxy) Sever() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = ""
+	for l := range p.links {
+		l.client.Close()
+	}
+}
+
+// Freeze keeps all connections open without ever passing anything on again,
+// and answers no new ones, until MoveTo.
+func (p *Proxy) Freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hang = true
+	for l := range p.links {
+		l.frozen.Store(true)
+	}
+}
+
+// Target is where new connections lead to.
+func (p *Proxy) Target() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.target
+}
+
+// Dials returns how many connections there have been.
+func (p *Proxy) Dials() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.dials
+}
+
 // Run serves connections until Close.
 func (p *Proxy) Run() {
 	for {
@@ -84,21 +137,46 @@ func (p *Proxy) Run() {
 // Close ends the proxy; connections end with their clients.
 func (p *Proxy) Close() error { return p.listener.Close() }
 
+// connect connects to the server of now.
+func (p *Proxy) connect(client net.Conn) (l *link, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dials++
+	l = &link{client: client}
+	l.frozen.Store(p.hang)
+	if l.server, err = net.Dial("tcp", p.target); err != nil {
+		return nil, err
+	}
+	p.links[l] = true
+	return l, nil
+}
+
+func (p *Proxy) forget(l *link) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.links, l)
+}
+
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.target)
+	l, err := p.connect(client)
 	if err != nil {
 		return
 	}
+	defer p.forget(l)
+	server := l.server
 	defer server.Close()
 	cut := make(chan struct{}) // closed when answers must not reach the client any more
 	var answers sync.WaitGroup
-	answers.Go(func() { p.answer(client, server, cut) })
+	answers.Go(func() { l.answer(cut) })
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buffer)
 		if err != nil {
 			break
+		}
+		if l.frozen.Load() {
+			continue
 		}
 		if isCommit(buffer[:n]) {
 			switch p.take() {
@@ -123,20 +201,23 @@ func (p *Proxy) serve(client net.Conn) {
 
 // answer passes on what the server says. Once cut it swallows one answer and
 // hangs up.
-func (p *Proxy) answer(client, server net.Conn, cut <-chan struct{}) {
-	defer client.Close()
+func (l *link) answer(cut <-chan struct{}) {
+	defer l.client.Close()
 	buffer := make([]byte, 64<<10)
 	for {
-		n, err := server.Read(buffer)
+		n, err := l.server.Read(buffer)
 		if err != nil {
 			return
+		}
+		if l.frozen.Load() {
+			continue
 		}
 		select {
 		case <-cut:
 			return
 		default:
 		}
-		if _, err := client.Write(buffer[:n]); err != nil {
+		if _, err := l.client.Write(buffer[:n]); err != nil {
 			return
 		}
 	}

@@ -107,6 +107,20 @@ func (s *Server) Pause() error {
 	return err
 }
 
+// Kill ends the server as a crash does, and keeps its data.
+func (s *Server) Kill() error {
+	if s.cmd == nil || s.cmd.Process == nil {
+		return nil
+	}
+	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
+	err := s.cmd.Wait()
+	s.cmd = nil
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
 // DSN names a database of the server.
 func (s *Server) DSN(database string) string { return s.DSNAt(s.Address, database) }
 
@@ -135,9 +149,7 @@ func (s *Server) Stop() error {
 func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = s.dir
-	if s.account != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account}
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.account, Setpgid: true}
 	return cmd
 }
 
