@@ -66,6 +66,9 @@ func TestMain(m *testing.M) {
 	if dsn := os.Getenv(applyForeverEnv); dsn != "" {
 		applyForever(dsn)
 	}
+	if dsn := os.Getenv(freezeEnv); dsn != "" {
+		writeSlowly(dsn)
+	}
 	flags.Parse()
 	// Many tests wait for a server; flags given win.
 	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
