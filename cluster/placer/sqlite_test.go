@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -96,9 +97,10 @@ func (r *real) run(t testing.TB) (end func() error) {
 	r.push(t)
 	term, stop := context.WithCancel(ctx)
 	result := make(chan error, 1)
-	begun := make(chan struct{})
-	work.Go(func() { close(begun); result <- r.Hold(term, r.hold) })
-	<-begun
+	work.Go(func() { result <- r.Hold(term, r.hold) })
+	for !r.holds() {
+		goruntime.Gosched()
+	}
 	return func() error {
 		stop()
 		err := <-result
@@ -106,6 +108,13 @@ func (r *real) run(t testing.TB) (end func() error) {
 		work.Wait()
 		return err
 	}
+}
+
+// holds tells whether Hold has begun.
+func (r *real) holds() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held
 }
 
 // push reports every placement that runs as ready, as its node would.
