@@ -15,6 +15,12 @@ fi
 say "MariaDB's programs (the tests start a server of their own)"
 # The core package is the programs alone: no account, no service.
 command -v mariadbd >/dev/null || apt_install "MariaDB" mariadb-server-core
+say "PgBouncer (the tests start one of their own)"
+if ! command -v pgbouncer >/dev/null; then
+  apt_install "PgBouncer" pgbouncer
+  as_root service pgbouncer stop >/dev/null || true # its package starts one
+  as_root update-rc.d pgbouncer disable
+fi
 say "Docker engine"
 make/engine.sh
 status=0

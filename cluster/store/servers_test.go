@@ -75,7 +75,7 @@ func TestMain(m *testing.M) {
 		_ = flags.Set("test.parallel", "8")
 	}
 	code := m.Run()
-	if err := errors.Join(pgbouncer.stop(), postgres.stop(), mariadb.stop()); err != nil {
+	if err := errors.Join(pgbouncer.stop(), postgres.stop(), mariadb.stop(), durable[1].server.stop(), durable[2].server.stop()); err != nil {
 		fmt.Fprintln(os.Stderr, "stop servers:", err)
 		code = max(code, 1)
 	}
