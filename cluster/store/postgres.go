@@ -72,6 +72,8 @@ func (c postgresConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	}
 	d := &postgresDialer{}
 	connector.Dialer(d)
+	stop := context.AfterFunc(ctx, d.giveUp) // the driver looks at ctx no more once it has dialed
+	defer stop()
 	conn, err := connector.Connect(ctx)
 	d.connected()
 	return conn, err
@@ -96,6 +98,14 @@ func (d *postgresDialer) connected() {
 	d.up = true
 }
 
+func (d *postgresDialer) giveUp() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn != nil && !d.up {
+		d.conn.SetDeadline(time.Now())
+	}
+}
+
 // DialContext implements pq.DialerContext.
 func (d *postgresDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	d.mu.Lock()
@@ -115,6 +125,8 @@ func (d *postgresDialer) DialContext(ctx context.Context, network, address strin
 	}
 	impatient := &impatientConn{Conn: conn}
 	if !up {
+		d.mu.Lock()
+		defer d.mu.Unlock()
 		d.conn = impatient
 	}
 	return impatient, nil
