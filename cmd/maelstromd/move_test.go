@@ -19,6 +19,9 @@ import (
 	"maelstrom/runtime/drivertest"
 )
 
+func postgres() (*storetest.Server, error) { return storetest.StartPostgres() }
+func mariadb() (*storetest.Server, error)  { return storetest.StartMariaDB() }
+
 // emptyDatabase starts a server and makes a database on it.
 func emptyDatabase(t *testing.T, start func() (*storetest.Server, error)) (server *storetest.Server, dsn string) {
 	t.Helper()
@@ -42,8 +45,6 @@ func emptyDatabase(t *testing.T, start func() (*storetest.Server, error)) (serve
 // that was declared is lost, however the daemon ends.
 func TestMovingToAServerLosesNothing(t *testing.T) {
 	t.Parallel()
-	postgres := func() (*storetest.Server, error) { return storetest.StartPostgres() }
-	mariadb := func() (*storetest.Server, error) { return storetest.StartMariaDB() }
 	for name, c := range map[string]struct {
 		start func() (*storetest.Server, error)
 		end   syscall.Signal
@@ -176,7 +177,7 @@ func (n *node) wantRefusals() {
 // alone, and for the last copy alone.
 func TestAServerThatIsMovedToWaitsForItsNode(t *testing.T) {
 	t.Parallel()
-	server, dsn := emptyDatabase(t, func() (*storetest.Server, error) { return storetest.StartPostgres() })
+	server, dsn := emptyDatabase(t, postgres)
 	n := newNode(t)
 	if _, err := n.client().Migrate(t.Context(), rpc.MigrateRequest{Driver: server.Driver, DSN: dsn}); err != nil {
 		t.Fatal(err)

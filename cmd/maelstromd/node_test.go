@@ -44,6 +44,7 @@ type node struct {
 	public  int
 	private int
 	env     []string
+	program string // behaves as maelstromd
 	engine  *engine
 	log     *logBuffer
 
@@ -67,7 +68,7 @@ func prepareNode(t testing.TB, env ...string) *node {
 	n := &node{
 		t: t, id: "test-" + strconv.FormatUint(rand.Uint64(), 36), dir: t.TempDir(),
 		public: freePort(t), private: freePort(t), env: env, log: new(logBuffer),
-		engine: hostEngine(t),
+		engine: hostEngine(t), program: os.Args[0],
 	}
 	if err := os.WriteFile(filepath.Join(n.dir, "node-id"), []byte(n.id+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -104,7 +105,7 @@ func (n *node) run() {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	n.cmd = exec.Command(os.Args[0])
+	n.cmd = exec.Command(n.program)
 	n.cmd.Env = append([]string{
 		asDaemon + "=1",
 		"PATH=" + os.Getenv("PATH"),
