@@ -1,6 +1,7 @@
 // Package store keeps what nodes agree on in a database. It is the only
 // package that contains SQL. Every method is one transaction; all that
-// differs between SQLite, PostgreSQL and MySQL is in dialect.go.
+// differs between SQLite, PostgreSQL and MySQL is in dialect.go and the three
+// files named after them.
 package store
 
 import (
