@@ -114,10 +114,12 @@ func (d *dispatcher) drop(i *instance) {
 	}
 }
 
-// failureOf is what clients are told while in is in back-off.
+// failureOf is what clients are told while in is in back-off: the cause, or
+// that something which did run keeps crashing.
 func failureOf(in *cluster.Instance) *failing {
 	reason := in.Reason
-	if in.WasReady || reason == cluster.ReasonNone {
+	crashed := reason == cluster.ReasonExited || reason == cluster.ReasonUnhealthy
+	if in.WasReady && crashed || reason == cluster.ReasonNone {
 		reason = cluster.ReasonBackoff
 	}
 	return &failing{

@@ -196,6 +196,8 @@ func TestCrashLoopIsNamedBackoff(t *testing.T) {
 		w.report("p", func(i *cluster.Instance) { i.WasReady = true })
 		w.backoff("p", cluster.ReasonExited, time.Minute)
 		wantAnswer(t, w.get("shop_web"), 503, cluster.ReasonBackoff)
+		w.backoff("p", cluster.ReasonEngineDown, time.Minute)
+		wantAnswer(t, w.get("shop_web"), 503, cluster.ReasonEngineDown)
 	})
 }
 
