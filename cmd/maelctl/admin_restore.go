@@ -37,7 +37,9 @@ changed. The database that was there stays beside it, as
 maelstrom.db.before-restore-TIME; put it back the same way.
 
 At its next start the daemon adopts the containers that the backup knows of and
-stops the others. A database elsewhere (MAEL_SQL_DSN) is not looked for.`,
+stops the others. On another machine put the file node-id of the old data
+directory into the new one first: it tells which node of the backup this is. A
+database elsewhere (MAEL_SQL_DSN) is not looked for.`,
 		Example: `  systemctl stop maelstromd
   maelctl admin restore /var/backups/maelstrom-monday.db
   systemctl start maelstromd
