@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every benchmark once, against a real engine.
 . "$(dirname "$0")/lib.sh"
+make/databases.sh
 say "Docker engine"
 make/engine.sh
 say "go test -bench"

@@ -42,6 +42,7 @@ simulation() {
 
 # histories: SEEDS (200) random histories on each database, put in order.
 histories() {
+  make/databases.sh
   local first
   for ((first = 1; first <= ${SEEDS:-200}; first += 20)); do
     step "seeds from $first" go -C e2e test -run '^TestHistories$' -timeout 30m ./histories -histories.first "$first" -histories.seeds 20

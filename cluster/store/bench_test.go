@@ -22,7 +22,7 @@ var durable = []kind{
 	}}},
 }
 
-const benchClients = 8 // at once
+const benchClients = 8 // at once, for each processor
 
 // bench measures transactions per second of several clients on each store.
 func bench(b *testing.B, prepare func(b *testing.B, s *Store) func(n int64) error) {
