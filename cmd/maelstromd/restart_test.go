@@ -1,8 +1,12 @@
 package main
 
 import (
+	"context"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,12 +24,13 @@ func TestAStoppedDaemonFinishesWhatIsInFlightAndAdopts(t *testing.T) {
 		const slow = 3
 		answers := make([]answer, slow)
 		var all sync.WaitGroup
+		var sent atomic.Int32
 		for i := range answers {
-			all.Go(func() { answers[i] = n.get(host, "/?ms=1500") })
+			all.Go(func() { answers[i] = n.getAlone(host, "/?ms=1500", &sent) })
 		}
 		n.await("slow requests in flight", patience, func() bool {
 			list := n.ps("restart_web")
-			return len(list) == 1 && list[0].InFlight >= slow
+			return sent.Load() == slow && len(list) == 1 && list[0].InFlight >= slow
 		})
 		n.signal(syscall.SIGTERM)
 		all.Wait()
@@ -38,6 +43,21 @@ func TestAStoppedDaemonFinishesWhatIsInFlightAndAdopts(t *testing.T) {
 			t.Errorf("exit code %d\n%s", code, n.log.tail(20))
 		}
 	})
+}
+
+// getAlone asks on a connection of its own, which no server takes for idle, and
+// counts the request once it is written.
+func (n *node) getAlone(host, path string, sent *atomic.Int32) answer {
+	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { sent.Add(1) }}
+	request := n.request(httptrace.WithClientTrace(context.Background(), trace), http.MethodGet, host, path, nil)
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return answer{err: err}
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return answer{status: response.StatusCode, header: response.Header, err: err}
 }
 
 func TestAKilledDaemonAdopts(t *testing.T) {
