@@ -1,6 +1,10 @@
 package cluster
 
-import "maelstrom/project"
+import (
+	"time"
+
+	"maelstrom/project"
+)
 
 // ApplyRequest asks the store for one write that makes a project equal
 // to what is desired.
@@ -10,11 +14,23 @@ type ApplyRequest struct {
 	// project is to be removed.
 	Desired *project.Project
 
-	Actor     string // who asked, for the history
-	RequestID string // a repeated request is answered from the first one's result
+	Kind      RevisionKind // empty: RevisionApply
+	Actor     string       // who asked, for the history
+	RequestID string       // a repeated request is answered from the first one's result
 
-	Source         string // the source that owns the project from now on; empty: applied by hand
-	SourceRevision string // the commit it comes from, if any
+	Source         string    // the source that owns the project from now on; empty: applied by hand
+	SourceRevision string    // the commit it comes from, if any
+	Commit         Commit    // what else is known of that commit
+	Began          time.Time // when the work on this request began; zero: not known
+
+	// Status and Control are stored in the same transaction, if it writes
+	// anything. Status.Applied becomes the revision that it makes.
+	Status  *ProjectStatus
+	Control *ControlRow // its Version is the one that was read; 0: none is stored
+
+	// Event says what the event of this apply shows beside what the request
+	// and its result tell; its Kind is by default that of the request.
+	Event Event
 
 	// Hold proves a role, where the apply is made on the strength of one.
 	Hold *Hold

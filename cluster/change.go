@@ -10,6 +10,12 @@ const (
 	ChangeEventSource ChangeKind = "event_source"
 	ChangePlacement   ChangeKind = "placement"
 	ChangeNode        ChangeKind = "node" // joined, changed state, left; not each status
+
+	ChangeSource        ChangeKind = "source"
+	ChangeSourceStatus  ChangeKind = "source_status"
+	ChangeProjectStatus ChangeKind = "project_status"
+	ChangeControl       ChangeKind = "control"
+	ChangeNotifier      ChangeKind = "notifier"
 )
 
 // ChangeSet is what changed since a number, read in one transaction. A nil
@@ -22,5 +28,12 @@ type ChangeSet struct {
 	EventSources map[string]*EventSourceRow
 	Placements   map[string]*Placement
 	Nodes        map[string]*Node
-	Instances    []InstanceList // with Full: what the database knows of every node
+
+	Sources         map[string]*SourceRow
+	SourceStatuses  map[string]*SourceStatus
+	ProjectStatuses map[string]*ProjectStatus // by ProjectStatus.Key
+	Controls        map[string]*ControlRow    // by ControlRow.Key
+	Notifiers       map[string]*NotifierRow
+
+	Instances []InstanceList // with Full: what the database knows of every node
 }

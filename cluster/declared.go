@@ -46,6 +46,9 @@ type ProjectState struct {
 	Components   map[string]ComponentRow
 	EventSources map[string]EventSourceRow
 
+	// Control is what users have told the loop about this project.
+	Control ControlRow
+
 	// Foreign lists the names and routes that the desired project wants and
 	// another project owns.
 	Foreign []Claim
@@ -81,6 +84,9 @@ type ProjectWrite struct {
 	RemoveProject      bool
 	TakeOver           bool   // the project gets another owner; written even if nothing else changes
 	Summary            string // one line for the history: "2 added, 1 changed (1 restart)"
+
+	// Content is the project as it is stored after the write, for the history.
+	Content *project.Project
 }
 
 // Empty tells whether w writes nothing.
@@ -112,12 +118,39 @@ type EventSourceWrite struct {
 
 // Revision is one entry of a project's history.
 type Revision struct {
-	Project        string    `json:"project"`
-	Number         int64     `json:"number"`
-	Time           time.Time `json:"time"`
-	Actor          string    `json:"actor"`
-	Source         string    `json:"source"`
-	SourceRevision string    `json:"source_revision"`
-	RequestID      string    `json:"request_id"`
-	Summary        string    `json:"summary"`
+	Project        string       `json:"project"`
+	Number         int64        `json:"number"`
+	Kind           RevisionKind `json:"kind"`
+	Time           time.Time    `json:"time"`
+	Actor          string       `json:"actor"`
+	Source         string       `json:"source"`
+	SourceRevision string       `json:"source_revision"`
+	Commit         Commit       `json:"commit"`
+	RequestID      string       `json:"request_id"`
+	Summary        string       `json:"summary"`
+	Reason         string       `json:"reason"`   // why, where somebody said so
+	Outcome        string       `json:"outcome"`  // applied
+	Seconds        float64      `json:"seconds"`  // from the start of the work to the commit; 0: not known
+	Digest         string       `json:"digest"`   // of the content; equal for equal contents
+	Repeated       int          `json:"repeated"` // how often the same content was written again in a row
+}
+
+// RevisionKind says how a revision came about.
+type RevisionKind string
+
+// The revision kinds.
+const (
+	RevisionApply    RevisionKind = "apply"
+	RevisionRollback RevisionKind = "rollback"
+	RevisionRemove   RevisionKind = "remove"
+	RevisionEdit     RevisionKind = "edit" // of one object, by hand
+)
+
+// Commit is what a source knows of a revision.
+type Commit struct {
+	ID        string    `json:"id"`
+	Author    string    `json:"author"`
+	Subject   string    `json:"subject"` // first line of its message
+	Time      time.Time `json:"time,omitzero"`
+	Signature string    `json:"signature"` // "none", "unchecked" or who signed
 }

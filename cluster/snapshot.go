@@ -24,6 +24,14 @@ type Snapshot struct {
 	ByNode       Map[map[string]*Placement] // by node, then id
 	Instances    Map[*Instance]             // by placement id; of nodes' current epochs only
 
+	Sources         Map[*SourceRow]
+	SourceStatuses  Map[*SourceStatus]
+	ProjectStatuses Map[*ProjectStatus] // by ProjectStatus.Key
+	BySource        Map[[]string]       // by source: keys of its project statuses, sorted
+	ByProject       Map[[]string]       // by project: keys of the statuses that name it, sorted
+	Controls        Map[*ControlRow]    // by ControlRow.Key
+	Notifiers       Map[*NotifierRow]
+
 	Lists Map[ListPosition] // by node: how new its instances are
 
 	// Indexes, so that a decision costs what is active and not what is stored.
