@@ -22,6 +22,9 @@ type Source struct {
 	Variables  map[string]string `json:"variables,omitempty"`
 	AllowUnset bool              `json:"allowunset,omitempty"`
 
+	// SourcesFile is a file in this source that declares further sources.
+	SourcesFile string `json:"sourcesfile,omitempty"`
+
 	IntervalSeconds int         `json:"interval,omitempty"` // seconds between two looks; 0: the default
 	Prune           PrunePolicy `json:"prune,omitempty"`
 	Brake           *Brake      `json:"brake,omitempty"`
