@@ -43,6 +43,7 @@ func checkComponent(c checker, comp *Component) {
 		checkVolume(c.under(index("volumes", i)), v)
 	}
 	checkVolumeTargets(c, comp.Volumes)
+	checkFileMounts(c, comp)
 	checkEngine(c, comp)
 	checkRelations(c, comp)
 	checkPath(c, "httphealthcheckpath", comp.HTTPHealthCheckPath)

@@ -33,6 +33,7 @@ type ObjectChange struct {
 	Detail  string   `json:"detail"` // what it is, in one line
 	File    string   `json:"file"`   // where it is declared, if known
 	Line    int      `json:"line"`
+	Side    Side     `json:"side,omitempty"`    // old of a removal: File and Line are those of the old revision
 	Changes []Change `json:"changes,omitempty"` // of an update
 
 	// Schedule is set where a cron event source gets a schedule; Next is when
@@ -109,8 +110,14 @@ func (c *Changes) Preview(next func(schedule string) []time.Time) {
 // project has nothing in it. Where tells where the fields of the new one were
 // written, by the keys of Loaded.Positions.
 func Diff(old, new *Project, where map[string]Position) Changes {
-	old, new = cmp.Or(old, &Project{}), cmp.Or(new, &Project{})
-	d := differ{where: where}
+	return DiffLoaded(Loaded{Project: old}, Loaded{Project: new, Positions: where})
+}
+
+// DiffLoaded is Diff for two revisions whose files are both at hand: what is
+// gone points into the old ones.
+func DiffLoaded(before, after Loaded) Changes {
+	old, new := cmp.Or(before.Project, &Project{}), cmp.Or(after.Project, &Project{})
+	d := differ{where: after.Positions, was: before.Positions}
 	changes := Changes{Project: cmp.Or(new.Name, old.Name), Notes: crontabNotes(old, new)}
 	changes.Components = d.objects(componentObjects(old), componentObjects(new))
 	changes.EventSources = d.objects(eventSourceObjects(old), eventSourceObjects(new))
@@ -130,6 +137,7 @@ func Diff(old, new *Project, where map[string]Position) Changes {
 // differ compares objects and knows where they were written.
 type differ struct {
 	where map[string]Position
+	was   map[string]Position // of the old revision
 }
 
 func (d *differ) objects(old, new map[string]diffObject) ObjectChanges {
@@ -146,7 +154,7 @@ func (d *differ) objects(old, new map[string]diffObject) ObjectChanges {
 	}
 	for name, o := range old {
 		if _, ok := new[name]; !ok {
-			out.Removed = append(out.Removed, ObjectChange{Name: name, Impact: ImpactRemoval, Detail: o.detail})
+			out.Removed = append(out.Removed, d.removed(name, o))
 		}
 	}
 	for _, list := range [][]ObjectChange{out.Added, out.Updated, out.Removed} {
@@ -155,8 +163,16 @@ func (d *differ) objects(old, new map[string]diffObject) ObjectChanges {
 	return out
 }
 
+func (d *differ) removed(name string, o diffObject) ObjectChange {
+	at := position(d.was, o.path, "")
+	return ObjectChange{
+		Name: name, Impact: ImpactRemoval, Detail: o.detail,
+		File: at.File, Line: at.Line, Side: SideOld,
+	}
+}
+
 func (d *differ) added(name string, o diffObject) ObjectChange {
-	at := d.position(o.path, "")
+	at := position(d.where, o.path, "")
 	return ObjectChange{
 		Name: name, Impact: ImpactAddition, Detail: o.detail,
 		File: at.File, Line: at.Line, Schedule: o.schedule,
@@ -164,7 +180,7 @@ func (d *differ) added(name string, o diffObject) ObjectChange {
 }
 
 func (d *differ) updated(name string, o diffObject, changes []Change) ObjectChange {
-	at := d.position(o.path, "")
+	at := position(d.where, o.path, "")
 	out := ObjectChange{
 		Name: name, Impact: ImpactNone, Detail: o.detail,
 		File: at.File, Line: at.Line, Changes: changes,
@@ -215,24 +231,26 @@ func (d *differ) fields(old, new diffObject) []Change {
 
 func (d *differ) change(path string, old, new diffLeaf) Change {
 	c := Change{Field: new.field, Old: old.value, New: new.value, Side: SideNew, Impact: new.impact}
-	if slices.ContainsFunc(new.names[:], Secret) {
+	if old.hidden || new.hidden || slices.ContainsFunc(new.names[:], Secret) {
 		c.Old, c.New = maskChange(old.value, new.value)
 	}
+	at := Position{}
 	if new.value == nil {
-		c.Side = SideOld // and no line: the old file is not at hand
-		return c
+		c.Side = SideOld
+		at = position(d.was, path, old.at) // none where the old file is not at hand
+	} else {
+		at = position(d.where, path, new.at)
 	}
-	at := d.position(path, new.at)
 	c.File, c.Line = at.File, at.Line
 	return c
 }
 
 // position finds where a field was written, or else what it is part of.
-func (d *differ) position(path, field string) Position {
+func position(where map[string]Position, path, field string) Position {
 	for ; field != ""; field = field[:max(0, strings.LastIndexByte(field, '.'))] {
-		if found, ok := d.where[path+"."+field]; ok {
+		if found, ok := where[path+"."+field]; ok {
 			return found
 		}
 	}
-	return d.where[path]
+	return where[path]
 }

@@ -46,6 +46,7 @@ var componentFields = []diffField[*Component]{
 	{"logdriver", ImpactRestart, func(c *Component) any { return c.LogDriver }},
 	{"logdriveroptions", ImpactRestart, func(c *Component) any { return c.LogDriverOptions }},
 	{"volumes", ImpactRestart, func(c *Component) any { return c.Volumes }},
+	{"files", ImpactRestart, func(c *Component) any { return c.Files }},
 	{"ports", ImpactRestart, func(c *Component) any { return c.Ports }},
 	{"networkname", ImpactRestart, func(c *Component) any { return c.NetworkName }},
 	{"dns", ImpactRestart, func(c *Component) any { return c.DNS }},

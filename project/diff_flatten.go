@@ -26,6 +26,7 @@ type diffLeaf struct {
 	value  any
 	impact Impact
 	names  [2]string // of the key and its element: what Secret goes by
+	hidden bool      // secret whatever its name is
 }
 
 func (l *diffLeaf) isZero() bool { return l.value == nil || reflect.ValueOf(l.value).IsZero() }
@@ -68,6 +69,11 @@ func diffElements(l diffLeaf) []diffLeaf {
 	case []Volume:
 		for _, volume := range v {
 			list.add(volume.Target, volume.diffText())
+		}
+	case []FileMount:
+		for _, file := range v {
+			list.add(file.Target, file.diffText())
+			list.leaves[len(list.leaves)-1].hidden = file.Sensitive
 		}
 	case ulimitList:
 		for _, text := range v {

@@ -276,9 +276,12 @@ func setSomething(v reflect.Value) {
 		v.Set(reflect.ValueOf(map[string]string{"key": "value"}))
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		if e := v.Index(0); e.Kind() == reflect.String {
+		switch e := v.Index(0); e.Kind() {
+		case reflect.String:
 			e.SetString("name=value")
-		} else {
+		case reflect.Uint8:
+			e.SetUint('x')
+		default:
 			for i := range e.NumField() {
 				setSomething(e.Field(i))
 			}

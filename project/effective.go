@@ -44,6 +44,7 @@ func (c *Component) Effective() Component {
 	orDefault(&e.Protocol, DefaultProtocol)
 	orDefault(&e.StartParallelism, StartParallel)
 	e.Volumes = effectiveVolumes(c.Volumes)
+	e.Files = effectiveFileMounts(c.Files)
 	e.RestartOrder, _ = e.restartOrder()
 	return e
 }

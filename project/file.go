@@ -21,6 +21,7 @@ type fileComponent struct {
 	Component
 
 	Environment  []string                `json:"environment"`
+	Files        []fileFileMount         `json:"files"`
 	Crontab      string                  `json:"crontab"`
 	EventSources map[string]*EventSource `json:"eventsources"`
 }

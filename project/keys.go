@@ -76,6 +76,7 @@ var componentKeys = []key{
 	{name: "logdriver", doc: "Log driver of the engine; maelstrom: copy the output to the daemon's log."},
 	{name: "logdriveroptions", doc: "Options of the log driver.", secret: true},
 	{name: "volumes", doc: "Mounts of the container."},
+	{name: "files", doc: "Files that the container finds at their targets, for reading only; at most 1 MiB in all."},
 	{name: "ports", doc: "Host port bindings, as [[address:]hostport:]containerport[/protocol]."},
 	{name: "networkname", doc: "Network of the engine to join."},
 	{name: "dns", doc: "Addresses of name servers."},
@@ -102,6 +103,15 @@ var volumeKeys = []key{
 	{name: "source", doc: "Absolute path on the host, or name of the volume."},
 	{name: "target", doc: "Absolute path in the container.", required: true},
 	{name: "readonly", doc: "Mount without write access.", def: false},
+}
+
+var fileMountKeys = []key{
+	{name: "target", doc: "Absolute path in the container.", required: true},
+	{name: "source", doc: "A file beside this one whose content it is. This or content is required."},
+	{name: "content", doc: "The content itself.", secret: true},
+	{name: "encoding", doc: "How content is written.", def: encodingText, enum: []string{encodingText, encodingBase64}},
+	{name: "mode", doc: "Mode of the file, in octal digits.", def: DefaultFileMode, pattern: `^0?[0-7]{3}$|` + variablePattern},
+	{name: "sensitive", doc: "Never show the content, nor a digest of it.", def: false},
 }
 
 var eventSourceKeys = []key{
@@ -157,6 +167,7 @@ var keysOf = map[reflect.Type][]key{
 	reflect.TypeFor[fileProject]():       projectKeys,
 	reflect.TypeFor[fileComponent]():     componentKeys,
 	reflect.TypeFor[Volume]():            volumeKeys,
+	reflect.TypeFor[fileFileMount]():     fileMountKeys,
 	reflect.TypeFor[EventSource]():       eventSourceKeys,
 	reflect.TypeFor[HTTPSource]():        httpKeys,
 	reflect.TypeFor[CronSource]():        cronKeys,

@@ -38,6 +38,7 @@ func (l *loader) component(p pair, file *fileComponent, shared []placedVar) {
 	l.where["components."+full] = p.key.position()
 
 	check := l.checker(p.value, path)
+	file.Component.Files = l.fileMounts(p.value, path, file)
 	checkComponent(check, &file.Component)
 	l.checkHTTPPort(p.value, path, file)
 

@@ -59,6 +59,7 @@ type Component struct {
 	LogDriver        string            `json:"logdriver,omitempty"`
 	LogDriverOptions map[string]string `json:"logdriveroptions,omitempty"`
 	Volumes          []Volume          `json:"volumes,omitempty"`
+	Files            []FileMount       `json:"files,omitempty" yaml:"-"`
 	Ports            []string          `json:"ports,omitempty"`
 	NetworkName      string            `json:"networkname,omitempty"`
 	DNS              []string          `json:"dns,omitempty"`

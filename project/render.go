@@ -74,6 +74,9 @@ func renderComponent(c *Component, file *fileComponent) RenderedComponent {
 		Component: c.Effective(), Environment: file.Environment, Crontab: file.Crontab,
 		EventSources: make(map[string]*EventSource, len(file.EventSources)),
 	}
+	for i := range effective.Component.Files {
+		effective.Files = append(effective.Files, effective.Component.Files[i].written())
+	}
 	for name, e := range file.EventSources {
 		source := e.Effective()
 		effective.EventSources[name] = &source
@@ -174,12 +177,16 @@ func maskEnv(vars map[string]string) map[string]string {
 func maskObject(object map[string]any) map[string]any {
 	out := make(map[string]any, len(object))
 	header, _ := object["name"].(string)
+	sensitive, _ := object["sensitive"].(bool)
 	for key, value := range object {
 		name := key
 		if key == "value" {
 			name = header
 		}
 		out[key] = mask(name, value)
+		if sensitive && key == "content" {
+			out[key] = Hidden
+		}
 	}
 	return out
 }

@@ -63,6 +63,8 @@ const (
 	ruleNever        = "MAEL051"
 	ruleTooMany      = "MAEL052"
 	ruleUnreadable   = "MAEL053"
+	ruleFileMount    = "MAEL054"
+	ruleFileRead     = "MAEL055"
 )
 
 // Rules is every rule, by id.
@@ -120,6 +122,8 @@ var Rules = []Rule{
 	{ruleNever, Warning, "a schedule that never comes"},
 	{ruleTooMany, Error, "more problems than are told"},
 	{ruleUnreadable, Error, "a file that can't be read"},
+	{ruleFileMount, Error, "a file for containers that can't be there"},
+	{ruleFileRead, Error, "a file for containers that can't be read"},
 }
 
 var severities = func() map[string]Severity {

@@ -83,6 +83,7 @@ type generator struct {
 var definitionNames = map[reflect.Type]string{
 	reflect.TypeFor[fileComponent]():     "component",
 	reflect.TypeFor[Volume]():            "volume",
+	reflect.TypeFor[fileFileMount]():     "file",
 	reflect.TypeFor[EventSource]():       "eventsource",
 	reflect.TypeFor[HTTPSource]():        "http",
 	reflect.TypeFor[CronSource]():        "cron",
@@ -112,6 +113,10 @@ func (g *generator) mapping(t reflect.Type) object {
 		out = append(out, member{"minProperties", 1})
 	case reflect.TypeFor[CronSource]():
 		out[2] = member{"required", []string{"schedule", "http"}}
+	case reflect.TypeFor[fileFileMount]():
+		out = append(out, member{"oneOf", []object{
+			{{"required", []string{"source"}}}, {{"required", []string{"content"}}},
+		}})
 	case reflect.TypeFor[HTTPSource]():
 		out = append(out, member{"anyOf", []object{
 			{{"required", []string{"hostname"}}}, {{"required", []string{"pathprefix"}}},
