@@ -45,7 +45,7 @@ type Leases interface {
 // Work is what a node does while it holds a role. Its ctx ends when the role
 // is lost; it must return then, and the role is not taken again here before it
 // has. cluster.ErrFenced returned says that the role was lost without notice.
-type Work func(ctx context.Context, hold cluster.Hold) error
+type Work = func(ctx context.Context, hold cluster.Hold) error
 
 // Options are the settings of a Keeper.
 type Options struct {
@@ -107,12 +107,34 @@ func New(leases Leases, opt Options) *Keeper {
 	return k
 }
 
-// Add adds a role that this node may hold, and its work. Call it before Run.
+// Add adds a role that this node may hold, and its work. A role that is there
+// already is left as it is. Once Run has begun, it is looked for at once.
 func (k *Keeper) Add(name string, work Work) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.roles = append(k.roles, &role{name: name, work: work})
-	slices.SortFunc(k.roles, func(a, b *role) int { return cmp.Compare(a.name, b.name) })
+	i, found := k.index(name)
+	if found {
+		return
+	}
+	k.roles = slices.Insert(slices.Clone(k.roles), i, &role{name: name, work: work})
+	k.look()
+}
+
+// Remove takes a role away from this node: its work ends, and its lease is
+// given to whoever wants it. It returns when the work has; where ctx ends
+// first, the lease is not given but expires.
+func (k *Keeper) Remove(ctx context.Context, name string) error {
+	k.mu.Lock()
+	i, found := k.index(name)
+	if !found {
+		k.mu.Unlock()
+		return nil
+	}
+	r := k.roles[i]
+	k.roles = slices.Delete(slices.Clone(k.roles), i, i+1)
+	r.drop()
+	k.mu.Unlock()
+	return k.giveUp(ctx, r)
 }
 
 // Hold returns the proof of a role while this node holds it.
@@ -146,11 +168,14 @@ func (k *Keeper) Roles() []RoleStatus {
 	return out
 }
 
+// index is where a role is, or belongs, in the sorted roles.
+func (k *Keeper) index(name string) (int, bool) {
+	return slices.BinarySearchFunc(k.roles, name, func(r *role, name string) int { return cmp.Compare(r.name, name) })
+}
+
 func (k *Keeper) find(name string) *role {
-	for _, r := range k.roles {
-		if r.name == name {
-			return r
-		}
+	if i, found := k.index(name); found {
+		return k.roles[i]
 	}
 	return nil
 }

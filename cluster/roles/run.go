@@ -93,12 +93,14 @@ func (k *Keeper) note(leases []cluster.Lease, asked time.Time) (free []cluster.L
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
+	rows := make(map[string]cluster.Lease, len(leases))
+	for _, row := range leases {
+		rows[row.Role] = row
+	}
 	for _, r := range k.roles {
-		l := cluster.Lease{Role: r.name}
-		for _, row := range leases {
-			if row.Role == r.name {
-				l = row
-			}
+		l, taken := rows[r.name]
+		if !taken {
+			l.Role = r.name
 		}
 		k.see(r, l, now)
 		expired := asked.Sub(r.changed) >= leaseTime
@@ -138,9 +140,15 @@ func (k *Keeper) take(ctx context.Context, observed cluster.Lease) {
 	hold := cluster.Hold{Role: taken.Role, Holder: taken.Holder, Fence: taken.Fence}
 	k.mu.Lock()
 	r := k.find(taken.Role)
+	removed := r == nil // since it was observed
+	if removed {
+		r = &role{name: taken.Role}
+	}
 	k.see(r, taken, time.Now())
 	r.last = &hold
-	unwanted := k.giving || ctx.Err() != nil
+	// A role that was removed and added again in between has work that may
+	// still run.
+	unwanted := removed || k.giving || ctx.Err() != nil || r.hold != nil || r.running != nil
 	if !unwanted {
 		k.start(ctx, r, hold, sent)
 	}
@@ -183,7 +191,7 @@ func (k *Keeper) renew(ctx context.Context) {
 	defer k.mu.Unlock()
 	for _, hold := range held {
 		r := k.find(hold.Role)
-		if r.hold == nil || *r.hold != hold {
+		if r == nil || r.hold == nil || *r.hold != hold {
 			continue
 		}
 		if contains(still, hold) {
