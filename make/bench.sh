@@ -2,6 +2,7 @@
 # Runs every benchmark once, against a real engine.
 . "$(dirname "$0")/lib.sh"
 make/databases.sh
+make/gitserver.sh
 say "Docker engine"
 make/engine.sh
 say "go test -bench"

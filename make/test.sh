@@ -4,6 +4,7 @@
 say "C compiler for the race detector"
 command -v "$(go env CC)" >/dev/null || apt_install "a C compiler (the race detector needs one)" gcc libc6-dev
 make/databases.sh
+make/gitserver.sh
 say "Docker engine"
 make/engine.sh
 status=0
