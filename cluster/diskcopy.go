@@ -155,6 +155,7 @@ func publicComponent(row *ComponentRow) *ComponentRow {
 	}
 	spec.PullUsername, spec.PullPassword, spec.PullCommand = "", "", nil
 	spec.LogDriverOptions = nil
+	spec.Files = nil
 	return &ComponentRow{Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt}
 }
 

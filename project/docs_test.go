@@ -18,7 +18,7 @@ func TestReferenceIsInSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	tables := map[string]string{
-		"project": keyTable[fileProject](), "component": keyTable[fileComponent](), "volume": keyTable[Volume](),
+		"project": keyTable[fileProject](), "component": keyTable[fileComponent](), "volume": keyTable[Volume](), "file": keyTable[fileFileMount](),
 		"http": keyTable[HTTPSource](), "cron": keyTable[CronSource](), "request": keyTable[CronHTTP](), "header": keyTable[Header](),
 		"sqs": keyTable[SQSSource](), "awsstepfunc": keyTable[AWSStepFuncSource](), "rules": ruleTable(),
 	}

@@ -47,7 +47,10 @@ func (d *Driver) stop(ctx context.Context, id string, grace time.Duration) error
 			return err
 		}
 	}
-	return d.remove(ctx, found.ID)
+	if err := d.remove(ctx, found.ID); err != nil {
+		return err
+	}
+	return d.files.started(found.Config.Labels[runtime.LabelPlacement], false)
 }
 
 // remove removes a container, running or not, and returns when it is gone.

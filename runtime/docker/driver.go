@@ -35,6 +35,10 @@ type Options struct {
 	// Publish dials every container by a port published on loopback, also
 	// where its own address could be reached.
 	Publish bool
+
+	// FilesDir is an absolute path on the engine's host for the files of
+	// components; empty: components with files are refused.
+	FilesDir string
 }
 
 // Driver is a runtime.Driver for the containers of one node of one cluster.
@@ -48,6 +52,8 @@ type Driver struct {
 	engine   *engine                // nil until the engine was asked
 	networks map[string]networkFact // by name, for a short time
 	touched  map[string]struct{}    // ids of containers that had an event since they were listed
+
+	files fileMounts
 
 	listing sync.Mutex           // one List at a time
 	seen    map[string]inspected // by id: what List need not ask again
@@ -73,6 +79,7 @@ func New(opt Options) (*Driver, error) {
 		log:      log,
 		networks: make(map[string]networkFact),
 		touched:  make(map[string]struct{}),
+		files:    fileMounts{dir: opt.FilesDir, starting: make(map[string]bool)},
 	}, nil
 }
 

@@ -59,6 +59,9 @@ func (d *Driver) list(ctx context.Context) ([]runtime.Container, error) {
 		list = append(list, known.container)
 	}
 	d.seen = seen
+	if err := d.files.sweep(list); err != nil {
+		d.log.Warn("files of containers that are gone are left", "error", err)
+	}
 	return list, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/docker/docker/api/types/container"
+	"github.com/docker/docker/api/types/mount"
 
 	"maelstrom/project"
 	"maelstrom/runtime"
@@ -21,8 +22,23 @@ func (d *Driver) Start(ctx context.Context, spec runtime.Spec) (runtime.Containe
 	return started, nil
 }
 
+// start keeps the component's files as long as there is a container: one that
+// had the placement before is told by a conflict.
 func (d *Driver) start(ctx context.Context, spec runtime.Spec) (runtime.Container, error) {
-	id, err := d.create(ctx, spec)
+	mounts, err := d.files.prepare(spec.Placement, spec.Component.Files)
+	if err != nil {
+		return runtime.Container{}, errors.Join(err, d.files.started(spec.Placement, false))
+	}
+	found, err := d.startWith(ctx, spec, mounts)
+	if len(spec.Component.Files) > 0 {
+		exists := err == nil || errors.Is(err, runtime.ErrConflict) || errors.Is(err, runtime.ErrEngineDown)
+		err = errors.Join(err, d.files.started(spec.Placement, exists))
+	}
+	return found, err
+}
+
+func (d *Driver) startWith(ctx context.Context, spec runtime.Spec, mounts []mount.Mount) (runtime.Container, error) {
+	id, err := d.create(ctx, spec, mounts)
 	if err != nil {
 		return runtime.Container{}, err
 	}
@@ -39,7 +55,7 @@ func (d *Driver) start(ctx context.Context, spec runtime.Spec) (runtime.Containe
 	return found, nil
 }
 
-func (d *Driver) create(ctx context.Context, spec runtime.Spec) (string, error) {
+func (d *Driver) create(ctx context.Context, spec runtime.Spec, mounts []mount.Mount) (string, error) {
 	facts, err := d.facts(ctx)
 	if err != nil {
 		return "", err
@@ -49,6 +65,7 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec) (string, error) 
 	if err != nil {
 		return "", err
 	}
+	host.Mounts = append(host.Mounts, mounts...)
 	publish, err := d.mustPublish(ctx, spec.Component, host.NetworkMode)
 	if err != nil {
 		return "", err

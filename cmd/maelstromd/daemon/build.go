@@ -127,8 +127,12 @@ func (d *Daemon) roles() []rpc.Role {
 // openDriver connects to the container engine, which need not run yet.
 func (d *Daemon) openDriver() error {
 	id := d.identity.Load()
+	files, err := d.dir.files()
+	if err != nil {
+		return err
+	}
 	driver, err := d.sur.NewDriver(docker.Options{
-		Host: d.opt.DockerHost, ClusterID: id.ClusterID, Node: d.node, Logger: d.part("docker"),
+		Host: d.opt.DockerHost, ClusterID: id.ClusterID, Node: d.node, FilesDir: files, Logger: d.part("docker"),
 	})
 	d.driver = driver
 	return err

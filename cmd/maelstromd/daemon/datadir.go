@@ -43,6 +43,15 @@ func (d *dataDir) Close() error { return d.lock.Close() }
 func (d *dataDir) database() string { return filepath.Join(d.path, rpc.DatabaseFileName) }
 func (d *dataDir) snapshot() string { return filepath.Join(d.path, "snapshot.json") }
 
+// files is where the engine mounts components' files from, as an absolute path.
+func (d *dataDir) files() (string, error) {
+	path, err := filepath.Abs(filepath.Join(d.path, "files"))
+	if err != nil {
+		return "", fmt.Errorf("find data directory: %w", err)
+	}
+	return path, nil
+}
+
 // nodeID returns the id in the file node-id, made at the first start.
 func (d *dataDir) nodeID() (string, error) {
 	file := filepath.Join(d.path, "node-id")

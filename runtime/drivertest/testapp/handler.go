@@ -20,6 +20,7 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/upload", upload)
 	mux.HandleFunc("/download", download)
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, os.Environ()) })
+	mux.HandleFunc("/file", readFile)
 	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(integer(os.Getenv("CRASH_CODE"))) })
 	mux.HandleFunc("/", answer)
 	status := integer(os.Getenv("STATUS"))
@@ -73,6 +74,32 @@ func echoSocket(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// File is what /file answers.
+type File struct {
+	Content  []byte
+	Mode     string
+	Writable bool // tried out
+}
+
+func readFile(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Query().Get("path")
+	info, err := os.Stat(path)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err == nil {
+		file.Close()
+	}
+	writeJSON(w, File{Content: content, Mode: fmt.Sprintf("%04o", info.Mode().Perm()), Writable: err == nil})
 }
 
 // sendEvents sends ?n= events, one each ?ms= milliseconds.

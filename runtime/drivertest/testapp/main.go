@@ -9,7 +9,8 @@
 //
 // Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
 // (an event stream), /upload and /download (large bodies), /call (a request to
-// another component), /crash (exits with CRASH_CODE), /env, and anything else
+// another component), /crash (exits with CRASH_CODE), /env, /file
+// (what is at ?path=), and anything else
 // "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
 // `testapp hold` waits for a signal.
 package main
