@@ -16,6 +16,7 @@ type ApplyRequest struct {
 
 	Kind      RevisionKind // empty: RevisionApply
 	Actor     string       // who asked, for the history
+	Reason    string       // why, where somebody said so
 	RequestID string       // a repeated request is answered from the first one's result
 
 	Source         string    // the source that owns the project from now on; empty: applied by hand

@@ -74,6 +74,14 @@ type Claim struct {
 	Since   time.Time `json:"since"`
 }
 
+// ClaimsRestored is what became of claims that were given back.
+type ClaimsRestored struct {
+	Restored int     `json:"restored"` // got their older time
+	Reserved int     `json:"reserved"` // held for projects that are not stored yet
+	Held     []Claim `json:"held"`     // what other projects have, as they have it
+	Dropped  []Claim `json:"dropped"`  // which their stored owner does not want
+}
+
 // ProjectWrite is what one apply changes. Versions are those that were read;
 // a row that moved since is ErrConflict.
 type ProjectWrite struct {

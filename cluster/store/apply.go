@@ -164,10 +164,12 @@ func (a *apply) commit(ctx context.Context, t *tx) error {
 	if err := t.moveClaims(ctx, a.oldClaims(), a.newClaims()); err != nil {
 		return err
 	}
-	return t.addRevision(ctx, cluster.Revision{
-		Project: row.Name, Number: row.Revision, Actor: a.Actor, Source: a.Source,
-		SourceRevision: a.SourceRevision, RequestID: a.RequestID, Summary: a.write.Summary,
-	}, a.result)
+	if a.state.Project == nil {
+		if err := t.dropReserved(ctx, row.Name, a.newClaims()); err != nil {
+			return err
+		}
+	}
+	return a.note(ctx, t, row)
 }
 
 func (a *apply) writeProject(ctx context.Context, t *tx) (*cluster.ProjectRow, error) {

@@ -261,29 +261,6 @@ func TestRemovedProjectLeavesNothingButItsHistory(t *testing.T) {
 	})
 }
 
-func TestHistoryKeepsTheNewest(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
-		for n := range revisionsKept + 5 {
-			req := request(projectOf("p", component("p", "p_c", fmt.Sprint("image:", n))))
-			req.Actor, req.RequestID, req.SourceRevision = "anna", fmt.Sprint("r", n), fmt.Sprint("commit ", n)
-			_, err := s.ApplyProject(t.Context(), req)
-			must(t, err)
-		}
-		revisions, err := s.Revisions(t.Context(), "p", 1000)
-		must(t, err)
-		if len(revisions) != revisionsKept || revisions[0].Number != revisionsKept+5 {
-			t.Fatalf("%d revisions from %d", len(revisions), revisions[0].Number)
-		}
-		want := cluster.Revision{Project: "p", Number: revisionsKept + 5, Actor: "anna", RequestID: "r54", SourceRevision: "commit 54", Time: revisions[0].Time}
-		if revisions[0] != want || revisions[0].Time.IsZero() {
-			t.Fatalf("newest %+v", revisions[0])
-		}
-		if few, err := s.Revisions(t.Context(), "p", 3); err != nil || len(few) != 3 || few[2].Number != revisionsKept+3 {
-			t.Fatalf("limited %v, %v", few, err)
-		}
-	})
-}
-
 func TestApplyUnderAFence(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		hold := take(t, s, "reconcile/git", "a")

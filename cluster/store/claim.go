@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"maps"
 	"slices"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -74,6 +75,10 @@ func (t *tx) moveClaims(ctx context.Context, old, wanted claims) error {
 	if err != nil {
 		return err
 	}
+	had, err := t.heldFor(ctx, old, wanted)
+	if err != nil {
+		return err
+	}
 	now, err := t.now(ctx)
 	if err != nil {
 		return err
@@ -81,14 +86,44 @@ func (t *tx) moveClaims(ctx context.Context, old, wanted claims) error {
 	var rows [][]any
 	for _, d := range wanted.sorted() {
 		c := wanted[d]
-		if _, had := old[d]; !had {
-			rows = append(rows, []any{d, string(c.Kind), text(c.Key), c.Owner, c.Object, micros(now)})
-		} else if old[d].Object != c.Object {
+		if object, kept := had[d]; !kept {
+			rows = append(rows, claimRow(d, c, now))
+		} else if object != c.Object {
 			_, err := t.put(ctx, "mael_claim", `update mael_claim set object = ? where digest = ?`, c.Object, d)
 			if err != nil {
 				return err
 			}
 		}
 	}
-	return t.insert(ctx, "mael_claim", []string{"digest", "kind", "claim_key", "owner", "object", "claimed_at"}, rows)
+	return t.insert(ctx, "mael_claim", claimColumns, rows)
+}
+
+var claimColumns = []string{"digest", "kind", "claim_key", "owner", "object", "claimed_at"}
+
+func claimRow(digest string, c cluster.Claim, since time.Time) []any {
+	return []any{digest, string(c.Kind), text(c.Key), c.Owner, c.Object, micros(since)}
+}
+
+// heldFor returns the objects of those wanted claims that their owner has
+// already: by the objects it had, or because they were given back to it.
+func (t *tx) heldFor(ctx context.Context, old, wanted claims) (map[string]string, error) {
+	held := map[string]string{}
+	var fresh []string
+	for _, d := range wanted.sorted() {
+		if c, had := old[d]; had {
+			held[d] = c.Object
+		} else {
+			fresh = append(fresh, d)
+		}
+	}
+	return held, chunks(fresh, func(in string, args []any) error {
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var d, owner, object string
+			err := rows.Scan(&d, &owner, &object)
+			if owner == wanted[d].Owner {
+				held[d] = object
+			}
+			return err
+		}, `select digest, owner, object from mael_claim where digest in `+in, args...)
+	})
 }

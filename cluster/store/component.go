@@ -227,8 +227,12 @@ func (t *tx) noteRestarts(ctx context.Context, projects map[string][]string, act
 		if err := t.setProject(ctx, row); err != nil {
 			return err
 		}
+		digest, err := t.lastDigest(ctx, owner)
+		if err != nil {
+			return err
+		}
 		err = t.addRevision(ctx, cluster.Revision{
-			Project: owner, Number: row.Revision, Actor: actor, Source: row.Source, SourceRevision: row.SourceRevision,
+			Project: owner, Number: row.Revision, Kind: cluster.RevisionEdit, Digest: digest, Actor: actor, Source: row.Source, SourceRevision: row.SourceRevision,
 			RequestID: cluster.NewID(), Summary: "restarted " + strings.Join(projects[owner], ", "),
 		}, cluster.ApplyResult{})
 		if err != nil {

@@ -68,7 +68,7 @@ func (c *conflicts) Error() string { return fmt.Sprintf("%d conflicts", len(c.cl
 // planFor is a plain planner: everything that differs is put, the rest removed.
 func planFor(p *project.Project) func(cluster.ProjectState) (cluster.ProjectWrite, error) {
 	return func(state cluster.ProjectState) (cluster.ProjectWrite, error) {
-		var w cluster.ProjectWrite
+		w := cluster.ProjectWrite{Content: p}
 		if len(state.Foreign) > 0 {
 			return w, &conflicts{state.Foreign}
 		}
