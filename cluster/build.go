@@ -24,6 +24,7 @@ func (s *Snapshot) With(cs ChangeSet) *Snapshot {
 	n.putEventSources(cs.EventSources)
 	n.putPlacements(cs.Placements)
 	n.putNodes(cs.Nodes)
+	n.putSources(cs)
 	return &n
 }
 
@@ -36,6 +37,7 @@ func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
 	n.putComponents(cs.Components)
 	n.putEventSources(cs.EventSources)
 	n.putPlacements(cs.Placements)
+	n.putSources(cs)
 	n.keepLists(s, cs.Instances)
 	return n
 }

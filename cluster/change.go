@@ -16,6 +16,9 @@ const (
 	ChangeProjectStatus ChangeKind = "project_status"
 	ChangeControl       ChangeKind = "control"
 	ChangeNotifier      ChangeKind = "notifier"
+
+	// ChangeEvent numbers a transaction that stored events and nothing else.
+	ChangeEvent ChangeKind = "event"
 )
 
 // ChangeSet is what changed since a number, read in one transaction. A nil

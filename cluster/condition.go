@@ -1,7 +1,11 @@
 package cluster
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"maelstrom/project"
 )
@@ -82,6 +86,9 @@ const (
 	ReasonRolledBack      ConditionReason = "RolledBack"
 	ReasonChangedByHand   ConditionReason = "ChangedByHand"
 	ReasonSkipped         ConditionReason = "Skipped" // rolled back; goes on when the project changes again
+	ReasonNotStored       ConditionReason = "NotStored"
+	ReasonHealthy         ConditionReason = "Healthy"
+	ReasonUnhealthy       ConditionReason = "Unhealthy" // a component fails, or has fewer instances than it must
 )
 
 // SourceStatus is what the loop of a source knows, written when it changes.
@@ -131,4 +138,19 @@ type ProjectStatus struct {
 }
 
 // Key is what a status is stored under: one file of one source.
-func (s *ProjectStatus) Key() string { return s.Source + " " + s.Path }
+func (s *ProjectStatus) Key() string { return ProjectStatusKey(s.Source, s.Path) }
+
+// ProjectStatusKey is the key of the status of one file of one source. It is
+// not to be taken apart: a path that no database could keep as a key is
+// replaced by its digest.
+func ProjectStatusKey(source, path string) string {
+	key := source + " " + path
+	if len(key) <= maxStatusKey && utf8.ValidString(key) && !strings.ContainsRune(key, 0) {
+		return key
+	}
+	sum := sha256.Sum256([]byte(key))
+	return "/" + hex.EncodeToString(sum[:])
+}
+
+// maxStatusKey is the longest text in bytes that every database can index.
+const maxStatusKey = 191

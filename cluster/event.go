@@ -54,8 +54,9 @@ const (
 	EventSuspended        EventKind = "suspended"
 	EventResumed          EventKind = "resumed"
 	EventSourceChanged    EventKind = "source_changed" // declared, changed or removed
-	EventNode             EventKind = "node"           // joined, drains, leaves, is lost
-	EventRole             EventKind = "role"           // taken or lost
+	EventNotifierChanged  EventKind = "notifier_changed"
+	EventNode             EventKind = "node" // joined, drains, leaves, is lost
+	EventRole             EventKind = "role" // taken or lost
 	EventWake             EventKind = "wake"
 	EventSleep            EventKind = "sleep"
 	EventCrash            EventKind = "crash" // an instance failed
@@ -67,7 +68,7 @@ const (
 type EventQuery struct {
 	After     int64     // only with a higher id
 	Since     time.Time // only from then on
-	Limit     int       // the newest so many; 0: 1,000
+	Limit     int       // the newest so many, or the first so many after After; 0: 1,000
 	Kinds     []EventKind
 	Source    string
 	Project   string

@@ -147,7 +147,7 @@ func (a *apply) owns(owner, name string) error {
 }
 
 // commit writes the plan. Project, components, event sources, claims,
-// history: every apply takes its locks in this order.
+// history, source, status, control: every apply takes its locks in this order.
 func (a *apply) commit(ctx context.Context, t *tx) error {
 	a.result = cluster.ApplyResult{Components: map[string]int64{}}
 	row, err := a.writeProject(ctx, t)
@@ -169,7 +169,10 @@ func (a *apply) commit(ctx context.Context, t *tx) error {
 			return err
 		}
 	}
-	return a.note(ctx, t, row)
+	if err := a.note(ctx, t, row); err != nil {
+		return err
+	}
+	return a.writeTold(ctx, t)
 }
 
 func (a *apply) writeProject(ctx context.Context, t *tx) (*cluster.ProjectRow, error) {

@@ -64,7 +64,27 @@ func (t *tx) readAll(ctx context.Context, cs *cluster.ChangeSet) (err error) {
 	if cs.Nodes, err = t.nodes(ctx, ``); err != nil {
 		return err
 	}
+	if err := t.readAllOfSources(ctx, cs); err != nil {
+		return err
+	}
 	cs.Instances, err = t.instanceLists(ctx)
+	return err
+}
+
+func (t *tx) readAllOfSources(ctx context.Context, cs *cluster.ChangeSet) (err error) {
+	if cs.Sources, err = t.sources(ctx, ``); err != nil {
+		return err
+	}
+	if cs.SourceStatuses, err = t.sourceStatuses(ctx, ``); err != nil {
+		return err
+	}
+	if cs.ProjectStatuses, err = t.projectStatuses(ctx, ``); err != nil {
+		return err
+	}
+	if cs.Controls, err = t.controls(ctx, ``); err != nil {
+		return err
+	}
+	cs.Notifiers, err = t.notifiers(ctx, ``)
 	return err
 }
 
@@ -95,7 +115,26 @@ func (t *tx) readChanged(ctx context.Context, cs *cluster.ChangeSet, since int64
 	if cs.Placements, err = named(ctx, objects[cluster.ChangePlacement], t.placements, `where id in `); err != nil {
 		return err
 	}
-	cs.Nodes, err = named(ctx, objects[cluster.ChangeNode], t.nodes, `where id in `)
+	if cs.Nodes, err = named(ctx, objects[cluster.ChangeNode], t.nodes, `where id in `); err != nil {
+		return err
+	}
+	return t.readChangedOfSources(ctx, cs, objects)
+}
+
+func (t *tx) readChangedOfSources(ctx context.Context, cs *cluster.ChangeSet, objects map[cluster.ChangeKind][]string) (err error) {
+	if cs.Sources, err = named(ctx, objects[cluster.ChangeSource], t.sources, `where name in `); err != nil {
+		return err
+	}
+	if cs.SourceStatuses, err = named(ctx, objects[cluster.ChangeSourceStatus], t.sourceStatuses, `where source in `); err != nil {
+		return err
+	}
+	if cs.ProjectStatuses, err = named(ctx, objects[cluster.ChangeProjectStatus], t.projectStatuses, `where status_key in `); err != nil {
+		return err
+	}
+	if cs.Controls, err = named(ctx, objects[cluster.ChangeControl], t.controls, `where control_key in `); err != nil {
+		return err
+	}
+	cs.Notifiers, err = named(ctx, objects[cluster.ChangeNotifier], t.notifiers, `where name in `)
 	return err
 }
 
@@ -118,9 +157,19 @@ func named[V any](ctx context.Context, keys []string, read reader[V], where stri
 	return out, err
 }
 
-// prune shortens the change log. It is a transaction of its own, after one
-// that was due for it; what fails now succeeds at a later one.
+// prune shortens the change log and the events, each in a transaction of its
+// own, after one that was due for it; what fails now succeeds at a later one.
 func (s *Store) prune(ctx context.Context) {
+	if err := s.pruneLog(ctx); err != nil {
+		s.log.Warn("change log not pruned", "error", err)
+	}
+	_, err := s.attempt(ctx, writeOptions{}, func(t *tx) error { return t.pruneEvents(ctx, s.eventsKept) })
+	if err != nil {
+		s.log.Warn("events not pruned", "error", err)
+	}
+}
+
+func (s *Store) pruneLog(ctx context.Context) error {
 	_, err := s.attempt(ctx, writeOptions{}, func(t *tx) error {
 		var cut int64
 		err := t.row(ctx, `select n from mael_change order by n desc limit 1 offset ?`, s.logKept).Scan(&cut)
@@ -136,7 +185,5 @@ func (s *Store) prune(ctx context.Context) {
 		_, err = t.put(ctx, "mael_change", `delete from mael_change where n <= ?`, cut)
 		return err
 	})
-	if err != nil {
-		s.log.Warn("change log not pruned", "error", err)
-	}
+	return err
 }

@@ -1,10 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 
 	"maelstrom/cluster"
 )
@@ -61,18 +65,37 @@ func (t *tx) pruneFirings(ctx context.Context, eventSource string) error {
 	return err
 }
 
-// FinishFiring stores how a claimed firing ended, once.
+// FinishFiring stores how a claimed firing ended, once, and that it happened.
 func (s *Store) FinishFiring(ctx context.Context, f cluster.Firing) error {
 	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
-		_, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
-			where firing_key = ? and ordinal = ? and due = ?`,
+		n, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
+			where firing_key = ? and ordinal = ? and due = ? and finished_at = 0`,
 			micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), text(f.Error), f.Key, f.Ordinal, micros(f.Due))
-		return err
+		if err != nil || n == 0 {
+			return err // it is told already
+		}
+		return t.firingEvent(ctx, f)
 	})
 	if err != nil {
 		return fmt.Errorf("finish firing of %s: %w", f.EventSource, err)
 	}
 	return nil
+}
+
+func (t *tx) firingEvent(ctx context.Context, f cluster.Firing) error {
+	e := cluster.Event{Kind: cluster.EventCron, Component: f.Component, Message: fmt.Sprintf("%s fired, status %d", f.EventSource, f.Status)}
+	if f.Error != "" || f.Status < 200 || f.Status > 299 {
+		e.Severity = cluster.EventWarning
+		e.Message = strings.TrimSuffix(fmt.Sprintf("%s failed, status %d: %s", f.EventSource, f.Status, cmp.Or(f.Error, string(f.Reason))), ": ")
+	}
+	err := t.row(ctx, `select project from mael_event_source where name = ?`, f.EventSource).Scan(&e.Project)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	details, err := encode(map[string]any{"event_source": f.EventSource, "due": f.Due, "status": f.Status, "seconds": f.FinishedAt.Sub(f.StartedAt).Seconds()})
+	e.Details = json.RawMessage(details)
+	t.event(e)
+	return err
 }
 
 // LastFirings returns the newest firings of an event source, newest first.

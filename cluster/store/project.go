@@ -46,6 +46,15 @@ func (t *tx) projectState(ctx context.Context, desired *project.Project) (cluste
 	for name, row := range sources {
 		state.EventSources[name] = *row
 	}
+	key := cluster.ControlKey(cluster.ControlProject, desired.Name)
+	controls, err := t.controls(ctx, `where control_key = ?`, key)
+	if err != nil {
+		return state, err
+	}
+	state.Control = cluster.ControlRow{Kind: cluster.ControlProject, Name: desired.Name}
+	if row := controls[key]; row != nil {
+		state.Control = *row
+	}
 	state.Foreign, err = t.foreignClaims(ctx, desired)
 	return state, err
 }

@@ -32,7 +32,9 @@ type Store struct {
 	reader  *sql.DB
 	log     *slog.Logger
 	counts  counts
-	logKept int // rows of the change log
+
+	logKept    int // rows of the change log
+	eventsKept int
 }
 
 // Open prepares the database for use. A server need not answer yet, see Ping;
@@ -42,7 +44,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dialect: d, log: opt.Logger, logKept: logKept}
+	s := &Store{dialect: d, log: opt.Logger, logKept: logKept, eventsKept: eventsKept}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

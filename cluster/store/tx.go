@@ -19,6 +19,7 @@ type tx struct {
 	dialect *dialect
 	id      string // names this run in the change log
 	changes map[change]bool
+	events  []cluster.Event
 	number  int64 // of this change, once it is logged
 	clock   time.Time
 	rows    map[string]int64 // written, by table
@@ -101,6 +102,14 @@ func (t *tx) gone(kind cluster.ChangeKind, object string) { t.changes[change{kin
 // the commit, which makes the order of numbers the order of commits: a reader
 // that has seen a number has seen all below it.
 func (t *tx) logChanges(ctx context.Context) error {
+	if len(t.events) > 0 {
+		if _, err := t.now(ctx); err != nil { // before the lock that everybody waits for
+			return err
+		}
+		if len(t.changes) == 0 {
+			t.changed(cluster.ChangeEvent, "")
+		}
+	}
 	if len(t.changes) == 0 {
 		return nil
 	}
@@ -120,7 +129,7 @@ func (t *tx) logChanges(ctx context.Context) error {
 	if err := t.insert(ctx, "mael_change", []string{"n", "kind", "object", "deleted", "writer"}, rows); err != nil {
 		return fmt.Errorf("log change: %w", err)
 	}
-	return nil
+	return t.addEvents(ctx)
 }
 
 // checkFence is the last statement before a commit, so that the lease's row
