@@ -49,12 +49,21 @@ histories() {
   done
 }
 
+# kills: KILLS (1000) kills of a daemon that applies a source.
+kills() {
+  make/engine.sh
+  local first
+  for ((first = 1; first <= ${KILLS:-1000}; first += 50)); do
+    step "kills from $first" go test -run '^TestAKillLeavesProjectsWhole$' -timeout 30m ./cmd/maelstromd -gitops.kills 50
+  done
+}
+
 case $scenario in
-  fuzz | histories | simulation)
+  fuzz | histories | kills | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
