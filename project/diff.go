@@ -37,9 +37,10 @@ type ObjectChange struct {
 	Changes []Change `json:"changes,omitempty"` // of an update
 
 	// Schedule is set where a cron event source gets a schedule; Next is when
-	// it will fire, once Preview has been called.
+	// it will fire, and Zone by which clock, once Preview has been called.
 	Schedule string      `json:"schedule,omitempty"`
 	Next     []time.Time `json:"next,omitempty"`
+	Zone     string      `json:"zone,omitempty"`
 }
 
 // Change is one field that differs: a number, a truth value or a text, nil
@@ -99,8 +100,11 @@ func (c *Changes) Empty() bool {
 func (c *Changes) Preview(next func(schedule string) []time.Time) {
 	for _, list := range [][]ObjectChange{c.EventSources.Added, c.EventSources.Updated} {
 		for i := range list {
-			if list[i].Schedule != "" {
-				list[i].Next = next(list[i].Schedule)
+			if list[i].Schedule == "" {
+				continue
+			}
+			if list[i].Next = next(list[i].Schedule); len(list[i].Next) > 0 {
+				list[i].Zone = list[i].Next[0].Location().String()
 			}
 		}
 	}

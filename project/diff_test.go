@@ -96,8 +96,8 @@ func TestDiffText(t *testing.T) {
       stripprefix: false -> true  maelstrom.yml:33
   ~ event source shop_nightly: schedule only
       schedule: 0 3 * * * -> 30 3 * * *  maelstrom.yml:40
-      fires next: Wed 2025-01-01 03:30:00 +00:00, Thu 2025-01-02 03:30:00 +00:00
-  + component shop_new (new:1)
+      fires next: Wed 2025-01-01 03:30:00 +00:00, Thu 2025-01-02 03:30:00 +00:00 (UTC)
+  + component shop_new (new:1)  maelstrom.yml:20
 
 Plan: 1 to add, 5 to change (1 restart), 1 to remove
 `

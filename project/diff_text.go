@@ -6,14 +6,17 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 )
 
 // PlanLine sums changes up: "Plan: 2 to add, 1 to change (1 restart), 0 to remove".
 func (c *Changes) PlanLine() string {
-	s := c.Summary
+	return "Plan: " + c.Summary.text()
+}
+
+// text says "2 to add, 1 to change (1 restart), 0 to remove".
+func (s Summary) text() string {
 	restarts := ""
 	switch {
 	case s.Restarts == 1:
@@ -21,7 +24,7 @@ func (c *Changes) PlanLine() string {
 	case s.Restarts > 1:
 		restarts = fmt.Sprintf(" (%d restarts)", s.Restarts)
 	}
-	return fmt.Sprintf("Plan: %d to add, %d to change%s, %d to remove", s.Added, s.Updated, restarts, s.Removed)
+	return fmt.Sprintf("%d to add, %d to change%s, %d to remove", s.Added, s.Updated, restarts, s.Removed)
 }
 
 // diffItem is a changed object as a list shows it.
@@ -93,54 +96,75 @@ func (p diffPalette) dim(text string) string { return p.paint("2", text) }
 // Text writes changes for people, the worst first, with the plan line at the
 // end.
 func (c *Changes) Text(w io.Writer, colour bool) error {
-	p := diffPalette(colour)
 	var b strings.Builder
-	for _, l := range c.ordered() {
-		p.object(&b, &l)
-	}
-	if b.Len() > 0 {
-		b.WriteString("\n")
-	}
-	for _, note := range c.Notes {
-		fmt.Fprintf(&b, "%s %s\n", p.paint("36", "Note:"), note)
-	}
-	b.WriteString(p.paint("1", c.PlanLine()) + "\n")
+	diffPalette(colour).changes(&b, c)
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("write changes: %w", err)
 	}
 	return nil
 }
 
+func (p diffPalette) changes(b *strings.Builder, c *Changes) {
+	start := b.Len()
+	for _, l := range c.ordered() {
+		p.object(b, &l)
+	}
+	if b.Len() > start {
+		b.WriteString("\n")
+	}
+	for _, note := range c.Notes {
+		fmt.Fprintf(b, "%s %s\n", p.paint("36", "Note:"), note)
+	}
+	b.WriteString(p.paint("1", c.PlanLine()) + "\n")
+}
+
+// after is text behind a separator, or nothing.
+func after(separator, text string) string {
+	if text == "" {
+		return ""
+	}
+	return separator + text
+}
+
 func (p diffPalette) object(b *strings.Builder, l *diffItem) {
 	fmt.Fprintf(b, "%s %s %s", p.sign(l), l.kind, p.paint("1", l.Name))
 	switch l.Impact {
 	case ImpactRemoval, ImpactAddition:
-		b.WriteString(p.dim(" (" + diffLine(l.Detail) + ")"))
+		b.WriteString(p.dim(" (" + diffLine(l.Detail) + ")" + after("  ", diffWhere(l.File, l.Line, l.Side))))
 	default:
 		b.WriteString(": " + string(l.Impact))
 	}
 	b.WriteString("\n")
 	for _, change := range l.Changes {
-		fmt.Fprintf(b, "      %s: %s -> %s%s\n", diffLine(change.Field), diffValue(change.Old), diffValue(change.New), p.dim(diffWhere(change.File, change.Line, "  ")))
+		fmt.Fprintf(b, "      %s: %s -> %s%s\n", diffLine(change.Field), diffValue(change.Old), diffValue(change.New), p.dim(after("  ", diffWhere(change.File, change.Line, change.Side))))
 	}
 	if len(l.Next) > 0 {
-		fmt.Fprintf(b, "      fires next: %s\n", fireTimes(l.Next))
+		fmt.Fprintf(b, "      fires next: %s\n", l.fireTimes())
 	}
 }
 
-func fireTimes(times []time.Time) string {
+func (l *diffItem) fireTimes() string {
 	var texts []string
-	for _, t := range times {
+	for _, t := range l.Next {
 		texts = append(texts, t.Format("Mon 2006-01-02 15:04:05 -07:00"))
 	}
-	return strings.Join(texts, ", ")
+	all := strings.Join(texts, ", ")
+	if l.Zone != "" {
+		all += " (" + diffLine(l.Zone) + ")"
+	}
+	return all
 }
 
-func diffWhere(file string, line int, before string) string {
-	if file == "" {
+// diffWhere is where something stands, said of the old revision where it is
+// gone.
+func diffWhere(file string, line int, side Side) string {
+	switch {
+	case file == "":
 		return ""
+	case side == SideOld:
+		return fmt.Sprintf("%s:%d, before", diffLine(file), line)
 	}
-	return fmt.Sprintf("%s%s:%d", before, diffLine(file), line)
+	return fmt.Sprintf("%s:%d", diffLine(file), line)
 }
 
 // diffValue is a value as a diff shows it; "(none)" where there is none.
@@ -165,6 +189,7 @@ const longestShown = 200
 // diffLine is text on one line of sensible length, without anything that a
 // terminal would act upon.
 func diffLine(text string) string {
+	text = strings.ToValidUTF8(text, string(utf8.RuneError))
 	if utf8.RuneCountInString(text) > longestShown {
 		text = string([]rune(text)[:longestShown]) + "…"
 	}

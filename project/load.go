@@ -70,14 +70,7 @@ const (
 
 // String is the problem as a compiler would print it.
 func (p Problem) String() string {
-	text := p.Message
-	if p.Path != "" {
-		text = p.Path + ": " + text
-	}
-	if p.Hint != "" {
-		text += "; " + p.Hint
-	}
-	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, text)
+	return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.what())
 }
 
 // Problem is one finding of a validation.
