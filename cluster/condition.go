@@ -88,7 +88,7 @@ const (
 	ReasonSkipped         ConditionReason = "Skipped" // rolled back; goes on when the project changes again
 	ReasonNotStored       ConditionReason = "NotStored"
 	ReasonHealthy         ConditionReason = "Healthy"
-	ReasonUnhealthy       ConditionReason = "Unhealthy" // a component fails, or has fewer instances than it must
+	ReasonFailing         ConditionReason = "Failing" // a component fails, or has fewer instances than it must
 )
 
 // SourceStatus is what the loop of a source knows, written when it changes.
