@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Holds README.md to its word: runs its ```sh blocks in one shell, in a fresh
-# copy of this tree and a fresh home, and looks in the output of each for the
-# lines of the ```text block that follows it. Numbers and ids may differ, and
-# ... stands for lines that are not shown.
+# Holds a document, README.md or the one that is named, to its word: runs its
+# ```sh blocks in one shell, in a fresh copy of this tree and a fresh home, and
+# looks in the output of each for the lines of the ```text block that follows
+# it. Numbers and ids may differ, and ... stands for lines that are not shown.
 . "$(dirname "$0")/lib.sh"
+document=$(realpath "${1:-README.md}")
 export MAEL_PUBLIC_PORT=${MAEL_PUBLIC_PORT:-18008} MAEL_PRIVATE_PORT=${MAEL_PRIVATE_PORT:-18374}
 images=(maelstrom-hello:latest shop:latest)
 temp=$(mktemp -d)
 output=$temp/output
 
-# The README's `make down` and build work on these names; give back what was there.
+# The document's `make down` and build work on these names; give back what was there.
 keep_images() {
   local image
   for image in "${images[@]}"; do docker tag "$image" "${image%:*}:kept" 2>/dev/null || true; done
@@ -43,7 +44,7 @@ copy_tree() {
 
 # split_blocks writes NNN.sh and NNN.text, with our port in place of 8008.
 split_blocks() {
-  sed "s/\b8008\b/$MAEL_PUBLIC_PORT/g" README.md | awk -v dir="$temp/blocks" '
+  sed "s/\b8008\b/$MAEL_PUBLIC_PORT/g" "$document" | awk -v dir="$temp/blocks" '
     /^```sh$/   { n++; file = sprintf("%s/%03d.sh", dir, n); next }
     /^```text$/ { file = sprintf("%s/%03d.text", dir, n); next }
     /^```/      { file = ""; next }
@@ -62,7 +63,7 @@ compare() {
   exec 4< <(flatten "$output")
   while IFS= read -r line; do
     if [ -z "$line" ] || [ "$line" = "..." ]; then continue; fi
-    while IFS= read -r found <&4 || die "the README shows what was not printed:" "$line" "See the end of this output."; do
+    while IFS= read -r found <&4 || die "${document##*/} shows what was not printed:" "$line" "See the end of this output."; do
       [ "$found" != "$line" ] || break
     done
   done < <(flatten "$1")
@@ -84,4 +85,4 @@ for block in "$temp"/blocks/*.sh; do
   if [ -e "${block%.sh}.text" ]; then compare "${block%.sh}.text"; fi
 done
 : >"$output"
-say "the README holds"
+say "${document##*/} holds"
