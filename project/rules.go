@@ -65,6 +65,7 @@ const (
 	ruleUnreadable   = "MAEL053"
 	ruleFileMount    = "MAEL054"
 	ruleFileRead     = "MAEL055"
+	ruleCovered      = "MAEL056"
 )
 
 // Rules is every rule, by id.
@@ -124,6 +125,7 @@ var Rules = []Rule{
 	{ruleUnreadable, Error, "a file that can't be read"},
 	{ruleFileMount, Error, "a file for containers that can't be there"},
 	{ruleFileRead, Error, "a file for containers that can't be read"},
+	{ruleCovered, Warning, "a host that another project's wildcard covers as well"},
 }
 
 var severities = func() map[string]Severity {
