@@ -68,6 +68,10 @@ type Entry struct {
 	ID     string // changes whenever the contents do; empty for directories
 	Size   int64  // bytes of a regular file
 	Target string // of a symbolic link
+
+	// Modified is when a regular file was last written, zero where the tree
+	// does not know.
+	Modified time.Time
 }
 
 // EntryKind says what an entry is.

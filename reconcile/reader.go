@@ -1,6 +1,12 @@
 package reconcile
 
 import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -9,10 +15,14 @@ import (
 
 // ReadOptions say which project files of a tree are read, and with what.
 type ReadOptions struct {
-	Paths   []string // globs of project files; empty: all
-	Exclude []string // globs of what is left out
-	Under   string   // search below this directory only; empty: the whole tree
-	Overlay string   // merged into every project that has it beside its file
+	// Paths are globs of the project files to read, or of directories with all
+	// below them; empty: all. A path without any wildcard also names a file
+	// that is not called as project files are. Exclude is left out of them.
+	Paths   []string
+	Exclude []string
+
+	Under   string // search below this directory only; empty: the whole tree
+	Overlay string // merged into every project that has it beside its file
 
 	// Variables answer ${NAME}; nothing else does but Lookup, which is asked
 	// next, may be nil and is covered by no digest.
@@ -33,7 +43,8 @@ type File struct {
 	Loaded project.Loaded
 
 	// Files are the paths that were read, and those that were looked for in
-	// vain; sorted. Digest covers them and all that the load depends on.
+	// vain; sorted. Digest covers them and all that the load depends on; it is
+	// empty where the tree could not be asked.
 	Files  []string
 	Digest string
 
@@ -48,24 +59,150 @@ type File struct {
 // Reader reads the project files of one tree. It reads nothing outside of it,
 // follows no link and keeps to its limits. It is used by one goroutine.
 type Reader struct {
-	tree Tree
-	opt  ReadOptions
+	tree   Tree
+	opt    ReadOptions
+	limits cluster.Limits
+
+	ignores  Ignores
+	looked   map[string]error    // directories whose ignore file was looked for
+	states   map[string]string   // of paths, for digests
+	clashes  map[string][]string // project files that differ in letter case only
+	read     map[string]bool
+	total    int64 // bytes of read
+	settings string
 }
 
 // NewReader reads from tree.
-func NewReader(tree Tree, opt ReadOptions) *Reader { return &Reader{tree: tree, opt: opt} }
+func NewReader(tree Tree, opt ReadOptions) *Reader {
+	return &Reader{
+		tree: tree, opt: opt, limits: WithDefaults(opt.Limits),
+		looked: map[string]error{}, states: map[string]string{}, clashes: map[string][]string{}, read: map[string]bool{},
+	}
+}
 
-// Projects finds the project files, sorted. A limit that is passed is an
-// *OriginError.
-func (r *Reader) Projects() ([]string, error) { return nil, nil }
+// WithDefaults is limits with every zero field filled in.
+func WithDefaults(limits cluster.Limits) cluster.Limits {
+	return cluster.Limits{
+		Depth:      cmp.Or(limits.Depth, 16),
+		Files:      cmp.Or(limits.Files, 10_000),
+		FileBytes:  cmp.Or(limits.FileBytes, 1<<20),
+		TotalBytes: cmp.Or(limits.TotalBytes, 64<<20),
+		FetchBytes: cmp.Or(limits.FetchBytes, 512<<20),
+	}
+}
 
 // Load reads the project of one file.
-func (r *Reader) Load(path string) File { return File{Path: path} }
+func (r *Reader) Load(path string) File {
+	in := r.open(path)
+	f := File{Path: path, Overlay: in.overlay}
+	if in.err != nil {
+		f.Loaded.Problems = []project.Problem{r.unreadable(in.failed, in.err)}
+	} else {
+		f.Loaded = project.Load(in.Input)
+	}
+	f.Files = slices.Sorted(maps.Keys(in.files))
+	f.Digest = r.Digest(path, f.Files)
+	f.Modified = in.modified
+	return f
+}
 
-// Input is what a load of the project file reads, for a caller that wants to
-// see it: what Load gives to project.Load.
-func (r *Reader) Input(path string) (project.Input, error) { return project.Input{}, nil }
+// Input is what Load gives to project.Load, for a caller that wants to see
+// what a load asks for.
+func (r *Reader) Input(path string) (project.Input, error) {
+	in := r.open(path)
+	return in.Input, in.err
+}
 
-// Digest is what Load would give if it read and looked for just these files;
-// empty if it would not.
-func (r *Reader) Digest(path string, files []string) string { return "" }
+// input is one load in the making.
+type input struct {
+	project.Input
+	reader   *Reader
+	dir      string // of the project file
+	overlay  string
+	files    map[string]struct{}
+	modified time.Time
+
+	err    error // about failed
+	failed string
+}
+
+func (r *Reader) open(path string) *input {
+	in := &input{reader: r, dir: parent(path), files: map[string]struct{}{}}
+	in.Input = project.Input{File: r.show(path), Lookup: r.lookup, ReadFile: in.beside, AllowUnset: r.opt.AllowUnset}
+	in.failed = path
+	if in.err = r.checkClash(path); in.err != nil {
+		in.note(path)
+		return in
+	}
+	if in.Data, in.err = in.readFile(path); in.err != nil || r.opt.Overlay == "" {
+		return in
+	}
+	for _, candidate := range overlays(path, r.opt.Overlay) {
+		in.note(candidate)
+		if _, err := r.look(candidate); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		in.overlay, in.failed, in.OverlayFile = candidate, candidate, r.show(candidate)
+		in.OverlayData, in.err = in.readFile(candidate)
+		return in
+	}
+	return in
+}
+
+func (r *Reader) lookup(name string) (string, bool) {
+	value, ok := r.opt.Variables[name]
+	if !ok && r.opt.Lookup != nil {
+		return r.opt.Lookup(name)
+	}
+	return value, ok
+}
+
+// beside reads what a project file names.
+func (in *input) beside(name string) (project.File, error) {
+	path, err := resolve(in.dir, name)
+	if err != nil {
+		return project.File{Path: name}, err
+	}
+	data, err := in.readFile(path)
+	shown := in.reader.show(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &FileError{Message: shown + ": no such file", Err: fs.ErrNotExist}
+	}
+	return project.File{Path: shown, Data: data}, err
+}
+
+func (in *input) note(path string) { in.files[path] = struct{}{} }
+
+// readFile reads a file of the tree and remembers that the load depends on it.
+func (in *input) readFile(path string) ([]byte, error) {
+	in.note(path)
+	entry, err := in.reader.look(path)
+	if err != nil {
+		return nil, err
+	}
+	if entry.Modified.After(in.modified) {
+		in.modified = entry.Modified
+	}
+	return in.reader.readEntry(entry)
+}
+
+func (r *Reader) readEntry(entry Entry) ([]byte, error) {
+	if err := r.checkEntry(entry); err != nil {
+		return nil, err
+	}
+	if !r.read[entry.Path] {
+		if r.total+entry.Size > r.limits.TotalBytes {
+			return nil, &FileError{Message: fmt.Sprintf("with it, more than %d bytes of this source would be read", r.limits.TotalBytes),
+				Hint: "leave files out with .maelignore, or raise the limit totalbytes"}
+		}
+		r.read[entry.Path], r.total = true, r.total+entry.Size
+	}
+	data, err := r.tree.Read(entry.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", entry.Path, err)
+	}
+	if isPointer(data) {
+		return nil, &FileError{Message: "a Git LFS pointer in place of the file", Hint: "keep what maelstrom reads out of Git LFS"}
+	}
+	return data, nil
+}
