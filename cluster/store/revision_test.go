@@ -28,11 +28,13 @@ func age(t *testing.T, s *Store, upTo int) {
 
 func TestHistoryTellsWhoDidWhatAndWhy(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
+		_, err := s.PutSource(t.Context(), cluster.SourceWrite{Spec: &cluster.Source{Name: "git", Dir: "/srv"}})
+		must(t, err)
 		req := request(imageOf(1))
 		req.Actor, req.RequestID, req.Source, req.SourceRevision, req.Reason = "anna", "r1", "git", "c0ffee", "it was broken"
 		req.Kind, req.Began = cluster.RevisionRollback, time.Now().Add(-time.Minute)
 		req.Commit = cluster.Commit{ID: "c0ffee", Author: "Änn \x00<a@b>", Subject: "Fix \"it\"", Time: time.Unix(7, 0).UTC(), Signature: "none"}
-		_, err := s.ApplyProject(t.Context(), req)
+		_, err = s.ApplyProject(t.Context(), req)
 		must(t, err)
 		got, content, err := s.Revision(t.Context(), "p", 1)
 		must(t, err)
@@ -76,13 +78,13 @@ func TestContentIsKeptOnceAsLongAsARevisionHasIt(t *testing.T) {
 		if removed.Kind != cluster.RevisionRemove || content != nil {
 			t.Errorf("removal %+v with %v", removed, content)
 		}
-		for n := range revisionsKept - 1 { // all but the last of the alternating ones are out of fifty
+		for n := range revisionsKept - 2 { // all but the last of the alternating ones are out of fifty
 			age(t, s, revisionsKept+n)
 			apply1(t, s, imageOf(2+n))
 		}
 		_, kept, err := s.Revision(t.Context(), "p", revisionsKept)
 		must(t, err)
-		if n := contents(); n != revisionsKept || kept.Components[0].Image != "image:1" {
+		if n := contents(); n != revisionsKept-1 || kept.Components[0].Image != "image:1" {
 			t.Errorf("%d contents, the old one %+v", n, kept)
 		}
 		if _, content, err := s.Revision(t.Context(), "q", 1); err != nil || content == nil {
