@@ -25,6 +25,13 @@ type Event struct {
 	Details  json.RawMessage `json:"details,omitempty"`
 }
 
+// EventsPerChange is how many events one change can have. The id of an event
+// is the number of its change, times this, and its place in it.
+const EventsPerChange = 100_000
+
+// Change is the number of the change that stored the event.
+func (e *Event) Change() int64 { return e.ID / EventsPerChange }
+
 // EventSeverity says who should look.
 type EventSeverity string
 
@@ -62,6 +69,7 @@ const (
 	EventCrash            EventKind = "crash" // an instance failed
 	EventCron             EventKind = "cron"
 	EventRefusedWrite     EventKind = "refused_write" // of a holder that had lost its role
+	EventUndelivered      EventKind = "undelivered"   // a notifier does not take events
 )
 
 // EventQuery selects events, oldest first.

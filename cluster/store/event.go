@@ -20,9 +20,9 @@ const (
 	eventsAge  = 90 * 24 * time.Hour
 )
 
-// eventsPerChange is how many events a transaction can have. An id is the
-// number of its change and its place in it, so ids grow as commits do.
-const eventsPerChange = 100_000
+// eventsPerChange is how many events a transaction can have. Ids grow as
+// commits do.
+const eventsPerChange = cluster.EventsPerChange
 
 const eventsDefault = 1_000
 
