@@ -43,6 +43,10 @@ func contents(s *Snapshot) map[string]any {
 		"by node": maps.Collect(s.ByNode.All()), "instances": maps.Collect(s.Instances.All()),
 		"lists": maps.Collect(s.Lists.All()), "minimum": maps.Collect(s.Minimum.All()),
 		"crons": maps.Collect(s.Crons.All()), "routes": routes,
+		"declared sources": maps.Collect(s.Sources.All()), "source statuses": maps.Collect(s.SourceStatuses.All()),
+		"project statuses": maps.Collect(s.ProjectStatuses.All()), "by source": maps.Collect(s.BySource.All()),
+		"by project": maps.Collect(s.ByProject.All()), "controls": maps.Collect(s.Controls.All()),
+		"notifiers": maps.Collect(s.Notifiers.All()),
 	}
 }
 
@@ -54,18 +58,25 @@ type world struct {
 }
 
 func newWorld() *world {
-	return &world{ChangeSet{Full: true, Projects: map[string]*ProjectRow{}, Components: map[string]*ComponentRow{},
-		EventSources: map[string]*EventSourceRow{}, Placements: map[string]*Placement{}, Nodes: map[string]*Node{}}}
+	w := &world{emptyChange()}
+	w.rows.Full = true
+	return w
+}
+
+func emptyChange() ChangeSet {
+	return ChangeSet{Projects: map[string]*ProjectRow{}, Components: map[string]*ComponentRow{},
+		EventSources: map[string]*EventSourceRow{}, Placements: map[string]*Placement{}, Nodes: map[string]*Node{},
+		Sources: map[string]*SourceRow{}, SourceStatuses: map[string]*SourceStatus{},
+		ProjectStatuses: map[string]*ProjectStatus{}, Controls: map[string]*ControlRow{}, Notifiers: map[string]*NotifierRow{}}
 }
 
 // step changes up to three rows and returns the change.
 func (w *world) step(t *rapid.T) ChangeSet {
-	cs := ChangeSet{Projects: map[string]*ProjectRow{}, Components: map[string]*ComponentRow{},
-		EventSources: map[string]*EventSourceRow{}, Placements: map[string]*Placement{}, Nodes: map[string]*Node{}}
+	cs := emptyChange()
 	for range rapid.IntRange(1, 3).Draw(t, "changes") {
 		name := fmt.Sprint("x", rapid.IntRange(0, 3).Draw(t, "name"))
 		gone := rapid.IntRange(0, 3).Draw(t, "gone") == 0
-		switch rapid.IntRange(0, 4).Draw(t, "kind") {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0:
 			change(cs.Projects, w.rows.Projects, name, &ProjectRow{Name: name, Revision: w.rows.Number}, gone)
 		case 1:
@@ -77,6 +88,18 @@ func (w *world) step(t *rapid.T) ChangeSet {
 		case 4:
 			epoch := rapid.Int64Range(1, 3).Draw(t, "epoch")
 			change(cs.Nodes, w.rows.Nodes, name, &Node{ID: name, Epoch: epoch}, gone)
+		case 5:
+			change(cs.Sources, w.rows.Sources, name, &SourceRow{Spec: &Source{Name: name}, Version: w.rows.Number}, gone)
+		case 6:
+			change(cs.SourceStatuses, w.rows.SourceStatuses, name, &SourceStatus{Source: name, Sync: w.rows.Number}, gone)
+		case 7:
+			status := w.status(t, name)
+			change(cs.ProjectStatuses, w.rows.ProjectStatuses, status.Key(), status, gone)
+		case 8:
+			row := &ControlRow{Kind: ControlProject, Name: name, Version: w.rows.Number}
+			change(cs.Controls, w.rows.Controls, row.Key(), row, gone)
+		case 9:
+			change(cs.Notifiers, w.rows.Notifiers, name, &NotifierRow{Spec: &Notifier{Name: name}, Version: w.rows.Number}, gone)
 		}
 	}
 	w.rows.Number++
@@ -90,6 +113,12 @@ func (w *world) eventSource(t *rapid.T, name string) *EventSourceRow {
 		return cronRow(name)
 	}
 	return httpRow(name, "h"+name[1:], rapid.Bool().Draw(t, "enabled"))
+}
+
+// status is of one of a few files, whose project may change or not be known.
+func (w *world) status(t *rapid.T, source string) *ProjectStatus {
+	return &ProjectStatus{Source: source, Path: rapid.SampledFrom([]string{"a.yml", "b.yml", "c.yml"}).Draw(t, "path"),
+		Project: rapid.SampledFrom([]string{"", "p", "q"}).Draw(t, "project"), Applied: w.rows.Number}
 }
 
 // placement keeps its slot's number unique by its own.

@@ -29,6 +29,12 @@ type diskCopy struct {
 	EventSources map[string]*EventSourceRow `json:"event_sources"`
 	Placements   map[string]*Placement      `json:"placements"`
 	Nodes        map[string]*Node           `json:"nodes"`
+
+	Sources         map[string]*SourceRow     `json:"sources"`
+	SourceStatuses  map[string]*SourceStatus  `json:"source_statuses"`
+	ProjectStatuses map[string]*ProjectStatus `json:"project_statuses"`
+	Controls        map[string]*ControlRow    `json:"controls"`
+	Notifiers       map[string]*NotifierRow   `json:"notifiers"`
 }
 
 // keepCopy writes the copy when the snapshot's number has moved, at most once
@@ -96,11 +102,17 @@ func saveCopy(path string, s *Snapshot) error {
 	data, err := json.Marshal(diskCopy{
 		Format:       copyFormat,
 		Number:       s.Number,
-		Projects:     rows(s.Projects, func(p *ProjectRow) *ProjectRow { return p }),
+		Projects:     rows(s.Projects, asItIs[ProjectRow]),
 		Components:   rows(s.Components, publicComponent),
 		EventSources: rows(s.EventSources, publicEventSource),
-		Placements:   rows(s.Placements, func(p *Placement) *Placement { return p }),
-		Nodes:        rows(s.Nodes, func(n *Node) *Node { return n }),
+		Placements:   rows(s.Placements, asItIs[Placement]),
+		Nodes:        rows(s.Nodes, asItIs[Node]),
+
+		Sources:         rows(s.Sources, publicSource),
+		SourceStatuses:  rows(s.SourceStatuses, asItIs[SourceStatus]),
+		ProjectStatuses: rows(s.ProjectStatuses, publicStatus),
+		Controls:        rows(s.Controls, asItIs[ControlRow]),
+		Notifiers:       rows(s.Notifiers, publicNotifier),
 	})
 	if err != nil {
 		return fmt.Errorf("encode copy: %w", err)
@@ -132,9 +144,21 @@ func loadCopy(path string) (ChangeSet, error) {
 			return ChangeSet{}, fmt.Errorf("decode copy: event source %q has no spec", name)
 		}
 	}
+	for name, row := range c.Sources {
+		if row == nil || row.Spec == nil {
+			return ChangeSet{}, fmt.Errorf("decode copy: source %q has no spec", name)
+		}
+	}
+	for name, row := range c.Notifiers {
+		if row == nil || row.Spec == nil {
+			return ChangeSet{}, fmt.Errorf("decode copy: notifier %q has no spec", name)
+		}
+	}
 	return ChangeSet{
 		Number: c.Number, Full: true, Projects: c.Projects, Components: c.Components,
 		EventSources: c.EventSources, Placements: c.Placements, Nodes: c.Nodes,
+		Sources: c.Sources, SourceStatuses: c.SourceStatuses, ProjectStatuses: c.ProjectStatuses,
+		Controls: c.Controls, Notifiers: c.Notifiers,
 	}, nil
 }
 
@@ -145,6 +169,8 @@ func rows[V any](m Map[*V], public func(*V) *V) map[string]*V {
 	}
 	return out
 }
+
+func asItIs[V any](row *V) *V { return row }
 
 // publicComponent leaves out whatever may hold a secret.
 func publicComponent(row *ComponentRow) *ComponentRow {

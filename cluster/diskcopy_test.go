@@ -27,6 +27,14 @@ func secretive() *fakeDatabase {
 		Components:   map[string]*ComponentRow{"web": web},
 		EventSources: map[string]*EventSourceRow{"timer": timer, "route": httpRow("route", "h1", true)},
 		Nodes:        map[string]*Node{"a": {ID: "a", Epoch: 4}},
+
+		Sources: map[string]*SourceRow{"git": {Version: 2, Secrets: []string{"token"}, Spec: &Source{Name: "git",
+			Variables: map[string]string{"PASSWORD": "hush"}, Git: &GitSource{URL: "https://git/x", Proxy: "http://u:hush@proxy"}}}},
+		SourceStatuses: map[string]*SourceStatus{"git": {Source: "git", Revision: "c0ffee"}},
+		ProjectStatuses: map[string]*ProjectStatus{"git m.yml": {Source: "git", Path: "m.yml", Project: "p",
+			Problems: []project.Problem{{Message: "PASSWORD=hush is no YAML"}}}},
+		Controls:  map[string]*ControlRow{"source git": {Kind: ControlSource, Name: "git", Version: 1}},
+		Notifiers: map[string]*NotifierRow{"chat": {HasSecret: true, Spec: &Notifier{Name: "chat", Webhook: "https://chat/hush"}}},
 	})
 	return d
 }
@@ -56,6 +64,7 @@ func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {
 		if m, ok := s.Routes.Match("h1", "/"); !ok || m.Rule.EventSource != "route" {
 			t.Fatal("the route is gone")
 		}
+		checkRestoredSources(t, s)
 		if err, _ := f.Health(); err == nil {
 			t.Fatal("healthy without a database")
 		}
@@ -69,6 +78,20 @@ func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {
 			t.Fatalf("the copy was not replaced by the database: %+v", s)
 		}
 	})
+}
+
+func checkRestoredSources(t *testing.T, s *Snapshot) {
+	t.Helper()
+	source, _ := s.Sources.Get("git")
+	status, _ := s.SourceStatuses.Get("git")
+	if source == nil || source.Spec.Git.URL != "https://git/x" || source.Version != 2 || status == nil || status.Revision != "c0ffee" {
+		t.Fatalf("source %+v, status %+v", source, status)
+	}
+	keys, _ := s.ByProject.Get("p")
+	ofSource, _ := s.BySource.Get("git")
+	if len(keys) != 1 || len(ofSource) != 1 || keys[0] != "git m.yml" || s.Controls.Len() != 1 || s.Notifiers.Len() != 1 {
+		t.Fatalf("by project %v, by source %v, %d controls, %d notifiers", keys, ofSource, s.Controls.Len(), s.Notifiers.Len())
+	}
 }
 
 func checkCopy(t *testing.T, path string) {
@@ -157,6 +180,7 @@ func TestUselessCopies(t *testing.T) {
 		"none": "", "cut": `{"format":1,"number":3,`, "format": `{"format":2}`,
 		"component": `{"format":1,"components":{"c":{}}}`, "null": `{"format":1,"components":{"c":null}}`,
 		"event source": `{"format":1,"event_sources":{"e":null}}`,
+		"source":       `{"format":1,"sources":{"s":{}}}`, "notifier": `{"format":1,"notifiers":{"n":{}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -81,11 +81,16 @@ func (d *fakeDatabase) Changes(ctx context.Context, since int64) (ChangeSet, err
 	for _, cs := range d.log[since:] {
 		s = s.With(cs)
 	}
-	cs := ChangeSet{Number: last, Full: full, Components: map[string]*ComponentRow{}, EventSources: map[string]*EventSourceRow{},
-		Nodes: map[string]*Node{}, Placements: map[string]*Placement{}, Projects: map[string]*ProjectRow{}}
+	cs := emptyChange()
+	cs.Number, cs.Full = last, full
 	fill(cs.Components, s.Components, full, d.log[since:], func(cs ChangeSet) map[string]*ComponentRow { return cs.Components })
 	fill(cs.EventSources, s.EventSources, full, d.log[since:], func(cs ChangeSet) map[string]*EventSourceRow { return cs.EventSources })
 	fill(cs.Nodes, s.Nodes, full, d.log[since:], func(cs ChangeSet) map[string]*Node { return cs.Nodes })
+	fill(cs.Sources, s.Sources, full, d.log[since:], func(cs ChangeSet) map[string]*SourceRow { return cs.Sources })
+	fill(cs.SourceStatuses, s.SourceStatuses, full, d.log[since:], func(cs ChangeSet) map[string]*SourceStatus { return cs.SourceStatuses })
+	fill(cs.ProjectStatuses, s.ProjectStatuses, full, d.log[since:], func(cs ChangeSet) map[string]*ProjectStatus { return cs.ProjectStatuses })
+	fill(cs.Controls, s.Controls, full, d.log[since:], func(cs ChangeSet) map[string]*ControlRow { return cs.Controls })
+	fill(cs.Notifiers, s.Notifiers, full, d.log[since:], func(cs ChangeSet) map[string]*NotifierRow { return cs.Notifiers })
 	return cs, nil
 }
 

@@ -47,6 +47,7 @@ func TestApplyKeepsAllFields(t *testing.T) {
 		must(t, err)
 		p := projectOf("p", component("p", "p_c", "image"), cron("p", "p_cron", "p_c", "@daily"))
 		p.Components[0].Environment = []project.EnvVar{{Name: "TEXT", Value: "äöü 🌊 'quoted' \"double\" ? $1 \\ \n\ttab"}}
+		declare(t, s, "git:main")
 		req := request(p)
 		req.Source, req.SourceRevision, req.Actor, req.RequestID = "git:main", "c0ffee", "anna", "request-1"
 		result, err := s.ApplyProject(t.Context(), req)
@@ -223,6 +224,7 @@ func TestTakingOverAnUnchangedProjectIsAChange(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		p := projectOf("p", component("p", "p_c", "image"))
 		apply1(t, s, p)
+		declare(t, s, "git:main")
 		req := request(p)
 		req.Source = "git:main"
 		result, err := s.ApplyProject(t.Context(), req)
@@ -263,6 +265,7 @@ func TestRemovedProjectLeavesNothingButItsHistory(t *testing.T) {
 
 func TestApplyUnderAFence(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
+		declare(t, s, "git")
 		hold := take(t, s, "reconcile/git", "a")
 		req := request(projectOf("p", component("p", "p_c", "image")))
 		req.Hold, req.Source = &hold, "git"

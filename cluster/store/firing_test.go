@@ -31,6 +31,13 @@ func TestFiringIsClaimedOnce(t *testing.T) {
 		f := firing(0, due)
 		f.FinishedAt, f.Status, f.Reason, f.Error = due.Add(time.Hour), 503, cluster.ReasonExited, "exit code 1"
 		must(t, s.FinishFiring(t.Context(), f))
+		again := f
+		again.Status, again.Error = 200, ""
+		must(t, s.FinishFiring(t.Context(), again))
+		told := events(t, s, cluster.EventQuery{Kinds: []cluster.EventKind{cluster.EventCron}, Component: "c"})
+		if len(told) != 1 || told[0] != "cron es failed, status 503: exit code 1" {
+			t.Fatalf("events %q", told)
+		}
 		last, err := s.LastFirings(t.Context(), "es", 10)
 		must(t, err)
 		if len(last) != 3 || last[0] != firing(0, due.Add(time.Minute)) || last[1] != f || last[2] != firing(1, due) {

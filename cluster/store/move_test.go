@@ -57,6 +57,18 @@ func fill(t *testing.T, s *Store) {
 	cronHold := take(t, s, cluster.RoleCron, "n1")
 	_, err = s.ClaimFiring(t.Context(), cronHold, cluster.Firing{Key: "k", Due: time.Unix(1, 0), EventSource: "p_j", Component: "p_a"})
 	must(t, err)
+	fillSources(t, s)
+}
+
+func fillSources(t *testing.T, s *Store) {
+	t.Helper()
+	fullSource(t, s, "git")
+	w := cluster.StatusWrite{Put: []cluster.ProjectStatus{longStatus(1), longStatus(2)}}
+	_, err := s.WriteSourceStatus(t.Context(), w)
+	must(t, err)
+	notifier(t, s, "chat")
+	hold := take(t, s, cluster.RoleNotify, "n1")
+	must(t, s.WriteNotifierState(t.Context(), hold, cluster.NotifierState{Name: "chat", Cursor: 1, Error: "grüße 🌪"}))
 }
 
 // content is everything in a database, but for what each has for itself.

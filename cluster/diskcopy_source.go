@@ -1,0 +1,30 @@
+package cluster
+
+// publicSource leaves out the values of variables, and of a proxy's address
+// what may be a password.
+func publicSource(row *SourceRow) *SourceRow {
+	out, spec := *row, *row.Spec
+	spec.Variables = nil
+	if spec.Git != nil {
+		git := *spec.Git
+		git.Proxy = ""
+		spec.Git = &git
+	}
+	out.Spec = &spec
+	return &out
+}
+
+// publicStatus leaves out problems, which may quote a line of the file.
+func publicStatus(row *ProjectStatus) *ProjectStatus {
+	out := *row
+	out.Problems = nil
+	return &out
+}
+
+// publicNotifier leaves out a webhook's address: many are secrets themselves.
+func publicNotifier(row *NotifierRow) *NotifierRow {
+	out, spec := *row, *row.Spec
+	spec.Webhook = ""
+	out.Spec = &spec
+	return &out
+}
