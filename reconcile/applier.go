@@ -20,6 +20,10 @@ type Store interface {
 type Applier struct {
 	Store Store
 	Zone  *time.Location // of schedules that name none, for previews; nil: UTC
+
+	// What Rollback needs, and nothing else does.
+	History History
+	Images  Images
 }
 
 // Outcome is what an apply did.
@@ -55,7 +59,7 @@ func (a *Applier) Diff(ctx context.Context, req Request) (Plan, error) {
 // A request id that was applied before changes nothing.
 func (a *Applier) Apply(ctx context.Context, req Request) (Outcome, error) {
 	return a.apply(ctx, cluster.ApplyRequest{
-		Desired: req.Project, Actor: req.Actor, RequestID: req.RequestID,
+		Desired: req.Project, Actor: req.Actor, Reason: req.Reason, RequestID: req.RequestID,
 		Source: req.Source, SourceRevision: req.SourceRevision, Hold: req.Hold,
 	}, func(state cluster.ProjectState) (Plan, error) { return NewPlan(state, req) })
 }
@@ -79,6 +83,9 @@ func (a *Applier) Remove(ctx context.Context, req Removal) (Outcome, error) {
 }
 
 func (a *Applier) apply(ctx context.Context, req cluster.ApplyRequest, plan func(cluster.ProjectState) (Plan, error)) (Outcome, error) {
+	if req.Began.IsZero() {
+		req.Began = time.Now()
+	}
 	out := Outcome{Plan: Plan{Changes: project.Diff(&project.Project{Name: req.Desired.Name}, nil, nil)}}
 	req.Plan = func(state cluster.ProjectState) (write cluster.ProjectWrite, err error) {
 		out.Plan, err = plan(state)

@@ -47,6 +47,7 @@ func NewPlan(state cluster.ProjectState, req Request) (Plan, error) {
 		Revision: revision(state),
 	}
 	plan.fill(state, target)
+	plan.Write.Content = plan.content(state, target)
 	if state.Project != nil && state.Project.Source != req.Source {
 		plan.Write.TakeOver = true
 		plan.Write.Summary = "taken over, " + plan.Write.Summary
@@ -129,6 +130,29 @@ func (p *Plan) fillEventSources(state cluster.ProjectState, target *project.Proj
 		p.Versions.EventSources[c.Name] = version
 		p.Write.RemoveEventSources = append(p.Write.RemoveEventSources, cluster.ObjectVersion{Name: c.Name, Version: version})
 	}
+}
+
+// content is the project as it is stored after the write: what is not written
+// stays as it was.
+func (p *Plan) content(state cluster.ProjectState, target *project.Project) *project.Project {
+	content := &project.Project{Name: target.Name}
+	for _, c := range target.Components {
+		row, stored := state.Components[c.Name]
+		if _, written := p.Versions.Components[c.Name]; stored && !written {
+			c = *row.Spec
+		}
+		content.Components = append(content.Components, c)
+	}
+	for _, e := range target.EventSources {
+		row, stored := state.EventSources[e.Name]
+		if _, written := p.Versions.EventSources[e.Name]; stored && !written {
+			e = *row.Spec
+		}
+		content.EventSources = append(content.EventSources, e)
+	}
+	slices.SortFunc(content.Components, func(a, b project.Component) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(content.EventSources, func(a, b project.EventSource) int { return cmp.Compare(a.Name, b.Name) })
+	return content
 }
 
 // summary is the line for the history: "2 added, 1 changed (1 restart)".

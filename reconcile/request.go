@@ -24,6 +24,7 @@ type Request struct {
 	TakeOver       bool // even if the project has another owner
 
 	Actor     string
+	Reason    string // why, for the history
 	RequestID string
 	Hold      *cluster.Hold // for a source's loop
 }
@@ -35,6 +36,7 @@ type Removal struct {
 	Source     string // who removes; empty: by hand
 	TakeOver   bool   // even if the project has another owner
 	Actor      string
+	Reason     string // why, for the history
 	RequestID  string
 	Hold       *cluster.Hold
 }

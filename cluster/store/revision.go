@@ -56,7 +56,7 @@ func (s *Store) Revisions(ctx context.Context, project string, limit int) (revis
 // repeats tells whether two neighbours in a history show the same.
 func repeats(newer, older *cluster.Revision) bool {
 	return newer.Digest != "" && newer.Digest == older.Digest && newer.Kind == older.Kind &&
-		newer.Source == older.Source && newer.Actor == older.Actor && newer.Summary == older.Summary
+		newer.Source == older.Source && newer.SourceRevision == older.SourceRevision && newer.Actor == older.Actor && newer.Summary == older.Summary
 }
 
 // Revision returns one entry of a project's history and the project as it was
