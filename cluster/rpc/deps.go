@@ -23,6 +23,7 @@ type Declaration struct {
 	Actor          string
 	RequestID      string
 	SourceRevision string
+	Source         string // that owns it from now on; empty: applied by hand
 }
 
 // Removal is a project to remove.
@@ -92,6 +93,10 @@ type Deps struct {
 
 	Declarations Declarations
 	Store        Store
+	Sources      SourceStore
+	Notifiers    NotifierStore
+	Events       EventStore
+	Probe        Probe
 	Feed         Feed
 	Loads        Loads
 	Placer       Placer

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -20,6 +21,7 @@ type serviceDoc struct {
 	Definitions map[string]schema    `json:"definitions"`
 
 	comments comments
+	types    map[string]reflect.Type // by their names in Definitions
 }
 
 type methodDoc struct {
@@ -37,6 +39,7 @@ func newServiceDoc(title string, c comments) *serviceDoc {
 		Methods:     map[string]methodDoc{},
 		Definitions: map[string]schema{},
 		comments:    c,
+		types:       map[string]reflect.Type{},
 	}
 }
 
@@ -49,6 +52,10 @@ func typeName(t reflect.Type) string { return strings.TrimPrefix(t.Name(), "orig
 // ref returns a reference to the definition of a struct, made if need be.
 func (d *serviceDoc) ref(t reflect.Type) schema {
 	name := typeName(t)
+	if other, named := d.types[name]; named && other != t {
+		panic(name + " is the name of two types: " + other.PkgPath() + " has one, and " + t.PkgPath())
+	}
+	d.types[name] = t
 	if _, done := d.Definitions[name]; !done {
 		d.Definitions[name] = nil // before its fields, which may hold it
 		properties, required := schema{}, []string{}
@@ -96,6 +103,8 @@ func (d *serviceDoc) schemaOf(t reflect.Type, optional bool) schema {
 	switch {
 	case t == reflect.TypeFor[time.Time]():
 		return schema{"type": "string", "format": "date-time"}
+	case t == reflect.TypeFor[json.RawMessage]():
+		return schema{} // any JSON
 	case t == reflect.TypeFor[[]byte]():
 		return schema{"type": "string", "contentEncoding": "base64"}
 	case t.Kind() == reflect.Pointer && optional:

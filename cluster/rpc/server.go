@@ -32,6 +32,7 @@ func NewServer(deps Deps) *Server {
 	s.methods = newMethods(
 		s.projectService(), s.componentService(), s.eventSourceService(), s.clusterService(),
 		s.routeService(), s.adminService(), s.operateService(), s.systemService(),
+		s.sourceService(), s.syncService(), s.eventService(), s.notifierService(),
 		s.maelstromService(), s.nodeService(),
 	)
 	return s

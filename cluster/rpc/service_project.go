@@ -71,6 +71,9 @@ func (s *Server) apply(ctx context.Context, req ApplyRequest) (ApplyAnswer, erro
 	if err != nil {
 		return ApplyAnswer{}, err
 	}
+	if err := s.checkAdoption(req, loaded.Project.Name); err != nil {
+		return ApplyAnswer{}, err
+	}
 	answer, err := s.declare(ctx, Declaration{
 		Project:          loaded.Project,
 		Positions:        loaded.Positions,
@@ -82,8 +85,12 @@ func (s *Server) apply(ctx context.Context, req ApplyRequest) (ApplyAnswer, erro
 		Actor:            req.Actor,
 		RequestID:        req.RequestID,
 		SourceRevision:   req.SourceRevision,
+		Source:           req.Source,
 	})
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
+	if err == nil && req.Source != "" {
+		s.lookAgain(ctx, req)
+	}
 	return answer, err
 }
 
@@ -127,7 +134,7 @@ func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (A
 
 func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (ProjectDetail, error) {
 	name := strings.ToLower(req.Name)
-	v := s.view()
+	v := s.wholeView(ctx)
 	row, ok := v.snap.Projects.Get(name)
 	if !ok {
 		return ProjectDetail{}, errorf(KindNotFound, "there is no project %q: `maelctl project ls` lists them", req.Name)
@@ -141,7 +148,13 @@ func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (Project
 		}
 	}
 	sources := v.eventSourceRows(func(e *project.EventSource) bool { return e.Project == name })
-	detail := ProjectDetail{Project: v.project(row, rows), Components: components, EventSources: v.eventSources(sources)}
+	detail := ProjectDetail{
+		ProjectStatus: v.status(row, v.fileOf(row), rows),
+		Components:    components,
+		EventSources:  v.eventSources(sources),
+		Events:        s.latestEvents(ctx, cluster.EventQuery{Project: name}),
+	}
+	detail.Project = v.project(row, rows)
 	revisions, err := s.deps.Store.Revisions(ctx, name, cmp.Or(req.Revisions, defaultRevisions))
 	if err != nil { // what the snapshot knows is worth showing
 		detail.Project.Message = cmp.Or(detail.Project.Message, "the database does not answer: revisions are not shown")
@@ -151,10 +164,10 @@ func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (Project
 	return detail, nil
 }
 
-func (s *Server) listProjects(_ context.Context, req ListProjectsRequest) (ProjectList, error) {
+func (s *Server) listProjects(ctx context.Context, req ListProjectsRequest) (ProjectList, error) {
 	list := ProjectList{Projects: []Project{}}
 	prefix := strings.ToLower(req.Prefix)
-	for _, p := range s.view().projects() {
+	for _, p := range s.wholeView(ctx).projects() {
 		if strings.HasPrefix(p.Name, prefix) &&
 			(!req.NotReady || !p.Synced || !p.Healthy) &&
 			(req.Source == nil || *req.Source == p.Source) {

@@ -19,6 +19,10 @@ type view struct {
 	refusals map[string]*cluster.Failure
 	zone     *time.Location
 	now      time.Time
+
+	// seen is when each live node but this one told its status last; nil
+	// where nobody asked.
+	seen map[string]time.Time
 }
 
 func (s *Server) view() view {

@@ -84,8 +84,12 @@ type ApplyRequest struct {
 	// ApprovedRemovals are the full names that may go with prune confirm.
 	ApprovedRemovals []string `json:"approved_removals,omitempty"`
 
-	// Adopt takes over a project that a source owns.
+	// Adopt takes over a project that a source owns, or hands it to Source.
 	Adopt bool `json:"adopt,omitempty"`
+
+	// Source is the source that the project belongs to from now on; empty: it
+	// is applied by hand.
+	Source string `json:"source,omitempty"`
 
 	// RequestID makes a repeated request harmless: the second answers what
 	// the first did. Empty: the daemon makes one up.
@@ -136,10 +140,11 @@ type GetProjectRequest struct {
 
 // ProjectDetail is one project with what it consists of.
 type ProjectDetail struct {
-	Project      Project            `json:"project"`
+	ProjectStatus
 	Components   []Component        `json:"components"`
 	EventSources []EventSource      `json:"event_sources"`
 	Revisions    []cluster.Revision `json:"revisions"` // newest first
+	Events       []cluster.Event    `json:"events"`    // the latest, oldest first
 }
 
 // ListProjectsRequest selects projects.
@@ -154,14 +159,16 @@ type ProjectList struct {
 	Projects []Project `json:"projects"`
 }
 
-// Project is one stored project.
+// Project is one project: a stored one, or one that only a file in a source
+// declares so far.
 type Project struct {
-	Name           string    `json:"name"`
-	Source         string    `json:"source"` // empty: applied by hand
-	Revision       int64     `json:"revision"`
-	SourceRevision string    `json:"source_revision"`
-	Synced         bool      `json:"synced"`  // every live node works by this revision
-	Healthy        bool      `json:"healthy"` // nothing in it fails and its minima are ready
+	Name           string    `json:"name"`            // empty where the file never parsed
+	Source         string    `json:"source"`          // empty: applied by hand
+	File           string    `json:"file"`            // of the source; empty: applied by hand
+	Revision       int64     `json:"revision"`        // 0: not stored
+	SourceRevision string    `json:"source_revision"` // that is stored
+	Synced         bool      `json:"synced"`          // as its source declares it, and every live node works by it
+	Healthy        bool      `json:"healthy"`         // nothing in it fails and its minima are ready
 	Components     int       `json:"components"`
 	ModifiedAt     time.Time `json:"modified_at"`
 	Message        string    `json:"message"` // what is wrong, else empty

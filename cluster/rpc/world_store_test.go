@@ -86,6 +86,12 @@ func (w *world) Nodes(context.Context) ([]cluster.Node, error) {
 	return nodes, w.away
 }
 
+// Events: nothing is ever told here.
+func (w *world) Events(context.Context, cluster.EventQuery) ([]cluster.Event, error) {
+	defer w.lock()()
+	return nil, w.away
+}
+
 // latestLoad is the load that the database has of every node.
 const latestLoad = 1.75
 
@@ -206,7 +212,7 @@ func (w *world) write(dec Declaration, changes project.Changes, revision int64) 
 		cs.EventSources[o.Name] = nil
 	}
 	w.history = append(w.history, cluster.Revision{
-		Project: name, Number: revision, Time: time.Unix(0, 0).UTC(), Actor: dec.Actor, RequestID: dec.RequestID, SourceRevision: dec.SourceRevision,
+		Project: name, Number: revision, Kind: cluster.RevisionApply, Time: time.Unix(0, 0).UTC(), Actor: dec.Actor, RequestID: dec.RequestID, SourceRevision: dec.SourceRevision,
 	})
 	return w.commit(cs)
 }

@@ -12,6 +12,7 @@ import (
 const (
 	PathAPI     = "/_mael/v1"
 	PathLogs    = "/_mael/logs"
+	PathEvents  = "/_mael/v1/events"
 	PathMetrics = "/metrics"
 	PathHealthz = "/healthz"
 	PathReadyz  = "/readyz"
@@ -51,6 +52,8 @@ func (p *PrivatePort) Loopback() http.Handler {
 			p.Server.ServeHTTP(w, r)
 		case path == PathLogs:
 			p.guarded(w, r, p.Server.serveLogs)
+		case path == PathEvents:
+			p.guarded(w, r, p.Server.serveEvents)
 		case p.Profiles != nil && strings.HasPrefix(path, ProfilesPrefix):
 			p.withToken(w, r)
 		case strings.HasPrefix(path, ownPrefix):

@@ -1,0 +1,105 @@
+package rpc
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const maxEvents = 10_000
+
+func (s *Server) eventService() []method {
+	return []method{
+		newMethod("EventService.List", "Lists what happened, oldest first.", s.listEvents),
+	}
+}
+
+func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventList, error) {
+	q, err := req.query()
+	if err != nil {
+		return EventList{}, err
+	}
+	events, err := s.deps.Events.Events(ctx, q)
+	if err != nil {
+		return EventList{}, fromStore(err)
+	}
+	return EventList{Events: append([]cluster.Event{}, events...)}, nil
+}
+
+func (req *ListEventsRequest) query() (cluster.EventQuery, error) {
+	q := cluster.EventQuery{
+		After: req.After, Limit: req.Limit, Kinds: req.Kinds,
+		Source: strings.ToLower(req.Source), Project: strings.ToLower(req.Project),
+		Component: strings.ToLower(req.Component), Node: req.Node,
+	}
+	if req.Since != nil {
+		q.Since = *req.Since
+	}
+	if req.Limit < 0 || req.Limit > maxEvents {
+		return q, errorf(KindInvalid, "limit is from 1 to %d, not %d", maxEvents, req.Limit)
+	}
+	for _, kind := range req.Kinds {
+		if !slices.Contains(cluster.EventKinds, kind) {
+			return q, errorf(KindInvalid, "there are no events of kind %q: there are %s", kind, joinKinds(cluster.EventKinds))
+		}
+	}
+	return q, nil
+}
+
+func joinKinds(kinds []cluster.EventKind) string {
+	names := make([]string, len(kinds))
+	for i, kind := range kinds {
+		names[i] = string(kind)
+	}
+	return strings.Join(names, ", ")
+}
+
+// latestEvents are the few latest of q. Without the database there are none:
+// what a snapshot knows is worth showing.
+func (s *Server) latestEvents(ctx context.Context, q cluster.EventQuery) []cluster.Event {
+	q.Limit = latestEvents
+	events, err := s.deps.Events.Events(ctx, q)
+	if err != nil {
+		s.deps.Logger.Warn("events not read", "error", err)
+	}
+	return append([]cluster.Event{}, events...)
+}
+
+// eventPoll is how often a stream asks by itself: a hint may be lost.
+const eventPoll = 2 * time.Second
+
+// followEvents sends what q selects, and then what comes, until ctx ends. The
+// channel is closed at its end.
+func (s *Server) followEvents(ctx context.Context, q cluster.EventQuery, out chan<- cluster.Event) {
+	defer close(out)
+	changed, cancel := s.deps.Feed.Subscribe()
+	defer cancel()
+	ticker := time.NewTicker(eventPoll)
+	defer ticker.Stop()
+	for {
+		events, err := s.deps.Events.Events(ctx, q)
+		if err != nil && ctx.Err() == nil {
+			s.deps.Logger.Debug("events not read", "error", err) // asked again soon
+		}
+		for _, e := range events {
+			select {
+			case out <- e:
+				q.After = max(q.After, e.ID)
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err == nil {
+			q.Limit = maxEvents // from now on all that comes
+		}
+		select {
+		case <-changed:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"maelstrom/cluster"
+)
+
+const (
+	latestEvents      = 5
+	defaultDeliveries = 50
+)
+
+func (s *Server) sourceService() []method {
+	return []method{
+		newMethod("SourceService.Put", "Stores a source: where projects are declared.", s.putSource, writes),
+		newMethod("SourceService.Get", "Shows one source with its project files.", s.getSource),
+		newMethod("SourceService.List", "Lists sources.", s.listSources),
+		newMethod("SourceService.Remove", "Removes a source; its projects stay, or go with it.", s.removeSource, writes),
+		newMethod("SourceService.Test", "Tries a source and stores nothing.", s.testSource, writes),
+		newMethod("SourceService.Deliveries", "Lists the latest calls of a source's webhook.", s.deliveries),
+	}
+}
+
+// sourceRow finds a stored source by its name.
+func (s *Server) sourceRow(v view, name string) (*cluster.SourceRow, error) {
+	row, ok := v.snap.Sources.Get(strings.ToLower(name))
+	if !ok {
+		return nil, errorf(KindNotFound, "there is no source %q: `maelctl source ls` lists them", name)
+	}
+	return row, nil
+}
+
+func (s *Server) getSource(ctx context.Context, req GetSourceRequest) (SourceDetail, error) {
+	v := s.view()
+	row, err := s.sourceRow(v, req.Name)
+	if err != nil {
+		return SourceDetail{}, err
+	}
+	name := row.Spec.Name
+	return SourceDetail{
+		Source: v.source(row),
+		Files:  v.files(name),
+		Events: s.latestEvents(ctx, cluster.EventQuery{Source: name}),
+	}, nil
+}
+
+func (s *Server) listSources(context.Context, ListSourcesRequest) (SourceList, error) {
+	return SourceList{Sources: s.view().sources()}, nil
+}
+
+// projectsOf are the names of the stored projects that a source owns, sorted.
+func (v view) projectsOf(source string) []string {
+	names := []string{}
+	for name, row := range v.snap.Projects.Sorted() {
+		if row.Source == source {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (s *Server) removeSource(ctx context.Context, req RemoveSourceRequest) (RemoveSourceAnswer, error) {
+	if req.Detach && req.Cascade {
+		return RemoveSourceAnswer{}, errorf(KindInvalid, "give detach or cascade, not both")
+	}
+	v := s.view()
+	row, err := s.sourceRow(v, req.Name)
+	if err != nil {
+		return RemoveSourceAnswer{}, err
+	}
+	name := row.Spec.Name
+	answer := RemoveSourceAnswer{
+		Name: name, Version: row.Version, Projects: v.projectsOf(name), Removed: []string{}, Failed: []RemovalFailure{},
+	}
+	if err := checkOrigin(row); err != nil {
+		return answer, err
+	}
+	if req.DryRun {
+		return answer, nil
+	}
+	if len(answer.Projects) > 0 && !req.Detach && !req.Cascade {
+		return answer, errorf(KindConflict, "source %s has %s: --detach keeps them as if they were applied by hand, --cascade removes them too",
+			name, quantity(len(answer.Projects), "project"))
+	}
+	actor := callerOf(ctx).actor(req.Actor)
+	// First the source: its loop would bring its projects back.
+	number, err := s.deps.Sources.DeleteSource(ctx, name, req.IfVersion, actor)
+	if err != nil {
+		return answer, s.sourceConflict(err, name)
+	}
+	if req.Cascade {
+		number = s.removeProjects(ctx, &answer, actor, number)
+	}
+	s.seen(ctx, number)
+	return answer, nil
+}
+
+// removeProjects removes what a source has left, and returns the number of the
+// latest change.
+func (s *Server) removeProjects(ctx context.Context, answer *RemoveSourceAnswer, actor string, number int64) int64 {
+	for _, name := range answer.Projects {
+		gone, err := s.deps.Declarations.Remove(ctx, Removal{Name: name, Actor: actor, RequestID: cluster.NewID()})
+		if err != nil {
+			answer.Failed = append(answer.Failed, RemovalFailure{Project: name, Message: err.Error()})
+			continue
+		}
+		answer.Removed = append(answer.Removed, name)
+		number = max(number, gone.ChangeNumber)
+	}
+	return number
+}
+
+// sourceConflict is a lost compare-and-set in words.
+func (s *Server) sourceConflict(err error, name string) error {
+	e := classify(fromStore(err))
+	if e.Kind == KindConflict {
+		s.deps.Feed.Hint()
+		return &Error{Kind: KindConflict, Message: fmt.Sprintf("%s has changed in the meantime: look again, and repeat", name), cause: err}
+	}
+	return e
+}
+
+// checkOrigin refuses to change what a file declares: it would come back.
+func checkOrigin(row *cluster.SourceRow) error {
+	if row.Origin == "" {
+		return nil
+	}
+	return errorf(KindConflict, "source %s is declared in %s: change it there", row.Spec.Name, originText(row.Origin))
+}
+
+func originText(origin string) string {
+	if source, ok := strings.CutPrefix(origin, "source/"); ok {
+		return "the sources file of source " + source
+	}
+	return "the daemon's sources file"
+}
+
+func (s *Server) testSource(ctx context.Context, req TestSourceRequest) (TestSourceAnswer, error) {
+	spec, secrets, err := s.tested(ctx, req)
+	if err != nil {
+		return TestSourceAnswer{}, err
+	}
+	found := spec.Check(secrets)
+	if err := refused("source "+spec.Name, found); err != nil {
+		return TestSourceAnswer{}, err
+	}
+	answer, err := s.deps.Probe.TestSource(ctx, spec, secrets)
+	if err != nil {
+		return TestSourceAnswer{}, fmt.Errorf("test source %s: %w", spec.Name, err)
+	}
+	answer.Warnings = append([]cluster.Finding{}, found...)
+	return answer, nil
+}
+
+// tested is what a TestSourceRequest names, or what it holds.
+func (s *Server) tested(ctx context.Context, req TestSourceRequest) (*cluster.Source, cluster.SourceSecrets, error) {
+	var secrets cluster.SourceSecrets
+	if (req.Name == "") == (req.Spec == nil) {
+		return nil, secrets, errorf(KindInvalid, "give the name of a source, or its spec: one of them")
+	}
+	if req.Spec != nil {
+		if req.Secrets != nil {
+			secrets = *req.Secrets
+		}
+		req.Spec.TakeSecrets(&secrets)
+		return req.Spec, secrets, nil
+	}
+	row, err := s.sourceRow(s.view(), req.Name)
+	if err != nil {
+		return nil, secrets, err
+	}
+	secrets, err = s.deps.Sources.SourceSecrets(ctx, row.Spec.Name)
+	return row.Spec, secrets, fromStore(err)
+}
+
+func (s *Server) deliveries(ctx context.Context, req DeliveriesRequest) (DeliveryList, error) {
+	row, err := s.sourceRow(s.view(), req.Name)
+	if err != nil {
+		return DeliveryList{}, err
+	}
+	if req.Limit < 0 {
+		return DeliveryList{}, errorf(KindInvalid, "limit %d is negative", req.Limit)
+	}
+	if req.Limit == 0 {
+		req.Limit = defaultDeliveries
+	}
+	list, err := s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
+	if err != nil {
+		return DeliveryList{}, fromStore(err)
+	}
+	return DeliveryList{Deliveries: append([]cluster.Delivery{}, list...)}, nil
+}
+
+// refused is the error for a declaration in which something is wrong; nil if
+// there are warnings at most.
+func refused(what string, found []cluster.Finding) error {
+	var wrong []string
+	for _, f := range found {
+		if !f.Warning {
+			wrong = append(wrong, f.Field+": "+f.Message)
+		}
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return errorf(KindInvalid, "%s is not valid: %s", strings.TrimSpace(what), strings.Join(wrong, "; "))
+}
+
+// warningsOf are the findings that stop nothing.
+func warningsOf(found []cluster.Finding) []cluster.Finding {
+	return slices.DeleteFunc(append([]cluster.Finding{}, found...), func(f cluster.Finding) bool { return !f.Warning })
+}
+
+func quantity(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
