@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -83,6 +84,43 @@ func (m Map[V]) Sorted() iter.Seq2[string, V] {
 			}
 		}
 	}
+}
+
+// Differing iterates over the keys of the parts that m and old do not share,
+// each once. Every key that was put or removed since old is among them; others
+// may be.
+func (m Map[V]) Differing(old Map[V]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if m.root == old.root {
+			return
+		}
+		a, b := clone(m.root), clone(old.root)
+		for i := range fanout {
+			if a[i] != b[i] && !clone(a[i]).differing(clone(b[i]), yield) {
+				return
+			}
+		}
+	}
+}
+
+func (b *branch[V]) differing(old *branch[V], yield func(string) bool) bool {
+	for j := range fanout {
+		now, before := b[j], old[j]
+		if reflect.ValueOf(now).Pointer() == reflect.ValueOf(before).Pointer() {
+			continue
+		}
+		for k := range now {
+			if !yield(k) {
+				return false
+			}
+		}
+		for k := range before {
+			if _, told := now[k]; !told && !yield(k) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // With returns m with changes put and the keys of remove left out; a key in
