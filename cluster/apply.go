@@ -25,7 +25,8 @@ type ApplyRequest struct {
 	Began          time.Time // when the work on this request began; zero: not known
 
 	// Status and Control are stored in the same transaction, if it writes
-	// anything. Status.Applied becomes the revision that it makes.
+	// anything. Status.Applied becomes the revision that it makes. A project
+	// that is removed takes its control along, unless one is given here.
 	Status  *ProjectStatus
 	Control *ControlRow // its Version is the one that was read; 0: none is stored
 

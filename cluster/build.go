@@ -25,13 +25,16 @@ func (s *Snapshot) With(cs ChangeSet) *Snapshot {
 	n.putPlacements(cs.Placements)
 	n.putNodes(cs.Nodes)
 	n.putSources(cs)
+	if cs.rows() > 0 {
+		n.changed = cs.Number
+	}
 	return &n
 }
 
 // reload builds everything anew; of s only what nodes have pushed survives.
 func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
 	n := NewSnapshot()
-	n.Number = cs.Number
+	n.Number, n.changed = cs.Number, cs.Number
 	n.Projects = withRows(n.Projects, cs.Projects)
 	n.Nodes = withRows(n.Nodes, cs.Nodes)
 	n.putComponents(cs.Components)

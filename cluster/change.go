@@ -40,3 +40,9 @@ type ChangeSet struct {
 
 	Instances []InstanceList // with Full: what the database knows of every node
 }
+
+// rows counts the rows that changed.
+func (cs *ChangeSet) rows() int {
+	return len(cs.Projects) + len(cs.Components) + len(cs.EventSources) + len(cs.Placements) + len(cs.Nodes) +
+		len(cs.Sources) + len(cs.SourceStatuses) + len(cs.ProjectStatuses) + len(cs.Controls) + len(cs.Notifiers)
+}

@@ -37,7 +37,7 @@ type diskCopy struct {
 	Notifiers       map[string]*NotifierRow   `json:"notifiers"`
 }
 
-// keepCopy writes the copy when the snapshot's number has moved, at most once
+// keepCopy writes the copy when a row of the snapshot has changed, at most once
 // a period, and a last time when ctx ends.
 func (f *Feed) keepCopy(ctx context.Context) {
 	changed, cancel := f.Subscribe()
@@ -63,17 +63,17 @@ func (f *Feed) keepCopy(ctx context.Context) {
 
 func (f *Feed) copyDue(written int64) bool {
 	s := f.Snapshot()
-	return !s.Restored && s.Number != written
+	return !s.Restored && s.changed != written
 }
 
-// writeCopy returns the number that the copy on disk has.
+// writeCopy returns the number of the last change that the copy on disk has.
 func (f *Feed) writeCopy(written int64) int64 {
 	s := f.Snapshot()
 	if err := saveCopy(f.opt.CopyPath, s); err != nil {
 		f.log.Warn("copy of the snapshot not written", "error", err)
 		return written
 	}
-	return s.Number
+	return s.changed
 }
 
 // restore loads the copy, as the first snapshot.

@@ -166,6 +166,26 @@ func TestCopyIsWrittenSeldom(t *testing.T) {
 	})
 }
 
+// Events have a number and nothing to copy.
+func TestCopyIsNotWrittenForEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "snapshot.json")
+		d := &fakeDatabase{}
+		d.commit(components(componentRow("c", 1, 0)))
+		f, stop := runFeed(t, d, FeedOptions{CopyPath: path})
+		wait(time.Second)
+		n := d.commit(ChangeSet{})
+		if err := f.WaitFor(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Minute)
+		stop()
+		if got := copied(t, path); got != 1 || f.Snapshot().Number != 2 {
+			t.Fatalf("the copy is at %d", got)
+		}
+	})
+}
+
 func copied(t *testing.T, path string) int64 {
 	t.Helper()
 	cs, err := loadCopy(path)

@@ -43,4 +43,8 @@ type Snapshot struct {
 	// lists holds the newest list known of each node. The instances of one
 	// whose Epoch is below its node's are from before a restart: not shown.
 	lists Map[*InstanceList]
+
+	// changed is the Number of the last change of any row: what was stored
+	// since were events alone.
+	changed int64
 }
