@@ -82,6 +82,7 @@ const (
 	ReasonNotOwner        ConditionReason = "NotOwner"        // applied by hand, or another source's
 	ReasonRemovalsHeld    ConditionReason = "RemovalsHeld"    // the brake holds them
 	ReasonRemovalsConfirm ConditionReason = "RemovalsConfirm" // the policy asks
+	ReasonPruneNever      ConditionReason = "PruneNever"      // the policy keeps what is gone
 	ReasonByUser          ConditionReason = "ByUser"
 	ReasonRolledBack      ConditionReason = "RolledBack"
 	ReasonChangedByHand   ConditionReason = "ChangedByHand"

@@ -1,0 +1,288 @@
+package reconcile
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// entry is one project file during a pass.
+type entry struct {
+	path  string
+	known *cluster.ProjectStatus // as it is stored; nil: never seen
+	file  *File                  // nil: not loaded, it is as it was
+	name  string                 // of its project; empty: never known
+
+	control cluster.ControlRow
+	drifted bool
+	removes []string // full names that an apply takes away
+	keeps   []string // of them, those that stay while removals wait
+	apply   bool
+	result  *result // nil: as it is known
+}
+
+// pass goes over all files once: it loads what changed, judges, stores what may
+// be stored, then removes what is gone. It tells whether it stored a project.
+func (k *look) pass(ctx context.Context) (wrote bool, err error) {
+	entries := k.entries()
+	if err := k.judge(ctx, entries); err != nil {
+		return false, err
+	}
+	k.prepare(entries)
+	gone := k.gone(entries)
+	k.weigh(entries, gone)
+	for _, e := range k.inOrder(entries) {
+		if k.exhausted() {
+			break
+		}
+		did, err := k.applyEntry(ctx, e)
+		if err != nil {
+			return wrote, err
+		}
+		wrote = wrote || did
+	}
+	for _, e := range gone {
+		if !e.apply || k.exhausted() {
+			continue
+		}
+		e.apply = false
+		did, err := k.removeEntry(ctx, e)
+		if err != nil {
+			return wrote, err
+		}
+		wrote = wrote || did
+	}
+	k.finish(entries, gone)
+	return wrote, k.settle(ctx, wrote)
+}
+
+// inOrder are the files to apply, so that who gives something up comes before
+// who takes it.
+func (k *look) inOrder(entries []*entry) []*entry {
+	due := slices.DeleteFunc(slices.Clone(entries), func(e *entry) bool { return !e.apply })
+	slices.SortStableFunc(due, func(a, b *entry) int { return cmp.Compare(k.order[a.path], k.order[b.path]) })
+	return due
+}
+
+// exhausted tells that the database refuses everything.
+func (k *look) exhausted() bool { return k.database != nil }
+
+// settle waits for the snapshot to have what was stored.
+func (k *look) settle(ctx context.Context, wrote bool) error {
+	if !wrote || k.stored == 0 {
+		return nil
+	}
+	number := k.stored
+	k.stored = 0
+	return k.reach(ctx, func(v *view) bool { return v.snap.Number >= number })
+}
+
+// entries finds what has to be loaded, and loads it.
+func (k *look) entries() []*entry {
+	entries := make([]*entry, len(k.paths))
+	for i, path := range k.paths {
+		e := &entry{path: path, known: k.files[path], file: k.loaded[path]}
+		entries[i] = e
+		if e.known != nil {
+			e.name = e.known.Project
+		}
+		e.drifted = k.drifted(e.known)
+		if e.file != nil && k.isDone(e) {
+			e.file = nil // stored by an earlier pass
+			continue
+		}
+		if e.file == nil && k.mustLoad(e) {
+			file := k.reader.Load(path)
+			e.file, k.loaded[path] = &file, &file
+		}
+		if e.file != nil && e.file.Loaded.Project != nil {
+			e.name = e.file.Loaded.Project.Name
+		}
+		if e.name != "" {
+			e.control = k.projectControl(e.name)
+		}
+	}
+	return entries
+}
+
+// mustLoad tells whether a file could come to another result than last time.
+func (k *look) mustLoad(e *entry) bool {
+	if e.known == nil || e.known.Digest == "" || e.drifted || unsettled(e.known) {
+		return true
+	}
+	now, have := k.digests[e.path]
+	if !have {
+		now = k.reader.Digest(e.path, e.known.Files)
+		k.digests[e.path] = now
+	}
+	if now != e.known.Digest {
+		return true
+	}
+	c := k.projectControl(e.known.Project).Control
+	return e.known.Project != "" && (c.Pinned != nil || c.Skipped != nil || c.Suspended != nil)
+}
+
+// isDone tells whether a file that was loaded is stored as it is.
+func (k *look) isDone(e *entry) bool {
+	return e.known != nil && e.known.Digest == e.file.Digest && !e.drifted && !unsettled(e.known) &&
+		e.known.Project != "" && k.projectControl(e.known.Project).Version == 0
+}
+
+// unsettled tells whether the result of a file depends on more than what it
+// reads: on other projects, on what users have told, on the database.
+func unsettled(s *cluster.ProjectStatus) bool {
+	synced, _ := conditionOf(s.Conditions, cluster.ConditionSynced)
+	if synced.Status == cluster.StatusTrue {
+		return isTrue(s.Conditions, cluster.ConditionPruneBlocked)
+	}
+	return synced.Reason != cluster.ReasonParseError && synced.Reason != cluster.ReasonInvalid
+}
+
+// drifted tells whether the stored project is not what the last apply made.
+func (k *look) drifted(s *cluster.ProjectStatus) bool {
+	if s == nil || s.Project == "" || s.LastGood == "" {
+		return false
+	}
+	row, ok := k.snap.Projects.Get(s.Project)
+	return !ok || row.Source != k.source || row.Revision != s.Applied
+}
+
+// judge finds the results of loaded files that are not applied.
+func (k *look) judge(ctx context.Context, entries []*entry) error {
+	var files []File
+	var contenders []*entry
+	for _, e := range entries {
+		switch {
+		case e.file == nil:
+		case e.file.Loaded.Project == nil:
+			e.result = k.broken(e)
+		default:
+			if e.result = k.told(e); e.result == nil {
+				files = append(files, *e.file)
+				contenders = append(contenders, e)
+			}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	owner, err := k.owner(ctx, entries, files)
+	if err != nil {
+		return err
+	}
+	verdicts := Judge(files, owner.find)
+	for i, path := range Sequence(files, owner.find) {
+		k.order[path] = i
+	}
+	for _, e := range contenders {
+		if verdict, blocked := verdicts[e.path]; blocked {
+			e.result = k.blocked(e, verdict)
+			k.blockers[e.path] = owner.of(e.file.Loaded.Project)
+			continue
+		}
+		delete(k.blockers, e.path)
+		e.apply = true
+	}
+	return nil
+}
+
+// parseRules are the problems of a file that is not YAML of the right shape;
+// the others are found by a check of what it says.
+const lastParseRule = "MAEL016"
+
+// broken is the result of a file that can't be applied as it is.
+func (k *look) broken(e *entry) *result {
+	reason, first := cluster.ReasonInvalid, project.Problem{}
+	for _, p := range e.file.Loaded.Problems {
+		if p.Severity != project.Error {
+			continue
+		}
+		if first.Rule == "" {
+			first = p
+		}
+		if p.Rule <= lastParseRule {
+			reason = cluster.ReasonParseError
+		}
+	}
+	return &result{synced: cluster.StatusFalse, reason: reason, message: first.String(), stalled: true, problems: e.file.Loaded.Problems}
+}
+
+// blocked is the result of a file that others stand in the way of.
+func (k *look) blocked(_ *entry, v Verdict) *result {
+	r := &result{synced: cluster.StatusFalse, reason: v.Reason, stalled: true, problems: v.Problems}
+	if len(v.Problems) > 0 {
+		r.message = v.Problems[0].String()
+	}
+	if v.Reason == cluster.ReasonNotOwner && !strings.Contains(r.message, "--adopt") {
+		r.message += "; hand it over by maelctl project apply --adopt --source " + k.source
+	}
+	return r
+}
+
+// told is the result of a project that users keep as it is, nil if none does.
+func (k *look) told(e *entry) *result {
+	c := e.control.Control
+	switch {
+	case suspended(c, k.began) != nil:
+		s := suspended(c, k.began)
+		return &result{synced: cluster.StatusUnknown, reason: cluster.ReasonByUser, message: suspensionMessage(s), suspended: s}
+	case c.Pinned != nil:
+		return &result{
+			synced: cluster.StatusFalse, reason: cluster.ReasonRolledBack, pinned: c.Pinned,
+			message: pinMessage(c.Pinned),
+		}
+	case c.Skipped != nil && c.Skipped.Digest == e.file.Digest:
+		return &result{
+			synced: cluster.StatusFalse, reason: cluster.ReasonSkipped,
+			message: "rolled back by " + c.Skipped.Actor + ": what " + short(c.Skipped.SourceRevision) + " declares is skipped, until it changes again",
+		}
+	}
+	return nil
+}
+
+func suspensionMessage(s *cluster.Suspension) string {
+	text := "suspended by " + cmp.Or(s.Actor, "a user")
+	if s.Reason != "" {
+		text += ": " + s.Reason
+	}
+	if !s.Until.IsZero() {
+		text += "; until " + sinceWord(s.Until)
+	}
+	return text
+}
+
+func pinMessage(p *cluster.Pin) string {
+	text := "pinned by " + cmp.Or(p.Actor, "a user")
+	if p.Reason != "" {
+		text += ": " + p.Reason
+	}
+	return text + "; go on by maelctl project resume"
+}
+
+// declaredNames are the projects that some file of the tree declares, or
+// declared when it was last readable.
+func declaredNames(entries []*entry) map[string]bool {
+	names := map[string]bool{}
+	for _, e := range entries {
+		names[e.name] = true
+		// What does not parse may still declare what it did.
+		if e.file != nil && e.file.Loaded.Project == nil && e.known != nil {
+			names[e.known.Project] = true
+		}
+	}
+	delete(names, "")
+	return names
+}
+
+// nameless is the first file of which nobody knows what it declares.
+func nameless(entries []*entry) string {
+	i := slices.IndexFunc(entries, func(e *entry) bool { return e.name == "" })
+	if i < 0 {
+		return ""
+	}
+	return entries[i].path
+}
