@@ -85,7 +85,7 @@ func checkLeave(state cluster.ProjectState, req Removal) error {
 	case state.Project == nil:
 		return fmt.Errorf("project %s: %w", req.Name, cluster.ErrNotFound)
 	case state.Project.Source == "":
-		return fmt.Errorf("project %s is applied by hand, no source owns it: %w", req.Name, ErrManaged)
+		return fmt.Errorf("project %s is applied by hand, no source has to let go of it (%w)", req.Name, cluster.ErrConflict)
 	}
 	return checkRevision(state, req.Name, req.IfRevision)
 }

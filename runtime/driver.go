@@ -22,6 +22,10 @@ type Driver interface {
 	// ImagePresent tells whether an image can be started without a pull.
 	ImagePresent(ctx context.Context, image string) (bool, error)
 
+	// CheckImage tells whether Pull would find an image, or Start has it, and
+	// fetches nothing. Its error says why not.
+	CheckImage(ctx context.Context, req PullRequest) error
+
 	// Pull fetches an image. Credentials come from the request alone.
 	Pull(ctx context.Context, req PullRequest) error
 

@@ -26,11 +26,16 @@ type Declaration struct {
 	Source         string // that owns it from now on; empty: applied by hand
 }
 
-// Removal is a project to remove.
+// Removal is a project to remove; one that a source owns either with Detach,
+// which lets it run and be applied by hand from then on, or with Suspend, which
+// keeps the source from storing it again.
 type Removal struct {
 	Name       string
+	Detach     bool
+	Suspend    bool
 	IfRevision *int64
 	Actor      string
+	Reason     string
 	RequestID  string
 	DryRun     bool
 }
@@ -92,6 +97,7 @@ type Deps struct {
 	CronZone  *time.Location
 
 	Declarations Declarations
+	History      History
 	Store        Store
 	Sources      SourceStore
 	Notifiers    NotifierStore

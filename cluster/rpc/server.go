@@ -30,7 +30,7 @@ type Server struct {
 func NewServer(deps Deps) *Server {
 	s := &Server{deps: deps, large: make(chan struct{}, largeAtOnce)}
 	s.methods = newMethods(
-		s.projectService(), s.componentService(), s.eventSourceService(), s.clusterService(),
+		s.projectService(), s.historyService(), s.componentService(), s.eventSourceService(), s.clusterService(),
 		s.routeService(), s.adminService(), s.operateService(), s.systemService(),
 		s.sourceService(), s.syncService(), s.eventService(), s.notifierService(),
 		s.maelstromService(), s.nodeService(),

@@ -113,8 +113,14 @@ func (s *Server) removeProject(ctx context.Context, req RemoveProjectRequest) (A
 	if req.Name == "" {
 		return ApplyAnswer{}, errorf(KindInvalid, "name is empty: name the project to remove")
 	}
+	if req.Detach && req.Suspend {
+		return ApplyAnswer{}, errorf(KindInvalid, "detach and suspend exclude each other")
+	}
 	removal := Removal{
 		Name:       strings.ToLower(req.Name),
+		Detach:     req.Detach,
+		Suspend:    req.Suspend,
+		Reason:     req.Reason,
 		IfRevision: req.IfRevision,
 		Actor:      callerOf(ctx).actor(req.Actor),
 		RequestID:  cmp.Or(req.RequestID, cluster.NewID()),

@@ -125,6 +125,13 @@ type RemoveProjectRequest struct {
 	RequestID  string `json:"request_id,omitempty"`
 	IfRevision *int64 `json:"if_revision,omitempty"`
 	Actor      string `json:"actor,omitempty"`
+	Reason     string `json:"reason,omitempty"`
+
+	// A project that a source owns is removed only with one of these. Detach
+	// lets it run, and from then on be applied by hand. Suspend removes it and
+	// keeps the source from storing it again until it is resumed.
+	Detach  bool `json:"detach,omitempty"`
+	Suspend bool `json:"suspend,omitempty"`
 
 	// DryRun answers what would go and removes nothing.
 	DryRun bool `json:"dry_run,omitempty"`

@@ -42,19 +42,15 @@ func (d *Driver) Pull(ctx context.Context, req runtime.PullRequest) error {
 }
 
 func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
-	var auth string
-	if req.Username != "" || req.Password != "" {
-		var err error
-		auth, err = registry.EncodeAuthConfig(registry.AuthConfig{Username: req.Username, Password: req.Password})
-		if err != nil {
-			return fmt.Errorf("%w: credentials: %s", runtime.ErrPull, err)
-		}
+	auth, err := registryAuth(req)
+	if err != nil {
+		return err
 	}
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stalled := time.AfterFunc(pullStall, cancel)
 	defer stalled.Stop()
-	err := d.client.NewVersionError(bounded, "1.24", "pull")
+	err = d.client.NewVersionError(bounded, "1.24", "pull")
 	if err == nil {
 		err = d.pullStream(bounded, req.Image, auth, func() { stalled.Reset(pullStall) })
 	}
@@ -70,6 +66,18 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 		return classified
 	}
 	return as(runtime.ErrPull, err)
+}
+
+// registryAuth encodes the credentials of a request as engines want them.
+func registryAuth(req runtime.PullRequest) (string, error) {
+	if req.Username == "" && req.Password == "" {
+		return "", nil
+	}
+	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: req.Username, Password: req.Password})
+	if err != nil {
+		return "", fmt.Errorf("%w: credentials: %s", runtime.ErrPull, err)
+	}
+	return auth, nil
 }
 
 // pullStream pulls and reads the progress to its end: the pull lasts as long

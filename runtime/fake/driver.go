@@ -75,6 +75,18 @@ func (d *Driver) ImagePresent(ctx context.Context, image string) (bool, error) {
 	return d.engine.present[image], nil
 }
 
+// CheckImage implements runtime.Driver.
+func (d *Driver) CheckImage(ctx context.Context, req runtime.PullRequest) error {
+	present, err := d.ImagePresent(ctx, req.Image)
+	if err != nil || present {
+		return err
+	}
+	d.engine.mu.Lock()
+	image := d.engine.images[req.Image]
+	d.engine.mu.Unlock()
+	return image.pullError(req)
+}
+
 // Pull implements runtime.Driver.
 func (d *Driver) Pull(ctx context.Context, req runtime.PullRequest) error {
 	e := d.engine

@@ -33,13 +33,23 @@ func (d declarations) Apply(ctx context.Context, in rpc.Declaration) (rpc.ApplyA
 
 // Remove implements rpc.Declarations.
 func (d declarations) Remove(ctx context.Context, in rpc.Removal) (rpc.ApplyAnswer, error) {
-	removal := reconcile.Removal{Name: in.Name, IfRevision: in.IfRevision, Actor: in.Actor, RequestID: in.RequestID}
-	if !in.DryRun {
-		outcome, err := d.applier.Remove(ctx, removal)
-		return answer(outcome), err
+	removal := reconcile.Removal{
+		Name: in.Name, IfRevision: in.IfRevision, TakeOver: in.DryRun && in.Suspend,
+		Actor: in.Actor, Reason: in.Reason, RequestID: in.RequestID,
 	}
-	plan, err := d.applier.DiffRemoval(ctx, removal)
-	return answer(reconcile.Outcome{Plan: plan, Revision: plan.Revision}), err
+	if in.DryRun {
+		plan, err := d.diffRemoval(ctx, removal, in.Detach)
+		return answer(reconcile.Outcome{Plan: plan, Revision: plan.Revision}), managed(err)
+	}
+	remove := d.applier.Remove
+	switch {
+	case in.Detach:
+		remove = d.applier.Detach
+	case in.Suspend:
+		remove = d.applier.RemoveSuspended
+	}
+	outcome, err := remove(ctx, removal)
+	return answer(outcome), managed(err)
 }
 
 func request(in rpc.Declaration) reconcile.Request {
@@ -49,6 +59,7 @@ func request(in rpc.Declaration) reconcile.Request {
 		Prune:          in.Prune != rpc.PruneNever,
 		IfRevision:     in.IfRevision,
 		IfVersions:     reconcile.Versions(in.IfVersions),
+		Source:         in.Source,
 		SourceRevision: in.SourceRevision,
 		TakeOver:       in.Adopt,
 		Actor:          in.Actor,

@@ -1,0 +1,185 @@
+package rpc
+
+import (
+	"cmp"
+	"context"
+	"strings"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// Rollback is a project to bring back to an earlier revision.
+type Rollback struct {
+	Name           string
+	To             int64
+	SourceRevision string
+	Pin, Force     bool
+	IfRevision     *int64
+	Reason         string
+	Actor          string
+	RequestID      string
+	DryRun         bool
+}
+
+// History is what projects were, and going back to it. Errors are as those of
+// Declarations.
+type History interface {
+	// Revision returns an entry of a history and the project as it was then,
+	// nil if that is not known.
+	Revision(ctx context.Context, project string, number int64) (cluster.Revision, *project.Project, error)
+
+	// Rollback stores the content of an earlier revision as a new one. It fills
+	// in all of the answer but RequestID.
+	Rollback(ctx context.Context, r Rollback) (RollbackAnswer, error)
+
+	Claims(ctx context.Context) ([]cluster.Claim, error)
+	RestoreClaims(ctx context.Context, claims []cluster.Claim) (cluster.ClaimsRestored, error)
+}
+
+const defaultHistory = 20
+
+func (s *Server) historyService() []method {
+	return []method{
+		newMethod("ProjectService.History", "Tells what was done to a project, by whom and why.", s.history),
+		newMethod("ProjectService.Revision", "Shows a project as it was at a revision.", s.revision),
+		newMethod("ProjectService.Rollback", "Stores the content of an earlier revision as a new one.", s.rollback, writes),
+		newMethod("ProjectService.Export", "Writes stored projects as files, without their secrets.", s.export),
+		newMethod("AdminService.ExportClaims", "Tells which project owns which name and route since when.", s.exportClaims),
+		newMethod("AdminService.RestoreClaims", "Gives claims their times back.", s.restoreClaims, large, writes),
+	}
+}
+
+func (s *Server) history(ctx context.Context, req HistoryRequest) (HistoryAnswer, error) {
+	name := strings.ToLower(req.Name)
+	if req.Limit < 0 {
+		return HistoryAnswer{}, errorf(KindInvalid, "limit %d is negative", req.Limit)
+	}
+	revisions, err := s.deps.Store.Revisions(ctx, name, cmp.Or(req.Limit, defaultHistory))
+	if err != nil {
+		return HistoryAnswer{}, fromStore(err)
+	}
+	if len(revisions) == 0 {
+		return HistoryAnswer{}, errorf(KindNotFound, "there is no project %q, and never was: `maelctl project ls` lists them", req.Name)
+	}
+	return HistoryAnswer{Project: name, Revisions: revisions}, nil
+}
+
+func (s *Server) revision(ctx context.Context, req RevisionRequest) (RevisionAnswer, error) {
+	found, content, err := s.deps.History.Revision(ctx, strings.ToLower(req.Name), req.Number)
+	if err != nil {
+		return RevisionAnswer{}, fromStore(err)
+	}
+	answer := RevisionAnswer{Revision: found}
+	if content != nil {
+		exported := exported(content, false)
+		answer.Content = &exported
+	}
+	return answer, nil
+}
+
+func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAnswer, error) {
+	switch {
+	case req.Name == "":
+		return RollbackAnswer{}, errorf(KindInvalid, "name is empty: name the project to roll back")
+	case req.To < 0:
+		return RollbackAnswer{}, errorf(KindInvalid, "there is no revision %d", req.To)
+	case req.To != 0 && req.SourceRevision != "":
+		return RollbackAnswer{}, errorf(KindInvalid, "to and source_revision exclude each other")
+	}
+	r := Rollback{
+		Name: strings.ToLower(req.Name), To: req.To, SourceRevision: strings.ToLower(req.SourceRevision),
+		Pin: req.Pin, Force: req.Force, IfRevision: req.IfRevision, Reason: req.Reason,
+		Actor: callerOf(ctx).actor(req.Actor), RequestID: cmp.Or(req.RequestID, cluster.NewID()), DryRun: req.DryRun,
+	}
+	answer, err := s.deps.History.Rollback(ctx, r)
+	if err != nil {
+		return RollbackAnswer{}, fromStore(err)
+	}
+	if !req.DryRun {
+		s.seen(ctx, answer.ChangeNumber)
+	}
+	answer.RequestID = r.RequestID
+	return answer, nil
+}
+
+func (s *Server) export(ctx context.Context, req ExportRequest) (ExportAnswer, error) {
+	snap := s.deps.Feed.Snapshot()
+	answer := ExportAnswer{Projects: []ExportedProject{}, Claims: []cluster.Claim{}}
+	names := req.Names
+	if len(names) == 0 {
+		for _, row := range snap.Projects.Sorted() {
+			names = append(names, row.Name)
+		}
+		claims, err := s.deps.History.Claims(ctx)
+		if err != nil {
+			return ExportAnswer{}, fromStore(err)
+		}
+		answer.Claims = claims
+	}
+	stored := storedProjects(snap)
+	for _, name := range names {
+		p, ok := stored[strings.ToLower(name)]
+		if !ok {
+			return ExportAnswer{}, errorf(KindNotFound, "there is no project %q: `maelctl project ls` lists them", name)
+		}
+		answer.Projects = append(answer.Projects, exported(p, req.Prefix))
+	}
+	return answer, nil
+}
+
+// storedProjects are the projects of a snapshot as they were declared.
+func storedProjects(snap *cluster.Snapshot) map[string]*project.Project {
+	all := map[string]*project.Project{}
+	for _, row := range snap.Projects.Sorted() {
+		all[row.Name] = &project.Project{Name: row.Name}
+	}
+	for _, row := range snap.Components.Sorted() {
+		if p := all[row.Spec.Project]; p != nil {
+			p.Components = append(p.Components, *row.Spec)
+		}
+	}
+	for _, row := range snap.EventSources.Sorted() {
+		if p := all[row.Spec.Project]; p != nil {
+			p.EventSources = append(p.EventSources, *row.Spec)
+		}
+	}
+	return all
+}
+
+func exported(p *project.Project, prefix bool) ExportedProject {
+	x := project.Export(p)
+	if prefix {
+		x = project.ExportPrefixed(p, p.Name)
+	}
+	return ExportedProject{
+		Name: p.Name, Text: x.Text, EnvTemplate: x.EnvTemplate(),
+		Variables: append([]project.ExportedVariable{}, x.Variables...),
+	}
+}
+
+func (s *Server) exportClaims(ctx context.Context, _ ExportClaimsRequest) (ClaimList, error) {
+	claims, err := s.deps.History.Claims(ctx)
+	if err != nil {
+		return ClaimList{}, fromStore(err)
+	}
+	return ClaimList{Claims: claims}, nil
+}
+
+func (s *Server) restoreClaims(ctx context.Context, req RestoreClaimsRequest) (RestoreClaimsAnswer, error) {
+	for _, c := range req.Claims {
+		if c.Owner == "" || c.Object == "" || c.Key == "" || c.Since.IsZero() {
+			return RestoreClaimsAnswer{}, errorf(KindInvalid, "the claim of %q on %q is not whole", c.Owner, c.Key)
+		}
+		switch c.Kind {
+		case cluster.ClaimComponent, cluster.ClaimEventSource, cluster.ClaimRoute:
+		default:
+			return RestoreClaimsAnswer{}, errorf(KindInvalid, "%q is no kind of claim", c.Kind)
+		}
+	}
+	done, err := s.deps.History.RestoreClaims(ctx, req.Claims)
+	if err != nil {
+		return RestoreClaimsAnswer{}, fromStore(err)
+	}
+	return RestoreClaimsAnswer{done}, nil
+}
