@@ -151,7 +151,7 @@ func (s *search) add(entry Entry) error {
 	case len(s.found) > limits.Files:
 		return tooLarge(fmt.Errorf("more than %d project files", limits.Files), "files")
 	case strings.Count(entry.Path, "/") > limits.Depth:
-		return tooLarge(fmt.Errorf("%s is more than %d directories deep", s.reader.show(entry.Path), limits.Depth), "depth")
+		return tooLarge(fmt.Errorf("%s is more than %d directories deep", s.reader.Show(entry.Path), limits.Depth), "depth")
 	case s.bytes > limits.TotalBytes:
 		return tooLarge(fmt.Errorf("the project files have more than %d bytes", limits.TotalBytes), "totalbytes")
 	}
@@ -183,7 +183,7 @@ func (r *Reader) noteClashes(found []string) {
 func (r *Reader) checkClash(file string) error {
 	for _, other := range r.clashes[file] {
 		if other != file {
-			return &FileError{Message: fmt.Sprintf("differs from %s in letter case only", r.show(other)), Hint: "some disks can't hold both: rename one of the two"}
+			return &FileError{Message: fmt.Sprintf("differs from %s in letter case only", r.Show(other)), Hint: "some disks can't hold both: rename one of the two"}
 		}
 	}
 	return nil

@@ -16,7 +16,8 @@ import (
 const ClaimProject cluster.ClaimKind = cluster.ClaimKind(project.ClaimProject)
 
 // Owner answers who has had a claim before the batch: for ClaimProject the path
-// of a file, else the name of a project. What belongs to a project that goes
+// of a file, empty where the project was applied by hand or by another source;
+// else the name of a project. What belongs to a project that goes
 // with this batch, or to a file that is no more, belongs to nobody.
 type Owner = func(kind cluster.ClaimKind, key string) (owner string, since time.Time, ok bool)
 
@@ -210,6 +211,14 @@ var conflictReasons = []struct {
 	{cluster.ClaimRoute, cluster.ReasonHostConflict},
 }
 
+// reason is usual, unless no file at all may have w.
+func (w *want) reason(usual cluster.ConditionReason) cluster.ConditionReason {
+	if w.kind == ClaimProject && w.owned && w.owner == "" {
+		return cluster.ReasonNotOwner
+	}
+	return usual
+}
+
 func (j *judge) verdicts(wanted []want) map[string]Verdict {
 	out := map[string]Verdict{}
 	for _, r := range conflictReasons {
@@ -220,7 +229,7 @@ func (j *judge) verdicts(wanted []want) map[string]Verdict {
 			}
 			for _, l := range w.lost {
 				v := out[l.file.path]
-				v.Reason = cmp.Or(v.Reason, r.reason)
+				v.Reason = cmp.Or(v.Reason, w.reason(r.reason))
 				v.Problems = append(v.Problems, j.problem(w, l))
 				out[l.file.path] = v
 			}
@@ -255,7 +264,12 @@ func (j *judge) problem(w *want, loser wish) project.Problem {
 // is not at hand: it did not change, or can't be read.
 func (j *judge) storedConflict(w *want, loser wish) project.Problem {
 	at := loser.claim.At
-	if w.kind == ClaimProject {
+	switch {
+	case w.kind == ClaimProject && w.owner == "":
+		p := loser.claim.Conflict(loser.claim)
+		p.Message, p.Hint = fmt.Sprintf("the project %s was applied by hand or by another source", w.key), "rename it, or hand it over to this source"
+		return p
+	case w.kind == ClaimProject:
 		return loser.claim.Conflict(project.Claim{Path: "name", At: project.Position{File: w.owner, Line: 1, Column: 1}})
 	}
 	c := Conflict{Claim: cluster.Claim{Kind: w.kind, Key: w.key, Owner: w.owner, Object: w.key, Since: w.since}, Path: loser.claim.Path, At: at}

@@ -95,9 +95,7 @@ func WithDefaults(limits cluster.Limits) cluster.Limits {
 func (r *Reader) Load(path string) File {
 	in := r.open(path)
 	f := File{Path: path, Overlay: in.overlay}
-	if in.err != nil {
-		f.Loaded.Problems = []project.Problem{r.unreadable(in.failed, in.err)}
-	} else {
+	if f.Loaded.Problems = in.problems(); f.Loaded.Problems == nil {
 		f.Loaded = project.Load(in.Input)
 	}
 	f.Files = slices.Sorted(maps.Keys(in.files))
@@ -107,10 +105,10 @@ func (r *Reader) Load(path string) File {
 }
 
 // Input is what Load gives to project.Load, for a caller that wants to see
-// what a load asks for.
-func (r *Reader) Input(path string) (project.Input, error) {
+// what a load asks for. With problems there is nothing to load.
+func (r *Reader) Input(path string) (project.Input, []project.Problem) {
 	in := r.open(path)
-	return in.Input, in.err
+	return in.Input, in.problems()
 }
 
 // input is one load in the making.
@@ -128,7 +126,7 @@ type input struct {
 
 func (r *Reader) open(path string) *input {
 	in := &input{reader: r, dir: parent(path), files: map[string]struct{}{}}
-	in.Input = project.Input{File: r.show(path), Lookup: r.lookup, ReadFile: in.beside, AllowUnset: r.opt.AllowUnset}
+	in.Input = project.Input{File: r.Show(path), Lookup: r.lookup, ReadFile: in.beside, AllowUnset: r.opt.AllowUnset}
 	in.failed = path
 	if in.err = r.checkClash(path); in.err != nil {
 		in.note(path)
@@ -142,11 +140,19 @@ func (r *Reader) open(path string) *input {
 		if _, err := r.look(candidate); errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
-		in.overlay, in.failed, in.OverlayFile = candidate, candidate, r.show(candidate)
+		in.overlay, in.failed, in.OverlayFile = candidate, candidate, r.Show(candidate)
 		in.OverlayData, in.err = in.readFile(candidate)
 		return in
 	}
 	return in
+}
+
+// problems are why the file or its overlay can't be read, nil if both can.
+func (in *input) problems() []project.Problem {
+	if in.err == nil {
+		return nil
+	}
+	return []project.Problem{in.reader.unreadable(in.failed, in.err)}
 }
 
 func (r *Reader) lookup(name string) (string, bool) {
@@ -164,7 +170,7 @@ func (in *input) beside(name string) (project.File, error) {
 		return project.File{Path: name}, err
 	}
 	data, err := in.readFile(path)
-	shown := in.reader.show(path)
+	shown := in.reader.Show(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &FileError{Message: shown + ": no such file", Err: fs.ErrNotExist}
 	}

@@ -167,7 +167,8 @@ func isPointer(data []byte) bool {
 	return len(data) < 1024 && bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
 }
 
-func (r *Reader) show(path string) string {
+// Show is a path of the tree as messages name it.
+func (r *Reader) Show(path string) string {
 	if r.opt.Show == nil {
 		return path
 	}
@@ -180,12 +181,12 @@ func (r *Reader) unreadable(path string, err error) project.Problem {
 	var link *LinkError
 	switch {
 	case errors.As(err, &known):
-		return project.Unreadable(r.show(path), known.Message, known.Hint)
+		return project.Unreadable(r.Show(path), known.Message, known.Hint)
 	case errors.As(err, &link):
-		return project.Unreadable(r.show(path), fmt.Sprintf("%s is a symbolic link to %s", link.Link, link.Target),
+		return project.Unreadable(r.Show(path), fmt.Sprintf("%s is a symbolic link to %s", link.Link, link.Target),
 			"links are not followed: put the file itself there")
 	case errors.Is(err, fs.ErrNotExist):
-		return project.Unreadable(r.show(path), "no such file", "")
+		return project.Unreadable(r.Show(path), "no such file", "")
 	}
-	return project.Unreadable(r.show(path), err.Error(), "")
+	return project.Unreadable(r.Show(path), err.Error(), "")
 }
