@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"maelstrom/cluster"
 	"maelstrom/project"
 )
 
@@ -32,7 +33,7 @@ func applyForever(dsn string) {
 	s, err := Open(ctx, Options{Driver: os.Getenv(applyForeverEnv + "_DRIVER"), DSN: dsn})
 	for n := 0; err == nil; n++ {
 		p := large(fmt.Sprintf("image:%d", n))
-		_, err = s.ApplyProject(ctx, request(p))
+		_, err = s.ApplyProject(ctx, gitRequest(p, nil))
 		fmt.Println(n)
 	}
 	fmt.Fprintln(os.Stderr, err)
@@ -41,7 +42,9 @@ func applyForever(dsn string) {
 
 func TestKilledInTheMiddleOfAnApply(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
-		apply1(t, s, large("image:start"))
+		declare(t, s, "git")
+		_, err := s.ApplyProject(t.Context(), gitRequest(large("image:start"), nil))
+		must(t, err)
 		for range 6 {
 			killInApply(t, d)
 			cs := all(t, s)
@@ -57,9 +60,23 @@ func TestKilledInTheMiddleOfAnApply(t *testing.T) {
 			if revisions, err := s.Revisions(t.Context(), "large", 1); err != nil || revisions[0].Number != cs.Projects["large"].Revision {
 				t.Fatalf("history %v, %v does not end at revision %d", revisions, err, cs.Projects["large"].Revision)
 			}
+			checkTold(t, s, cs)
 		}
 		apply1(t, s, large("image:end"))
 	})
+}
+
+// checkTold holds status and events to the revision that they came with.
+func checkTold(t *testing.T, s *Store, cs cluster.ChangeSet) {
+	t.Helper()
+	revision := cs.Projects["large"].Revision
+	if status := cs.ProjectStatuses["git maelstrom.yml"]; status.Applied != revision {
+		t.Fatalf("the status tells of revision %d, stored is %d", status.Applied, revision)
+	}
+	told := events(t, s, cluster.EventQuery{Project: "large", Limit: 10_000})
+	if int64(len(told)) != revision {
+		t.Fatalf("%d events of %d applies", len(told), revision)
+	}
 }
 
 // killInApply kills a daemon with SIGKILL some time after its second apply.
