@@ -36,7 +36,7 @@ const unbounded = math.MaxInt32
 
 // pathPattern is a path, or a text whose variable may begin with one; an empty
 // one counts as not written.
-const pathPattern = `^/|^$|` + variablePattern
+const pathPattern = `^/[^\x00-\x20\x7f]*$|^$|` + variablePattern
 
 var projectKeys = []key{
 	{name: "schema", doc: "Version of this contract.", def: 1, min: 1, max: 1},

@@ -110,7 +110,12 @@ func (g *generator) mapping(t reflect.Type) object {
 	}
 	switch t {
 	case reflect.TypeFor[EventSource]():
-		out = append(out, member{"minProperties", 1})
+		out = append(out, member{"oneOf", oneType(s.names)})
+	case reflect.TypeFor[Volume]():
+		out = append(out, member{"anyOf", []object{
+			{{"required", []string{"source"}}, {"properties", object{{"source", object{{"type", "string"}}}}}},
+			{{"required", []string{"type"}}, {"properties", object{{"type", anyOf([]object{{{"enum", []string{"volume", "tmpfs"}}}, variableText()})}}}},
+		}})
 	case reflect.TypeFor[CronSource]():
 		out[2] = member{"required", []string{"schedule", "http"}}
 	case reflect.TypeFor[fileFileMount]():
@@ -124,6 +129,19 @@ func (g *generator) mapping(t reflect.Type) object {
 	}
 	return append(out, member{"properties", properties})
 }
+
+// oneType asks for just one of the types of an event source; a key without a
+// value counts as not written.
+func oneType(names []string) []object {
+	var types []object
+	for _, name := range names {
+		types = append(types, object{{"required", []string{name}}, {"properties", object{{name, object{{"type", "object"}}}}}})
+	}
+	return types
+}
+
+// variableText is a text that holds a variable.
+func variableText() object { return object{{"type", "string"}, {"pattern", variablePattern}} }
 
 // property is the schema of one key: its value, or nothing where it may be
 // left empty.
@@ -144,7 +162,7 @@ func (g *generator) property(t reflect.Type, k shapeKey) object {
 
 // values are the forms that a value of type t may be written in.
 func (g *generator) values(t reflect.Type, k shapeKey) []object {
-	variable := object{{"type", "string"}, {"pattern", variablePattern}}
+	variable := variableText()
 	switch t.Kind() {
 	case reflect.Pointer:
 		return g.values(t.Elem(), k)
