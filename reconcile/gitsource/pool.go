@@ -3,9 +3,16 @@
 package gitsource
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"path/filepath"
+	"sync"
 	"time"
 
 	"maelstrom/cluster"
@@ -24,23 +31,160 @@ type Options struct {
 	Logger *slog.Logger
 
 	Share   time.Duration // for so long after a query began, its answer serves every source that asks the same; 100 ms
-	Timeout time.Duration // of a query and of each silence of the other side, 30 s
+	Timeout time.Duration // of each silence of the other side, 30 s
 }
 
 // Pool opens the origins of this node, which share their queries.
 type Pool struct {
 	options Options
+	queries queries
+
+	mu    sync.Mutex
+	turns map[string]chan struct{} // by source
 }
 
 // New makes a Pool.
-func New(opt Options) *Pool { return &Pool{options: opt} }
-
-// Open makes the Origin of a source. Nothing is asked of its repository yet.
-func (p *Pool) Open(spec *cluster.Source, secrets cluster.SourceSecrets) (reconcile.Origin, error) {
-	return nil, errors.New("open git source: not now")
+func New(opt Options) *Pool {
+	opt.Share = cmp.Or(opt.Share, 100*time.Millisecond)
+	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Pool{options: opt, queries: queries{share: opt.Share}, turns: map[string]chan struct{}{}}
 }
 
-// Close ends what the Pool has open; its origins are closed by their owners.
+// Close does nothing: origins are closed by their owners.
 func (p *Pool) Close() error { return nil }
 
 var _ reconcile.OpenOrigin = (*Pool)(nil).Open
+
+// Open makes the Origin of a source. Nothing is asked of its repository yet.
+// An error is permanent and says what is wrong with the declaration.
+func (p *Pool) Open(spec *cluster.Source, secrets cluster.SourceSecrets) (reconcile.Origin, error) {
+	if spec.Git == nil {
+		return nil, invalid(errors.New("the source is no git repository"))
+	}
+	o, err := p.open(spec, secrets)
+	if err != nil {
+		return nil, invalid(err)
+	}
+	for _, warning := range Warnings(spec, secrets) {
+		p.options.Logger.Warn("source is open to others", "source", spec.Name, "warning", warning)
+	}
+	return o, nil
+}
+
+// Warnings says what is wrong with a source that works.
+func Warnings(spec *cluster.Source, secrets cluster.SourceSecrets) []string {
+	if spec.Git == nil {
+		return nil
+	}
+	a, err := parseAddress(spec.Git.URL)
+	if err != nil || a.scheme != "http" {
+		return nil
+	}
+	if secrets.Token != "" || secrets.Password != "" {
+		return []string{"its credentials are sent over HTTP, where everybody on the way can read them; use https"}
+	}
+	return []string{"it is fetched over HTTP, where everybody on the way can change it; use https"}
+}
+
+func invalid(err error) error {
+	out := permanent(cluster.ReasonInvalidSource, "")
+	if known := classify(err); known.Permanent {
+		out = known
+	}
+	out.Err = fmt.Errorf("open source: %w", err)
+	return out
+}
+
+func (p *Pool) open(spec *cluster.Source, held cluster.SourceSecrets) (*origin, error) {
+	a, err := parseAddress(spec.Git.URL)
+	if err != nil {
+		return nil, err
+	}
+	o := &origin{
+		pool: p, address: a, ref: spec.Git.Ref, key: keyOf(spec.Git, held), idle: func() {},
+		secrets: secrets{held.Token, held.Password, held.SSHPassphrase},
+		log:     p.options.Logger.With("source", spec.Name),
+		turn:    p.turn(spec.Name),
+		store:   &store{dir: filepath.Join(p.options.CacheDir, sum(spec.Name)[:16])},
+		limits:  reconcile.WithDefaults(spec.Limits),
+	}
+	if a.scheme == "ssh" {
+		err = o.overSSH(spec.Git, held)
+	} else {
+		err = o.overHTTP(spec.Git, held)
+	}
+	return o, err
+}
+
+func (o *origin) overHTTP(git *cluster.GitSource, held cluster.SourceSecrets) error {
+	user := cmp.Or(o.address.user, git.Username)
+	password := held.Password
+	if held.Token != "" {
+		password = held.Token
+		user = cmp.Or(user, tokenUser(o.address.host))
+	}
+	r, err := newHTTPRemote(httpOptions{
+		address: o.address, user: user, password: password,
+		ca: git.CA, proxy: git.Proxy, networks: o.pool.options.Networks,
+	})
+	if err != nil {
+		return err
+	}
+	o.remote, o.idle = r, r.client.CloseIdleConnections
+	return nil
+}
+
+// tokenUser is the user name that goes with a token. Most hosts take any.
+func tokenUser(host string) string {
+	if host == "bitbucket.org" {
+		return "x-token-auth"
+	}
+	return "x-access-token"
+}
+
+func (o *origin) overSSH(git *cluster.GitSource, held cluster.SourceSecrets) error {
+	if held.SSHKey == "" && held.Password == "" {
+		return &loginError{user: cmp.Or(o.address.user, git.Username, "git"), err: errors.New("no SSH key is set")}
+	}
+	r, err := newSSHRemote(sshOptions{
+		address: o.address, user: cmp.Or(o.address.user, git.Username, "git"),
+		key: held.SSHKey, passphrase: held.SSHPassphrase, password: held.Password,
+		knownHosts: git.KnownHosts, proxy: git.Proxy, networks: o.pool.options.Networks,
+	})
+	if err != nil {
+		return err
+	}
+	o.remote = r
+	return nil
+}
+
+// turn is shared by all origins of one source: there may be two of them for a
+// moment, when it was declared anew.
+func (p *Pool) turn(source string) chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.turns[source] == nil {
+		p.turns[source] = make(chan struct{}, 1)
+	}
+	return p.turns[source]
+}
+
+// keyOf names a repository together with all that it is reached by.
+func keyOf(git *cluster.GitSource, held cluster.SourceSecrets) string {
+	text, err := json.Marshal([]string{
+		git.URL, git.Username, git.KnownHosts, git.CA, git.Proxy,
+		held.Token, held.Password, held.SSHKey, held.SSHPassphrase,
+	})
+	if err != nil {
+		panic(err) // of strings
+	}
+	return sum(string(text))
+}
+
+func sum(text string) string {
+	digest := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(digest[:])
+}

@@ -3,6 +3,7 @@ package gittest
 import (
 	"crypto/subtle"
 	"encoding/pem"
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -27,7 +28,8 @@ func NewHTTP(t testing.TB, opt Options) *Server {
 	t.Helper()
 	s := &Server{t: t, root: t.TempDir(), options: opt, done: make(chan struct{})}
 	s.backend = &cgi.Handler{
-		Path: httpBackend(t),
+		Path:   httpBackend(t),
+		Stderr: io.Discard,
 		Env: []string{
 			"GIT_PROJECT_ROOT=" + s.root, "GIT_HTTP_EXPORT_ALL=1",
 			"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "HOME=" + s.root,

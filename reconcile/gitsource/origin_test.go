@@ -1,0 +1,319 @@
+package gitsource
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/reconcile"
+	"maelstrom/reconcile/gitsource/gittest"
+)
+
+// open makes the origin of a repository on a server, in the way that works.
+func open(t testing.TB, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
+	t.Helper()
+	return openAt(t, New(Options{CacheDir: t.TempDir(), Timeout: 10 * time.Second}), s, repo, change...)
+}
+
+func openAt(t testing.TB, p *Pool, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
+	t.Helper()
+	spec := &cluster.Source{Name: repo, Git: &cluster.GitSource{URL: s.URL(repo), CA: s.CA(), KnownHosts: s.KnownHosts()}}
+	secrets := cluster.SourceSecrets{SSHKey: s.Key()}
+	for _, f := range change {
+		f(spec, &secrets)
+	}
+	o, err := p.Open(spec, secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+func ref(name string) func(*cluster.Source, *cluster.SourceSecrets) {
+	return func(s *cluster.Source, _ *cluster.SourceSecrets) { s.Git.Ref = name }
+}
+
+func resolve(t testing.TB, o reconcile.Origin) reconcile.Resolved {
+	t.Helper()
+	r, err := o.Resolve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func fetchTree(t testing.TB, o reconcile.Origin, revision, last string) reconcile.Fetched {
+	t.Helper()
+	f, err := o.Fetch(t.Context(), revision, last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// files reads all regular files.
+func files(t testing.TB, tree reconcile.Tree) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := tree.Walk(func(e reconcile.Entry) error {
+		if e.Kind != reconcile.EntryFile {
+			return nil
+		}
+		text, err := tree.Read(e.Path)
+		out[e.Path] = string(text)
+		if e.Size != int64(len(text)) {
+			t.Errorf("%s: size %d, not %d", e.Path, e.Size, len(text))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// wantReason sees that an error says what the loop is to do, and hides what it must.
+func wantReason(t testing.TB, err error, reason cluster.ConditionReason, permanent bool, words ...string) *reconcile.OriginError {
+	t.Helper()
+	e := new(reconcile.OriginError)
+	if !errors.As(err, &e) {
+		t.Fatalf("error %v is no OriginError", err)
+	}
+	if e.Reason != reason || e.Permanent != permanent {
+		t.Errorf("%s, permanent %t: %v", e.Reason, e.Permanent, err)
+	}
+	for _, w := range words {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("no %q in %v", w, err)
+		}
+	}
+	if strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("a secret is in %v", err)
+	}
+	return e
+}
+
+func servers(t *testing.T) map[string]*gittest.Server {
+	return map[string]*gittest.Server{"http": gittest.NewHTTP(t, gittest.Options{}), "ssh": gittest.NewSSH(t)}
+}
+
+func TestOriginFollowsPushes(t *testing.T) {
+	for name, server := range servers(t) {
+		t.Run(name, func(t *testing.T) {
+			repo := server.Repo("shop")
+			want := map[string]string{"maelstrom.yml": "a: 1\n", "deep/er/x.maelstrom.yml": strings.Repeat("b: 2\n", 1000)}
+			last := ""
+			o := open(t, server, "shop")
+			for i := range 4 {
+				want["deep/er/x.maelstrom.yml"] += fmt.Sprintf("c: %d\n", i)
+				want[fmt.Sprintf("new/%d.yml", i)] = fmt.Sprint(i)
+				commit := repo.Push(want)
+				r := resolve(t, o)
+				if r.Revision != commit || r.Ref != "refs/heads/main" {
+					t.Fatalf("resolved %+v, not %s", r, commit)
+				}
+				f := fetchTree(t, o, r.Revision, last)
+				if got := files(t, f.Tree); !maps.Equal(got, want) {
+					t.Fatalf("push %d: %d files: %v", i, len(got), slices.Sorted(maps.Keys(got)))
+				}
+				if f.Rewritten {
+					t.Error("taken as rewritten")
+				}
+				if f.Commit.ID != commit || f.Commit.Author != "Ada Lovelace <ada@example.com>" || f.Commit.Signature != "none" || f.Commit.Time.IsZero() {
+					t.Errorf("commit %+v", f.Commit)
+				}
+				last = commit
+			}
+			if got := o.(*origin).store.state.Extensions; got != 3 {
+				t.Errorf("%d fetches built on the first", got)
+			}
+		})
+	}
+}
+
+func TestTheCacheOutlivesTheProcess(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	commit := server.Repo("shop").Push(map[string]string{"a": "1", "b/c": "2"})
+	dir := t.TempDir()
+	first := openAt(t, New(Options{CacheDir: dir}), server, "shop")
+	fetchTree(t, first, commit, "")
+	server.SetFault(&gittest.Fault{Status: 500})
+	again := openAt(t, New(Options{CacheDir: dir}), server, "shop")
+	if got := files(t, fetchTree(t, again, commit, commit).Tree); got["b/c"] != "2" {
+		t.Errorf("files %v", got)
+	}
+}
+
+func TestADamagedCacheIsFetchedAnew(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, dir string){
+		"pack": func(t *testing.T, dir string) { overwrite(t, dir, "*/objects/pack/*.pack") },
+		"index": func(t *testing.T, dir string) {
+			overwrite(t, dir, "*/objects/pack/*.idx")
+		},
+		"loose":    func(t *testing.T, dir string) { overwrite(t, dir, "*/objects/??/*") },
+		"state":    func(t *testing.T, dir string) { overwrite(t, dir, "current.json") },
+		"packless": func(t *testing.T, dir string) { remove(t, dir, "*/objects/pack/*.pack") },
+		"empty":    func(t *testing.T, dir string) { remove(t, dir, "*") },
+		"leftover": func(t *testing.T, dir string) {
+			if err := os.WriteFile(filepath.Join(dir, "pack-123"), []byte("x"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := gittest.NewHTTP(t, gittest.Options{})
+			repo := server.Repo("shop")
+			p := New(Options{CacheDir: t.TempDir()})
+			first := openAt(t, p, server, "shop")
+			commit := repo.Push(map[string]string{"a": "1", "b/c": "2"})
+			fetchTree(t, first, commit, "")
+			commit = repo.Push(map[string]string{"a": "1 and more"})
+			fetchTree(t, first, commit, "")
+			damage(t, first.(*origin).store.dir)
+
+			for range 2 {
+				again := openAt(t, New(p.options), server, "shop")
+				got := files(t, fetchTree(t, again, commit, "").Tree)
+				if got["a"] != "1 and more" || got["b/c"] != "2" {
+					t.Errorf("files %v", got)
+				}
+				commit = repo.Push(map[string]string{"b/d": "3"})
+			}
+			if _, err := os.Stat(filepath.Join(first.(*origin).store.dir, "pack-123")); err == nil {
+				t.Error("the leftover is left over")
+			}
+		})
+	}
+}
+
+func matching(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, pattern))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("nothing matches %s in %s (%v)", pattern, dir, err)
+	}
+	return paths
+}
+
+func overwrite(t *testing.T, dir, pattern string) {
+	t.Helper()
+	for _, path := range matching(t, dir, pattern) {
+		if info, err := os.Stat(path); err != nil || info.IsDir() {
+			continue
+		}
+		_ = os.Chmod(path, 0o600)
+		if err := os.WriteFile(path, []byte("this is nothing of the kind, though it is long enough to be read"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func remove(t *testing.T, dir, pattern string) {
+	t.Helper()
+	for _, path := range matching(t, dir, pattern) {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestObjectsDoNotPileUp(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	repo := server.Repo("shop")
+	o := open(t, server, "shop")
+	last := ""
+	for i := range maxExtensions + 3 {
+		commit := repo.Push(map[string]string{"a": fmt.Sprint(i)})
+		fetchTree(t, o, commit, last)
+		last = commit
+	}
+	s := o.(*origin).store
+	if s.state.Extensions != 1 {
+		t.Errorf("%d extensions", s.state.Extensions)
+	}
+	if dirs := matching(t, s.dir, generation+"*"); len(dirs) != 1 {
+		t.Errorf("directories %v", dirs)
+	}
+	if loose := matching(t, s.dir, "*/objects/??/*"); len(loose) != 3 {
+		t.Errorf("%d loose objects", len(loose))
+	}
+}
+
+func TestOneQueryServesAllSourcesOfARepository(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	repo := server.Repo("shop")
+	commit := repo.Push(map[string]string{"a": "1"})
+	repo.Branch("next")
+	p := New(Options{CacheDir: t.TempDir(), Share: 1 << 40})
+	before := server.Requests("/info/refs")
+	var all sync.WaitGroup
+	for i := range 8 {
+		o := openAt(t, p, server, "shop", func(s *cluster.Source, _ *cluster.SourceSecrets) {
+			s.Name, s.Git.Ref = fmt.Sprint("shop", i), []string{"", "next"}[i%2]
+		})
+		all.Go(func() {
+			r, err := o.Resolve(t.Context())
+			if err != nil || r.Revision != commit {
+				t.Errorf("%+v, %v", r, err)
+			}
+			if _, err := o.Fetch(t.Context(), r.Revision, ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if asked := server.Requests("/info/refs") - before; asked != 1+8 { // the fetches ask by themselves
+		t.Errorf("asked %d times", asked)
+	}
+	other := openAt(t, p, server, "shop", func(_ *cluster.Source, held *cluster.SourceSecrets) { held.Token = "another" })
+	resolve(t, other)
+	if asked := server.Requests("/info/refs") - before; asked != 1+8+1 {
+		t.Errorf("asked %d times: another token shares the answer", asked)
+	}
+}
+
+func TestRewrittenHistory(t *testing.T) {
+	for _, filter := range []string{"true", "false"} {
+		t.Run("filter "+filter, func(t *testing.T) {
+			server := gittest.NewHTTP(t, gittest.Options{})
+			repo := server.Repo("shop")
+			repo.Config("uploadpack.allowFilter", filter)
+			root := repo.Push(map[string]string{"a": "0"})
+			for i := range 20 {
+				repo.Git("commit", "-q", "--allow-empty", "-m", fmt.Sprint(i))
+			}
+			before := repo.Push(map[string]string{"a": "1"})
+			o := open(t, server, "shop")
+			fetchTree(t, o, before, "")
+			for _, c := range []struct {
+				last string
+				want bool
+			}{{"", false}, {before, false}, {root, false}, {strings.Repeat("1", 40), true}} {
+				if f := fetchTree(t, o, before, c.last); f.Rewritten != c.want {
+					t.Errorf("from %s: rewritten %t", c.last, f.Rewritten)
+				}
+			}
+			now := repo.ForcePush(map[string]string{"a": "2"})
+			f := fetchTree(t, o, now, before)
+			if !f.Rewritten || files(t, f.Tree)["a"] != "2" {
+				t.Errorf("rewritten %t, files %v", f.Rewritten, files(t, f.Tree))
+			}
+			if f := fetchTree(t, o, now, root); f.Rewritten {
+				t.Error("the root is an ancestor of both")
+			}
+		})
+	}
+}
