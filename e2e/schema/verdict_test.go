@@ -30,6 +30,7 @@ var inexpressible = map[string]string{
 	"MAEL041": "the grammar of hosts", "MAEL043": "equal routes", "MAEL044": "the grammar of schedules", "MAEL045": "the grammar of crontabs",
 	"MAEL046": "how a text was written", "MAEL047": "the grammar of HTTP", "MAEL048": "other files",
 	"MAEL049": "a warning", "MAEL050": "a warning", "MAEL051": "a warning", "MAEL052": "a count", "MAEL053": "other files",
+	"MAEL054": "other files", "MAEL055": "other files", "MAEL056": "other files",
 }
 
 type verdict struct {
@@ -193,24 +194,19 @@ func beyond(p project.Problem, text string) bool {
 }
 
 func TestEveryRuleIsDecidedUpon(t *testing.T) {
-	expressible := 0
-	for _, r := range project.Rules {
-		if inexpressible[r.ID] == "" {
-			expressible++
-		}
-	}
 	for id := range inexpressible {
 		if !slices.ContainsFunc(project.Rules, func(r project.Rule) bool { return r.ID == id }) {
 			t.Errorf("there is no rule %s", id)
 		}
 	}
-	page, err := os.ReadFile("../../docs/yaml.md")
+	data, err := os.ReadFile("../../docs/yaml.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id := range inexpressible {
-		if !strings.Contains(string(page), id) {
-			t.Errorf("docs/yaml.md does not say that a schema can't express %s", id)
+	_, section, _ := strings.Cut(string(data), "\n## The JSON Schema\n")
+	for _, r := range project.Rules {
+		if listed := strings.Contains(section, r.ID); listed != (inexpressible[r.ID] != "") {
+			t.Errorf("docs/yaml.md lists %s as what a schema can't express: %v", r.ID, listed)
 		}
 	}
 }
