@@ -21,13 +21,18 @@ func (q question[T]) on(a *app, cmd *cobra.Command) *cobra.Command {
 	var out outputFlags
 	out.register(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		answer, err := q.call(cmd.Context(), a.client(), args)
-		if err != nil {
-			return a.serverError(err)
-		}
-		return out.print(a.stdout, document{value: answer, list: q.list, text: func(w io.Writer) error {
-			return q.text(w, answer)
-		}})
+		return q.ask(cmd.Context(), a, &out, args)
 	}
 	return cmd
+}
+
+// ask asks the question and prints the answer.
+func (q question[T]) ask(ctx context.Context, a *app, out *outputFlags, args []string) error {
+	answer, err := q.call(ctx, a.client(), args)
+	if err != nil {
+		return a.serverError(err)
+	}
+	return out.print(a.stdout, document{value: answer, list: q.list, text: func(w io.Writer) error {
+		return q.text(w, answer)
+	}})
 }
