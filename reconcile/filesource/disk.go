@@ -178,7 +178,7 @@ func (d *disk) walk(dir string, visit func(item) error) error {
 		return fmt.Errorf("search %s: %w", cleanDir(dir), reason(err))
 	}
 	for _, it := range items {
-		if strings.EqualFold(path.Base(it.Path), ".git") || it.Kind == reconcile.EntryDir && d.repository(it.Path) {
+		if isGit(path.Base(it.Path)) || it.Kind == reconcile.EntryDir && d.repository(it.Path) {
 			continue
 		}
 		err := visit(it)
@@ -198,29 +198,28 @@ func (d *disk) repository(dir string) bool {
 	return err == nil
 }
 
-// read reads a regular file as it stands; false if it changed meanwhile. No
-// more than one byte beyond limit is read.
-func (d *disk) read(it item, limit int64) (data []byte, now fs.FileInfo, whole bool, err error) {
+// read reads a regular file as it stands, and tells whether it rested
+// meanwhile; now is nil if another file is in its place. No more than one byte
+// beyond limit is read.
+func (d *disk) read(it item, limit int64) (data []byte, now fs.FileInfo, rested bool, err error) {
 	file, err := d.root.OpenFile(it.real, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("open %s: %w", it.Path, reason(err))
 	}
 	defer file.Close()
 	before, err := file.Stat()
+	if err == nil && !os.SameFile(it.info, before) {
+		return nil, nil, false, nil
+	}
+	if err == nil {
+		data, err = io.ReadAll(io.LimitReader(file, limit+1))
+	}
+	if err == nil {
+		now, err = file.Stat()
+	}
 	if err != nil {
 		return nil, nil, false, fmt.Errorf("read %s: %w", it.Path, reason(err))
 	}
-	if !before.Mode().IsRegular() {
-		return nil, before, false, nil
-	}
-	data, err = io.ReadAll(io.LimitReader(file, limit+1))
-	if err != nil {
-		return nil, nil, false, fmt.Errorf("read %s: %w", it.Path, reason(err))
-	}
-	now, err = file.Stat()
-	if err != nil {
-		return nil, nil, false, fmt.Errorf("read %s: %w", it.Path, reason(err))
-	}
-	same := os.SameFile(it.info, now) && before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
-	return data, now, same && (now.Size() == int64(len(data)) || now.Size() > limit), nil
+	rested = before.Size() == now.Size() && before.ModTime().Equal(now.ModTime())
+	return data, now, rested && (now.Size() == int64(len(data)) || now.Size() > limit), nil
 }

@@ -250,19 +250,9 @@ func (s *snapshot) Read(name string) ([]byte, error) {
 		return nil, err
 	}
 	if data, ok := s.kept[name]; ok || e.Kind != reconcile.EntryFile {
-		return data, passableFile(e)
+		return data, readable(e)
 	}
 	return s.readLate(e)
-}
-
-func passableFile(e reconcile.Entry) error {
-	switch e.Kind {
-	case reconcile.EntryFile:
-		return nil
-	case reconcile.EntrySymlink:
-		return &reconcile.LinkError{Path: e.Path, Link: e.Path, Target: e.Target}
-	}
-	return &reconcile.FileError{Message: "not a regular file", Err: fs.ErrInvalid}
 }
 
 // readLate reads a file that was not kept, if it is still the same.

@@ -1,11 +1,10 @@
 package filesource
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"path"
+	"slices"
 	"strings"
 
 	"maelstrom/reconcile"
@@ -41,6 +40,9 @@ func (l live) Lookup(name string) (reconcile.Entry, error) {
 
 func (l live) Read(name string) ([]byte, error) {
 	it, err := l.disk.lookup(name)
+	if err == nil {
+		err = readable(it.Entry)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ const maxRead = 64 << 20
 
 // lookup looks at every step of the way to a path.
 func (d *disk) lookup(name string) (item, error) {
-	if !fs.ValidPath(name) || name == "." {
+	if !fs.ValidPath(name) || name == "." || slices.ContainsFunc(strings.Split(name, "/"), isGit) {
 		return item{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
 	for end := 0; ; end++ {
@@ -76,10 +78,20 @@ func (d *disk) lookup(name string) (item, error) {
 			return item{}, err
 		}
 	}
-	if strings.EqualFold(path.Base(name), ".git") {
-		return item{}, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
-	}
 	return d.item(name)
+}
+
+func isGit(name string) bool { return strings.EqualFold(name, ".git") }
+
+// readable refuses what is no regular file.
+func readable(e reconcile.Entry) error {
+	switch e.Kind {
+	case reconcile.EntryFile:
+		return nil
+	case reconcile.EntrySymlink:
+		return &reconcile.LinkError{Path: e.Path, Link: e.Path, Target: e.Target}
+	}
+	return &reconcile.FileError{Message: "not a regular file", Err: fs.ErrInvalid}
 }
 
 // passable refuses to go on to name through what is no directory.
@@ -99,28 +111,23 @@ const attempts = 5
 // readWhole reads a file that nobody writes to meanwhile. One that never rests
 // is taken as it was read last.
 func (d *disk) readWhole(it item, limit int64) ([]byte, item, error) {
-	var data []byte
-	for range attempts {
-		read, now, whole, err := d.read(it, limit)
+	for attempt := 1; ; attempt++ {
+		data, now, rested, err := d.read(it, limit)
 		if err != nil {
 			return nil, it, err
 		}
-		data = read
-		if now != nil && now.Mode().IsRegular() {
-			it.info, it.Size, it.Modified = now, int64(len(read)), now.ModTime()
-		}
-		if whole {
+		if now != nil && (rested || attempt >= attempts) {
+			it.info, it.Size, it.Modified = now, int64(len(data)), now.ModTime()
 			return data, it, nil
 		}
-		again, err := d.item(it.Path)
-		switch {
-		case err != nil:
-			return nil, it, err
-		case again.Kind != reconcile.EntryFile:
-			return nil, it, errors.Join(fmt.Errorf("read %s: no regular file any more", it.Path), fs.ErrInvalid)
+		if it, err = d.item(it.Path); err == nil {
+			err = readable(it.Entry)
 		}
-		it = again
+		if err == nil && attempt >= 2*attempts {
+			err = fmt.Errorf("read %s: it is another file each time", it.Path)
+		}
+		if err != nil {
+			return nil, it, err
+		}
 	}
-	it.Size = int64(len(data))
-	return data, it, nil
 }
