@@ -15,7 +15,8 @@ import (
 	"maelstrom/cluster/placer"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
-	"maelstrom/reconcile"
+	"maelstrom/reconcile/gitsource"
+	"maelstrom/reconcile/notify"
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/gateway"
 	"maelstrom/runtime/proxy"
@@ -33,11 +34,17 @@ func (d *Daemon) build(base context.Context) {
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
 		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway})
 	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Logger: d.part("roles")})
-	d.keeper.Add(cluster.RolePlacement, d.placer.Hold)
+	d.buildJournal()
+	d.keeper.Add(cluster.RolePlacement, d.recorder.Role(d.placer.Hold))
 	d.cronCtx, d.cronStop = context.WithCancel(base)
-	d.keeper.Add(cluster.RoleCron, d.holdCron)
+	d.keeper.Add(cluster.RoleCron, d.recorder.Role(d.holdCron))
 	d.declared = declaredStore{Store: d.store, gate: new(gate)}
 	d.keys = rpc.NewKeyring(d.declared, d.part("keys"))
+	d.repositories = gitsource.New(gitsource.Options{CacheDir: d.dir.sources(), Networks: d.opt.SourceNetworks, Logger: d.part("sources")})
+	d.sender = notify.New(notify.Options{Version: d.opt.Version, Networks: d.opt.SourceNetworks, Logger: d.part("notify")}, notify.Deps{Feed: d.feed, Store: d.store})
+	d.keeper.Add(cluster.RoleNotify, d.recorder.Role(d.sender.Hold))
+	d.buildSources()
+	d.buildHooks()
 	d.buildPrivate()
 	d.bridges = &bridgeGateways{
 		list: d.listBridges, serve: d.bridgeServer, bind: d.sur.Listen,
@@ -86,8 +93,13 @@ func (d *Daemon) buildPrivate() {
 		Node:         d.node,
 		ClusterID:    d.clusterID,
 		CronZone:     d.opt.CronZone,
-		Declarations: declarations{reconcile.Applier{Store: d.declared, Zone: d.opt.CronZone}},
+		Declarations: declarations{d.applier()},
+		History:      &histories{Daemon: d, declaredStore: d.declared},
 		Store:        d.declared,
+		Sources:      d.declared,
+		Notifiers:    d.declared,
+		Events:       d.declared,
+		Probe:        probe{open: d.openOrigin, send: d.sender.Send},
 		Feed:         d.feed,
 		Loads:        d.gateway,
 		Placer:       d.placer,

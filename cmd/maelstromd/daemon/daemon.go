@@ -14,10 +14,15 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/eventsource/cron"
+	"maelstrom/cluster/journal"
 	"maelstrom/cluster/placer"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
 	"maelstrom/cluster/store"
+	"maelstrom/reconcile"
+	"maelstrom/reconcile/gitsource"
+	"maelstrom/reconcile/notify"
+	"maelstrom/reconcile/webhook"
 	"maelstrom/runtime"
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/gateway"
@@ -66,6 +71,13 @@ type Daemon struct {
 	bridges  *bridgeGateways
 	private  *rpc.PrivatePort
 	registry *prometheus.Registry
+
+	repositories *gitsource.Pool
+	reconciler   *reconcile.Reconciler
+	sender       *notify.Sender
+	hooks        *webhook.Handler
+	recorder     *journal.Recorder
+	journal      *journal.Journal
 
 	started  time.Time
 	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
@@ -226,6 +238,9 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 		return err
 	}
 	d.serving.Store(true)
+	d.startJournal(base)
+	d.startSources(base)
+	d.startHooks(base)
 	d.servePublic()
 	return nil
 }
@@ -235,6 +250,9 @@ func (d *Daemon) close() error {
 	var errs []error
 	for _, server := range d.servers {
 		errs = append(errs, server.close())
+	}
+	if d.repositories != nil {
+		errs = append(errs, d.repositories.Close())
 	}
 	if d.store != nil {
 		errs = append(errs, d.store.Close())

@@ -41,6 +41,7 @@ func openDataDir(path string) (*dataDir, error) {
 func (d *dataDir) Close() error { return d.lock.Close() }
 
 func (d *dataDir) database() string { return filepath.Join(d.path, rpc.DatabaseFileName) }
+func (d *dataDir) sources() string  { return filepath.Join(d.path, "sources") }
 func (d *dataDir) snapshot() string { return filepath.Join(d.path, "snapshot.json") }
 
 // files is where the engine mounts components' files from, as an absolute path.

@@ -32,7 +32,12 @@ type Options struct {
 	IdleConn time.Duration // keep-alive connections without a request
 
 	TrustedProxies []netip.Prefix
-	AccessLog      bool
+
+	Sources        string         // file that declares sources; empty: none
+	HookAddr       string         // where webhooks are taken; empty: nowhere
+	SourceNetworks []netip.Prefix // that sources are fetched from and events sent to; empty: all but link-local addresses
+
+	AccessLog bool
 
 	CronZone      *time.Location
 	ShutdownPause time.Duration

@@ -49,7 +49,10 @@ func (d *Daemon) bindPorts(ctx context.Context) error {
 	}
 	public.listeners = []net.Listener{listener}
 	private.listeners, err = listenFunc(d.sur.Listen).bindLoopback(ctx, d.opt.PrivatePort)
-	return err
+	if err != nil {
+		return err
+	}
+	return d.bindHooks(ctx)
 }
 
 func (d *Daemon) serverOptions() gateway.ServerOptions {

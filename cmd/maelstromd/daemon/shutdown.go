@@ -13,6 +13,7 @@ import (
 // on without the database, so that a stop ends whatever is broken.
 func (d *Daemon) shutdown() {
 	d.stopCron()
+	d.tasks.end(d.log, "sources", stepLimit)
 	if !d.embedded() {
 		d.giveUpRoles() // others can take over while this node still serves
 	}
@@ -21,6 +22,7 @@ func (d *Daemon) shutdown() {
 	d.tellNode(cluster.NodeLeaving)
 	d.pause()
 	d.drainServers()
+	d.tasks.end(d.log, "hooks", stepLimit)
 	d.giveUpRoles()
 	d.tasks.end(d.log, "membership", stepLimit)
 	d.tasks.end(d.log, "agent", stepLimit)
@@ -29,6 +31,7 @@ func (d *Daemon) shutdown() {
 	}
 	d.tasks.end(d.log, "bridges", stepLimit)
 	d.tellNode(cluster.NodeDown)
+	d.endJournal()
 	d.tasks.end(d.log, "gateway", stepLimit)
 	d.tasks.end(d.log, "keys", stepLimit)
 	d.tasks.end(d.log, "feed", stepLimit)
@@ -94,7 +97,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"membership", "agent", "bridges", "gateway", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "bridges", "gateway", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }

@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+
+	"maelstrom/reconcile/webhook"
+	"maelstrom/runtime/gateway"
+)
+
+// hookAddr reads where webhooks are taken: a port, on all addresses or on one.
+func hookAddr(o *Options, value string) error {
+	_, port, err := net.SplitHostPort(value)
+	n, numberErr := strconv.Atoi(port)
+	if err != nil || numberErr != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%q is not an address such as :8375 or 127.0.0.1:8375", value)
+	}
+	o.HookAddr = value
+	return nil
+}
+
+// bindHooks claims the address of webhooks, if there is to be one.
+func (d *Daemon) bindHooks(ctx context.Context) error {
+	if d.opt.HookAddr == "" {
+		return nil
+	}
+	listener, err := d.sur.Listen(ctx, "tcp", d.opt.HookAddr)
+	if err != nil {
+		return fmt.Errorf("bind %s for webhooks: stop what listens there, or set MAEL_HOOK_ADDR to another address: %w", d.opt.HookAddr, err)
+	}
+	d.servers = append(d.servers, &httpServer{
+		Server:    gateway.NewServer("", http.HandlerFunc(d.serveHook), d.serverOptions()),
+		listeners: []net.Listener{listener},
+	})
+	return nil
+}
+
+// serveHook answers on the listener of webhooks, which has nothing else.
+func (d *Daemon) serveHook(w http.ResponseWriter, r *http.Request) { d.hooks.ServeHTTP(w, r) }
+
+func (d *Daemon) buildHooks() {
+	d.hooks = webhook.New(webhook.Options{Logger: d.part("hooks")}, webhook.Deps{
+		Snapshots: d.feed, Secrets: d.store, Deliveries: d.store, Poker: pokeFunc(d.pokeSource),
+	})
+}
+
+// startHooks serves webhooks: sources are known by now.
+func (d *Daemon) startHooks(base context.Context) {
+	d.tasks.start(base, "hooks", d.failed, d.hooks.Run)
+	for _, server := range d.servers[2:] { // after the public and the private one
+		server.serve(d)
+	}
+}
+
+// pokeFunc is a webhook.Poker.
+type pokeFunc func(ctx context.Context, source string) error
+
+// Poke makes the loop of a source look at once.
+func (f pokeFunc) Poke(ctx context.Context, source string) error { return f(ctx, source) }
+
+func (d *Daemon) pokeSource(ctx context.Context, source string) error {
+	return d.reconciler.Poke(ctx, source)
+}
