@@ -3,6 +3,7 @@ package filesource
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -19,12 +20,10 @@ import (
 // tells nothing, for want of memory or on a network's disk, the timer's looks
 // are all there is.
 func (o *origin) Watch(ctx context.Context) <-chan struct{} {
-	events, err := fsnotify.NewWatcher()
+	w, err := newWatch(o.dir)
 	if err != nil {
 		return nil
 	}
-	w := &watch{dir: o.dir, events: events, changed: make(chan struct{}, 1)}
-	w.follow()
 	go w.run(ctx)
 	return w.changed
 }
@@ -34,6 +33,16 @@ type watch struct {
 	dir     string
 	events  *fsnotify.Watcher
 	changed chan struct{}
+}
+
+func newWatch(dir string) (*watch, error) {
+	events, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", dir, err)
+	}
+	w := &watch{dir: dir, events: events, changed: make(chan struct{}, 1)}
+	w.follow()
+	return w, nil
 }
 
 func (w *watch) run(ctx context.Context) {
