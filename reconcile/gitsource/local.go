@@ -27,22 +27,19 @@ func OpenLocal(dir string) (*Local, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open repository: %w", err)
 	}
-	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{DetectDotGit: true, EnableDotGitCommonDir: true})
-	if errors.Is(err, git.ErrRepositoryNotExists) {
-		return nil, fmt.Errorf("open repository: %s is %w", dir, ErrNoRepository)
-	}
+	place, err := findClone(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open repository at %s: %w", dir, err)
+		return nil, fmt.Errorf("open repository: %w", err)
 	}
-	l := &Local{top: dir, repo: repo}
-	if work, err := repo.Worktree(); err == nil {
-		l.top = work.Filesystem.Root()
+	repo, err := place.open()
+	if err != nil {
+		return nil, fmt.Errorf("open repository at %s: %w", place.top, err)
 	}
-	return l, nil
+	return &Local{top: place.top, repo: repo}, nil
 }
 
-// Top is the top of the work tree; of a bare repository, the directory that
-// was opened.
+// Top is the top of the work tree; of a bare repository, the
+// directory itself.
 func (l *Local) Top() string { return l.top }
 
 // Tree is the files of a revision: a branch, a tag, a commit, HEAD~2. Nothing

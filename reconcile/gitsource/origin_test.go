@@ -20,7 +20,7 @@ import (
 // open makes the origin of a repository on a server, in the way that works.
 func open(t testing.TB, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
 	t.Helper()
-	return openAt(t, New(Options{CacheDir: t.TempDir(), Timeout: 10 * time.Second}), s, repo, change...)
+	return openAt(t, New(Options{CacheDir: t.TempDir(), Timeout: 10 * time.Second, Share: 1}), s, repo, change...)
 }
 
 func openAt(t testing.TB, p *Pool, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
@@ -235,7 +235,10 @@ func TestObjectsDoNotPileUp(t *testing.T) {
 	repo := server.Repo("shop")
 	o := open(t, server, "shop")
 	last := ""
-	for i := range maxExtensions + 3 {
+	for i := range 5 {
+		if i == 2 {
+			o.(*origin).store.state.Extensions = maxExtensions - 1
+		}
 		commit := repo.Push(map[string]string{"a": fmt.Sprint(i)})
 		fetchTree(t, o, commit, last)
 		last = commit
@@ -315,5 +318,83 @@ func TestRewrittenHistory(t *testing.T) {
 				t.Error("the root is an ancestor of both")
 			}
 		})
+	}
+}
+
+// projects are files of a repository with 500 projects.
+func projects() map[string]string {
+	out := map[string]string{}
+	for i := range 500 {
+		out[fmt.Sprintf("teams/%02d/project-%03d/maelstrom.yml", i%20, i)] = fmt.Sprintf(
+			"project: project-%03d\ncomponents:\n  web:\n    image: registry.example/project-%03d:1.0\n    environment: [PORT=80%02d]\n", i, i, i%100)
+	}
+	return out
+}
+
+func TestARepositoryWith500Projects(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	want := projects()
+	repo := server.Repo("shop")
+	commit := repo.Push(want)
+	o := open(t, server, "shop")
+	if got := files(t, fetchTree(t, o, commit, "").Tree); !maps.Equal(got, want) {
+		t.Errorf("%d files", len(got))
+	}
+	change := map[string]string{"teams/07/project-007/maelstrom.yml": "project: another\n"}
+	maps.Copy(want, change)
+	next := repo.Push(change)
+	if got := files(t, fetchTree(t, o, next, commit).Tree); !maps.Equal(got, want) {
+		t.Errorf("%d files", len(got))
+	}
+	s := o.(*origin).store.state
+	if s.Extensions != 1 || s.Added > s.Bytes/10 {
+		t.Errorf("%d bytes for one file, %d for all", s.Added, s.Bytes)
+	}
+}
+
+func BenchmarkResolve(b *testing.B) {
+	server := gittest.NewHTTP(b, gittest.Options{})
+	server.Repo("shop").Push(projects())
+	o := open(b, server, "shop")
+	for b.Loop() {
+		resolve(b, o)
+	}
+}
+
+func BenchmarkFetch500(b *testing.B) {
+	server := gittest.NewHTTP(b, gittest.Options{})
+	commit := server.Repo("shop").Push(projects())
+	for b.Loop() {
+		o := open(b, server, "shop")
+		fetchTree(b, o, commit, "")
+	}
+}
+
+// BenchmarkFetch500OneChanged is a fetch after a push of one file.
+func BenchmarkFetch500OneChanged(b *testing.B) {
+	server := gittest.NewHTTP(b, gittest.Options{})
+	repo := server.Repo("shop")
+	commits := []string{repo.Push(projects())}
+	for i := range 2 {
+		commits = append(commits, repo.Push(map[string]string{"teams/07/project-007/maelstrom.yml": fmt.Sprintf("project: other%d\n", i)}))
+	}
+	repo.Config("uploadpack.allowReachableSHA1InWant", "true")
+	o := open(b, server, "shop")
+	fetchTree(b, o, commits[0], "")
+	for i := 0; b.Loop(); i++ {
+		fetchTree(b, o, commits[1+i%2], "")
+	}
+}
+
+func BenchmarkRead500(b *testing.B) {
+	server := gittest.NewHTTP(b, gittest.Options{})
+	want := projects()
+	tree := fetchTree(b, open(b, server, "shop"), server.Repo("shop").Push(want), "").Tree
+	for b.Loop() {
+		for path := range want {
+			if _, err := tree.Read(path); err != nil {
+				b.Fatal(err)
+			}
+		}
 	}
 }

@@ -143,7 +143,7 @@ func (t *tree) node(e *object.TreeEntry) (node, error) {
 		return n, nil
 	}
 	var err error
-	n.size, err = t.objects.EncodedObjectSize(e.Hash)
+	n.size, err = t.size(e.Hash)
 	if errors.Is(err, plumbing.ErrObjectNotFound) && t.partial != 0 {
 		n.absent, n.size = true, max(t.partial, 0) // at least
 		return n, nil
@@ -152,6 +152,19 @@ func (t *tree) node(e *object.TreeEntry) (node, error) {
 		return n, &objectError{err: fmt.Errorf("read size of %s: %w", e.Name, err)}
 	}
 	return n, nil
+}
+
+func (t *tree) size(hash plumbing.Hash) (int64, error) {
+	size, err := t.objects.EncodedObjectSize(hash)
+	if !errors.Is(err, plumbing.ErrObjectNotFound) || t.partial != anyFile {
+		return size, err
+	}
+	// go-git does not look for sizes where a clone shares another's objects.
+	object, err := t.objects.EncodedObject(plumbing.BlobObject, hash)
+	if err != nil {
+		return 0, err
+	}
+	return object.Size(), nil
 }
 
 // content reads an object, and sees whether it is what its name says.

@@ -1,8 +1,6 @@
 package gittest
 
-import (
-	"net/http"
-)
+import "net/http"
 
 // Fault is what an HTTP server does wrong on each request.
 type Fault struct {
@@ -10,13 +8,20 @@ type Fault struct {
 	RetryAfter string // header beside Status
 	Location   string // header beside Status
 
-	Hang     bool  // no answer until the client gives up
-	CutAfter int64 // bytes of a pack after which the connection breaks
+	Hang     bool            // no answer until the client gives up
+	Hanging  chan<- struct{} // is told of each request that hangs, if not nil
+	CutAfter int64           // bytes of a pack after which the connection breaks
 }
 
 // before tells whether the request goes on to the real thing.
 func (f *Fault) before(w http.ResponseWriter, r *http.Request, done <-chan struct{}) bool {
 	if f.Hang {
+		if f.Hanging != nil {
+			select {
+			case f.Hanging <- struct{}{}:
+			case <-done:
+			}
+		}
 		select {
 		case <-r.Context().Done():
 		case <-done:
