@@ -20,8 +20,8 @@ type Exported struct {
 
 // ExportedVariable is a secret that an export leaves out.
 type ExportedVariable struct {
-	Name  string   `json:"name"`
-	Paths []string `json:"paths"` // where it is used, as they stand in the text
+	Name  string
+	Paths []string // where it is used, as they stand in the text
 
 	value string
 }

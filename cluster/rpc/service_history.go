@@ -152,10 +152,11 @@ func exported(p *project.Project, prefix bool) ExportedProject {
 	if prefix {
 		x = project.ExportPrefixed(p, p.Name)
 	}
-	return ExportedProject{
-		Name: p.Name, Text: x.Text, EnvTemplate: x.EnvTemplate(),
-		Variables: append([]project.ExportedVariable{}, x.Variables...),
+	out := ExportedProject{Name: p.Name, Text: x.Text, EnvTemplate: x.EnvTemplate(), Variables: []ExportedVariable{}}
+	for _, v := range x.Variables {
+		out.Variables = append(out.Variables, ExportedVariable{v.Name, v.Paths})
 	}
+	return out
 }
 
 func (s *Server) exportClaims(ctx context.Context, _ ExportClaimsRequest) (ClaimList, error) {

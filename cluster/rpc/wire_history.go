@@ -1,9 +1,6 @@
 package rpc
 
-import (
-	"maelstrom/cluster"
-	"maelstrom/project"
-)
+import "maelstrom/cluster"
 
 // HistoryRequest asks what was done to a project, also to one that is gone.
 type HistoryRequest struct {
@@ -88,8 +85,14 @@ type ExportedProject struct {
 	Text string `json:"text"`
 
 	// Variables stand in the text where secrets were.
-	Variables   []project.ExportedVariable `json:"variables"`
-	EnvTemplate string                     `json:"env_template"` // a dotenv file of them, without values
+	Variables   []ExportedVariable `json:"variables"`
+	EnvTemplate string             `json:"env_template"` // a dotenv file of them, without values
+}
+
+// ExportedVariable is a secret that an export leaves out.
+type ExportedVariable struct {
+	Name  string   `json:"name"`
+	Paths []string `json:"paths"` // where it is used, as they stand in the text
 }
 
 // ExportClaimsRequest asks for every claim.
