@@ -38,6 +38,7 @@ type SourceInfo struct {
 
 	Suspended *cluster.Suspension `json:"suspended"`
 
+	SpecVersion   int64 `json:"spec_version"`   // of the declaration that was looked at last
 	SyncRequested int64 `json:"sync_requested"` // number of the latest request to look
 	SyncServed    int64 `json:"sync_served"`    // number of the latest that was answered
 }

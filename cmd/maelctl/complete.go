@@ -62,7 +62,7 @@ func completeFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompD
 
 func projectNames(ctx context.Context, client *rpc.Client) ([]string, error) {
 	answer, err := client.ListProjects(ctx, rpc.ListProjectsRequest{})
-	return namesOf(answer.Projects, func(p rpc.Project) string { return p.Name }), err
+	return storedNames(answer.Projects), err
 }
 
 func componentNames(ctx context.Context, client *rpc.Client) ([]string, error) {

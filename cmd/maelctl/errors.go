@@ -16,3 +16,9 @@ func (a *app) serverError(err error) error {
 	printProblems(a.stderr, a.errStyle(), known.Problems)
 	return exitWith(known.Kind.ExitCode(), err)
 }
+
+// isServerError tells whether err came from the daemon, or from reaching it.
+func isServerError(err error) bool {
+	var known *rpc.Error
+	return errors.As(err, &known)
+}

@@ -58,6 +58,9 @@ func printProject(w io.Writer, a *app, p rpc.ProjectDetail) error {
 	if p.Project.Message != "" {
 		fmt.Fprintln(w, s.yellow(oneLine(p.Project.Message)))
 	}
+	if err := printDeclaredBy(w, a, p.ProjectStatus); err != nil {
+		return err
+	}
 	fmt.Fprintln(w)
 	if err := componentTable(a, p.Components).write(w); err != nil {
 		return err
@@ -71,5 +74,8 @@ func printProject(w io.Writer, a *app, p rpc.ProjectDetail) error {
 	for _, r := range p.Revisions {
 		t.add(strconv.FormatInt(r.Number, 10), age(r.Time), orDash(r.Actor), r.Summary)
 	}
-	return t.write(w)
+	if err := t.write(w); err != nil {
+		return err
+	}
+	return printEvents(w, a, p.Events)
 }

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/rpc"
+)
+
+type syncOptions struct {
+	out     outputFlags
+	target  targetFlags
+	request rpc.SyncProjectRequest
+	wait    bool
+	timeout time.Duration
+}
+
+func newProjectSync(a *app) *cobra.Command {
+	var opt syncOptions
+	cmd := &cobra.Command{
+		Use:   "sync [NAME]",
+		Short: "Look at a project's source at once, instead of at the next interval",
+		Long: `Look at a project's source, or at a source, at once instead of at the next
+interval, and try again what could not be applied. With --revision that commit is
+applied once, instead of what the source follows; the next look goes on from there.
+
+With --wait it ends when the look is done and the project, or all of the source,
+is as declared; exit code 8 if that takes longer than --timeout, or can't be.`,
+		Example: `  maelctl project sync shop --wait
+  maelctl project sync --source infra --revision 9fceb02d0ae598e95dc970b74767f19372d61af8`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if opt.request.Target, err = opt.target.target(args); err != nil {
+				return err
+			}
+			return runSync(cmd.Context(), a, opt)
+		},
+	}
+	opt.target.register(a, cmd)
+	opt.out.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&opt.request.Revision, "revision", "", "apply this commit, once")
+	flags.BoolVar(&opt.wait, "wait", false, "wait until it is done")
+	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
+	return cmd
+}
+
+func runSync(ctx context.Context, a *app, opt syncOptions) error {
+	opt.request.Actor = a.actor()
+	answer, err := a.client().SyncProject(ctx, opt.request)
+	if err != nil {
+		return a.serverError(err)
+	}
+	if opt.wait {
+		if err := a.awaitSync(ctx, opt, answer); err != nil {
+			return err
+		}
+	}
+	return opt.out.print(a.stdout, document{value: answer, text: func(w io.Writer) error {
+		what := "Asked"
+		if opt.wait {
+			what = "Synced"
+		}
+		_, err := fmt.Fprintf(w, "%s: source %s\n", what, answer.Source)
+		return err
+	}})
+}
+
+// awaitSync waits until a request to look was answered, and what was asked for
+// is as declared.
+func (a *app) awaitSync(ctx context.Context, opt syncOptions, asked rpc.SyncAnswer) error {
+	client := a.client()
+	return a.await(ctx, opt.timeout, targetName(opt.request.Target)+" is not synced", func(ctx context.Context) (string, error) {
+		answer, err := client.ProjectStatus(ctx, opt.request.Target)
+		switch {
+		case err != nil:
+			return "", err
+		case answer.Source == nil:
+			return "", fmt.Errorf("source %s is gone", asked.Source)
+		case answer.Source.SyncServed < asked.Number:
+			return "its source has not been looked at yet", nil
+		case answer.Source.Ready == cluster.StatusFalse && answer.Source.Reason != cluster.ReasonProjectsFailing && stalled(answer.Source.Conditions):
+			return "", errors.New(answer.Source.Message)
+		}
+		return missing(answer, cluster.ConditionSynced)
+	})
+}
+
+// missing names what keeps projects from a condition; empty: nothing. What
+// only a human can change is an error.
+func missing(answer rpc.StatusAnswer, kind cluster.ConditionType) (string, error) {
+	var waiting []string
+	for _, p := range answer.Projects {
+		for _, c := range p.Conditions {
+			if c.Type != kind || c.Status == cluster.StatusTrue {
+				continue
+			}
+			text := strings.TrimSuffix(projectTitle(p.Project)+": "+string(c.Reason)+": "+c.Message, ": ")
+			if p.File != nil && len(p.File.Problems) > 0 {
+				first := p.File.Problems[0]
+				text += fmt.Sprintf("; %s:%d:%d: %s", first.File, first.Line, first.Column, fullMessage(first))
+			}
+			if kind != cluster.ConditionHealthy && stalled(p.Conditions) {
+				return "", errors.New(text)
+			}
+			waiting = append(waiting, text)
+		}
+	}
+	return strings.Join(waiting, "; "), nil
+}
+
+// projectTitle names a project, or the file that should be one.
+func projectTitle(p rpc.Project) string {
+	if p.Name == "" {
+		return "(" + p.File + ")"
+	}
+	return p.Name
+}
