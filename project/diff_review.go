@@ -93,12 +93,19 @@ type reviewer struct {
 	seen       map[string]bool   // projects of head
 }
 
-// conflicts finds what the files of head make wrong together.
+// conflicts finds what the files of head make wrong together. What was there
+// before keeps what it has: the newcomer is the one to be told.
 func (r *reviewer) conflicts() {
-	var all []Loaded
+	var all, newcomers []Loaded
 	for _, path := range slices.Sorted(maps.Keys(r.head)) {
-		all = append(all, r.head[path])
+		one := r.head[path]
+		if one.Project != nil && r.before[one.Project.Name] == "" {
+			newcomers = append(newcomers, one)
+			continue
+		}
+		all = append(all, one)
 	}
+	all = append(all, newcomers...)
 	r.Problems = append(r.Problems, Conflicts(all)...)
 }
 

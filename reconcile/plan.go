@@ -37,6 +37,13 @@ func NewPlan(state cluster.ProjectState, req Request) (Plan, error) {
 	if !req.Prune {
 		target, kept = withKept(old, req.Project)
 	}
+	if req.Only {
+		var err error
+		if target, err = withOnly(old, target, req.IfVersions); err != nil {
+			return Plan{}, err
+		}
+		kept = nil
+	}
 	if err := checkClaims(state, req, target); err != nil {
 		return Plan{}, err
 	}

@@ -18,6 +18,7 @@ type Request struct {
 
 	IfRevision *int64   // refuse unless the stored project is at it; 0: not stored
 	IfVersions Versions // refuse if an object that is touched has moved; zero: no matter
+	Only       bool     // touch nothing but what IfVersions names, whatever else differs
 
 	Source         string // the source that applies; empty: by hand
 	SourceRevision string

@@ -19,6 +19,7 @@ type Declaration struct {
 	Adopt            bool
 	IfRevision       *int64
 	IfVersions       Versions
+	Only             bool // touch nothing but what IfVersions names
 
 	Actor          string
 	RequestID      string

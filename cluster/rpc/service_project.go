@@ -82,6 +82,7 @@ func (s *Server) apply(ctx context.Context, req ApplyRequest) (ApplyAnswer, erro
 		Adopt:            req.Adopt,
 		IfRevision:       req.IfRevision,
 		IfVersions:       req.IfVersions,
+		Only:             req.Only,
 		Actor:            req.Actor,
 		RequestID:        req.RequestID,
 		SourceRevision:   req.SourceRevision,

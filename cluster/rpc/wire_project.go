@@ -102,6 +102,10 @@ type ApplyRequest struct {
 	// IfVersions refuses the apply if one of these objects has moved.
 	IfVersions Versions `json:"if_versions,omitzero"`
 
+	// Only leaves everything alone that IfVersions does not name, whatever the
+	// files say of it by now.
+	Only bool `json:"only,omitempty"`
+
 	// Actor is who asks, as the history shall show it beside the token's name.
 	Actor string `json:"actor,omitempty"`
 

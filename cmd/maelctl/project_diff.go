@@ -19,6 +19,8 @@ type diffOptions struct {
 	out          outputFlags
 	prune        string
 	detailedExit bool
+	savePlan     string
+	refs         refOptions
 }
 
 func newProjectDiff(a *app) *cobra.Command {
@@ -29,18 +31,40 @@ func newProjectDiff(a *app) *cobra.Command {
 		Long: `Show what an apply would change: each field with its old and new value, where it
 is written, and whether containers are replaced. Nothing is changed.
 
+With --save-plan it is kept in a file for 'project apply --plan', which applies
+just that. The file holds the values of variables: it is readable by its owner
+alone.
+
+With --base, and --head if it is not HEAD, two revisions of the git repository
+here are compared with each other, without a daemon: every project in it, or one
+file (-f) or directory (-r). Names and routes that projects of --head claim from
+each other are told, and files that are not valid, which is exit code 3.
+
 Exit code 0, also with changes; with --detailed-exitcode 2 if there are any.`,
 		Example: `  maelctl project diff
   maelctl project diff -f shop.yml --output md
+  maelctl project diff --save-plan shop.plan
+  maelctl project diff --base origin/main --head HEAD --output md
   maelctl project diff --detailed-exitcode && echo "nothing to do"`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runDiff(cmd.Context(), a, opt) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := opt.checkRefs(cmd); err != nil {
+				return err
+			}
+			if opt.refs.base != "" {
+				return runDiffRefs(a, opt)
+			}
+			return runDiff(cmd.Context(), a, opt)
+		},
 	}
 	opt.files.register(cmd)
 	opt.out.register(cmd, formatMarkdown)
 	opt.out.registerFormat(cmd)
 	cmd.Flags().BoolVar(&opt.detailedExit, "detailed-exitcode", false, "exit with 2 if there are changes")
+	cmd.Flags().StringVar(&opt.savePlan, "save-plan", "", "write what an apply would do to this file")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("save-plan", completeFiles))
 	registerPrune(cmd, &opt.prune)
+	opt.refs.register(cmd)
 	return cmd
 }
 
@@ -70,6 +94,11 @@ func runDiff(ctx context.Context, a *app, opt diffOptions) error {
 	answer, err := a.plan(ctx, loaded, rpc.DiffRequest{ProjectFiles: b.files(), Prune: mode})
 	if err != nil {
 		return err
+	}
+	if opt.savePlan != "" {
+		if err := a.savePlan(ctx, opt.savePlan, applyOptions{prune: opt.prune, ifRevision: anyRevision}, b, answer); err != nil {
+			return err
+		}
 	}
 	if err := printChanges(a, opt.out, answer.Changes, answer); err != nil {
 		return err

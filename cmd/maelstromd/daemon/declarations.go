@@ -59,6 +59,7 @@ func request(in rpc.Declaration) reconcile.Request {
 		Prune:          in.Prune != rpc.PruneNever,
 		IfRevision:     in.IfRevision,
 		IfVersions:     reconcile.Versions(in.IfVersions),
+		Only:           in.Only,
 		Source:         in.Source,
 		SourceRevision: in.SourceRevision,
 		TakeOver:       in.Adopt,
