@@ -30,8 +30,8 @@ type removalTerms struct {
 	brake    *cluster.Brake
 	approved string // hash that a user has approved
 
-	// planned are the removals that waited under plannedHash; stored tells
-	// whether one of them still exists.
+	// planned are the removals that waited under plannedHash, judged by the
+	// same terms; stored tells whether one of them still exists.
 	plannedHash string
 	planned     []string
 	stored      func(name string) bool
@@ -54,7 +54,7 @@ func judgeRemovals(set removalSet, terms removalTerms) removalVerdict {
 	switch {
 	case terms.policy == cluster.PruneConfirm:
 		v.held, v.reason = true, cluster.ReasonRemovalsConfirm
-	case braked(set, terms.brake):
+	case braked(set, terms.brake), terms.sticks(set):
 		v.held, v.reason = true, cluster.ReasonRemovalsHeld
 	}
 	if terms.approved != "" && (terms.approved == v.hash || terms.continues(set)) {
@@ -74,6 +74,12 @@ func braked(set removalSet, brake *cluster.Brake) bool {
 	}
 	return set.components >= set.total ||
 		set.components > limit.Components && set.components*100 > limit.Percent*set.total
+}
+
+// sticks tells whether something waits already that is still to be removed:
+// what was added meanwhile doesn't make a mistake smaller.
+func (t removalTerms) sticks(set removalSet) bool {
+	return slices.ContainsFunc(set.names, func(name string) bool { return slices.Contains(t.planned, name) })
 }
 
 // continues tells whether set is what is left of the approved plan: everything

@@ -32,6 +32,9 @@ func (k *look) pass(ctx context.Context) (wrote bool, err error) {
 	if err := k.judge(ctx, entries); err != nil {
 		return false, err
 	}
+	if err := k.renamed(ctx, entries); err != nil {
+		return false, err
+	}
 	k.prepare(entries)
 	gone := k.gone(entries)
 	k.weigh(entries, gone)
@@ -101,6 +104,7 @@ func (k *look) entries() []*entry {
 		}
 		if e.file != nil && e.file.Loaded.Project != nil {
 			e.name = e.file.Loaded.Project.Name
+			e.drifted = e.drifted && e.name == e.known.Project
 		}
 		if e.name != "" {
 			e.control = k.projectControl(e.name)

@@ -186,10 +186,17 @@ func (k *look) weigh(entries, gone []*entry) {
 		}
 		slices.Sort(set.names)
 	}
-	v := judgeRemovals(set, removalTerms{
+	terms := removalTerms{
 		source: k.source, policy: k.row.Spec.Prune, brake: k.row.Spec.Brake,
-		approved: k.control.Control.Approved, plannedHash: k.status.PlanHash, planned: k.status.Removals, stored: k.stores,
-	})
+		approved: k.control.Control.Approved, stored: k.stores,
+	}
+	switch {
+	case k.verdict.held: // in an earlier pass
+		terms.plannedHash, terms.planned = k.verdict.hash, k.set.names
+	case k.status.Spec == k.row.Version:
+		terms.plannedHash, terms.planned = k.status.PlanHash, k.status.Removals
+	}
+	v := judgeRemovals(set, terms)
 	k.set, k.verdict = set, v
 	for _, e := range gone {
 		if e.apply && v.held {

@@ -58,8 +58,8 @@ func (k *look) statusOf(e *entry) *cluster.ProjectStatus {
 			s.Attempted = k.target.Revision
 		}
 		s.Digest, s.Files = e.file.Digest, e.file.Files
-		if e.file.Loaded.Project != nil {
-			s.Project = e.file.Loaded.Project.Name
+		if p := e.file.Loaded.Project; p != nil && p.Name != s.Project {
+			s.Project, s.LastGood, s.Applied = p.Name, "", 0
 		}
 	}
 	s.Problems, s.Removals = nil, r.removals

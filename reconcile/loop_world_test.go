@@ -402,3 +402,16 @@ func (w *world) changesSince(number int64) []string {
 	}
 	return out
 }
+
+// load is the project of the only file of a tree.
+func (m memTree) load(t testing.TB) *project.Project {
+	t.Helper()
+	for path, text := range m {
+		l := project.Load(project.Input{File: path, Data: []byte(text)})
+		if l.Project == nil {
+			t.Fatal(l.Problems)
+		}
+		return l.Project
+	}
+	return nil
+}

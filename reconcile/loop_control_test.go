@@ -1,0 +1,383 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+func one(image string) map[string]string {
+	return map[string]string{"maelstrom.yml": yml("shop", image, "web"), "b.maelstrom.yml": yml("blog", image, "web")}
+}
+
+func TestSuspensionOfASourceEndsByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{}, one("web:1"))
+		until := time.Now().Add(2 * time.Hour)
+		w.control(cluster.ControlSource, "main", func(c *cluster.Control) {
+			c.Suspended = &cluster.Suspension{Reason: "release", Actor: "ann", Since: time.Now(), Until: until}
+		})
+		wait(3 * time.Second)
+		is(t, w.source("main").Conditions, cluster.ConditionSuspended, cluster.StatusTrue, cluster.ReasonByUser)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+		repo.push(one("web:2"))
+		before, _ := repo.counts()
+		w.noWrites("suspended", func() { wait(time.Hour) })
+		if after, _ := repo.counts(); after != before {
+			t.Errorf("%d queries while suspended", after-before)
+		}
+		wait(time.Hour + time.Second)
+		if w.image("shop_web") != "web:2" || len(w.events(cluster.EventResumed)) != 1 {
+			t.Errorf("image %s, events %q", w.image("shop_web"), w.events(cluster.EventResumed))
+		}
+		is(t, w.source("main").Conditions, cluster.ConditionSuspended, cluster.StatusFalse, cluster.ReasonByUser)
+		if _, left := w.snap().Controls.Get(cluster.ControlKey(cluster.ControlSource, "main")); left {
+			t.Error("the suspension is still stored")
+		}
+	})
+}
+
+func TestSuspendedProjectWaitsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{}, one("web:1"))
+		w.control(cluster.ControlProject, "shop", func(c *cluster.Control) {
+			c.Suspended = &cluster.Suspension{Reason: "release", Actor: "ann", Until: time.Now().Add(time.Hour)}
+		})
+		repo.push(one("web:2"))
+		tick()
+		if w.image("shop_web") != "web:1" || w.image("blog_web") != "web:2" {
+			t.Errorf("images %s, %s", w.image("shop_web"), w.image("blog_web"))
+		}
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSuspended, cluster.StatusTrue, cluster.ReasonByUser)
+		if got := w.source("main").Failing; got != 0 {
+			t.Errorf("%d failing", got)
+		}
+		w.noWrites("suspended", func() { wait(30 * time.Minute) })
+		wait(31 * time.Minute)
+		if w.image("shop_web") != "web:2" {
+			t.Errorf("expired: %s", w.image("shop_web"))
+		}
+		if got := w.events(cluster.EventDrift); len(got) > 0 {
+			t.Errorf("told %q", got)
+		}
+		repo.push(map[string]string{"maelstrom.yml": ""})
+		w.control(cluster.ControlProject, "shop", func(c *cluster.Control) { c.Suspended = &cluster.Suspension{Reason: "keep", Actor: "ann"} })
+		tick()
+		if w.image("shop_web") == "" {
+			t.Error("a suspended project was removed")
+		}
+	})
+}
+
+// rollback is what a user's rollback stores.
+func (w *world) rollback(image string, pin bool) {
+	w.t.Helper()
+	s := w.status("main", "maelstrom.yml")
+	row := controlOf(w.snap(), cluster.ControlProject, "shop")
+	if pin {
+		row.Control.Pinned = &cluster.Pin{Revision: 1, Actor: "ann", Reason: "bad"}
+	} else {
+		row.Control.Skipped = &cluster.Skip{Digest: s.Digest, SourceRevision: s.LastGood, Actor: "ann"}
+	}
+	w.byHand(image, "main", &row)
+}
+
+// byHand changes the stored shop beside its source.
+func (w *world) byHand(image, source string, control *cluster.ControlRow) {
+	w.t.Helper()
+	req := Request{Project: memTree{"x": yml("shop", image, "web")}.load(w.t), Source: source, Prune: true}
+	a := Applier{Store: w.db.Store}
+	_, err := a.apply(w.t.Context(), cluster.ApplyRequest{Desired: req.Project, Source: source, Actor: "ann", Control: control},
+		func(state cluster.ProjectState) (Plan, error) { return NewPlan(state, req) })
+	must(w.t, err)
+}
+
+func TestRollbackIsSkippedUntilTheProjectChangesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n, repo := begun(t, cluster.Source{}, one("web:1"))
+		repo.push(one("web:2"))
+		tick()
+		w.rollback("web:1", false)
+		tick()
+		s := w.status("main", "maelstrom.yml")
+		is(t, s.Conditions, cluster.ConditionSynced, cluster.StatusFalse, cluster.ReasonSkipped)
+		if w.image("shop_web") != "web:1" || w.source("main").Failing != 0 {
+			t.Fatalf("image %s", w.image("shop_web"))
+		}
+		w.noWrites("skipped", func() { wait(time.Hour) })
+		// Other commits, a broken file and a restart don't end it.
+		repo.push(map[string]string{"b.maelstrom.yml": yml("blog", "web:3", "web")})
+		tick()
+		repo.push(map[string]string{"maelstrom.yml": "name: ["})
+		tick()
+		n.stop()
+		w.start("a", true, ReconcilerOptions{})
+		repo.push(map[string]string{"maelstrom.yml": yml("shop", "web:2", "web")})
+		tick()
+		if w.image("shop_web") != "web:1" || w.image("blog_web") != "web:3" {
+			t.Fatalf("images %s %s", w.image("shop_web"), w.image("blog_web"))
+		}
+		// The next change of the project does.
+		repo.push(map[string]string{"maelstrom.yml": yml("shop", "web:4", "web")})
+		tick()
+		if w.image("shop_web") != "web:4" {
+			t.Errorf("image %s", w.image("shop_web"))
+		}
+		if _, left := w.snap().Controls.Get(cluster.ControlKey(cluster.ControlProject, "shop")); left {
+			t.Error("the skip is still stored")
+		}
+		if got := w.events(cluster.EventDrift); len(got) > 0 {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+func TestPinStaysUntilResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{}, one("web:1"))
+		w.rollback("web:0", true)
+		tick()
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionPinned, cluster.StatusTrue, cluster.ReasonByUser)
+		repo.push(one("web:2"))
+		tick()
+		if w.image("shop_web") != "web:0" || w.image("blog_web") != "web:2" {
+			t.Fatalf("images %s %s", w.image("shop_web"), w.image("blog_web"))
+		}
+		w.control(cluster.ControlProject, "shop", func(c *cluster.Control) { c.Pinned = nil })
+		wait(3 * time.Second)
+		if w.image("shop_web") != "web:2" {
+			t.Errorf("resumed: %s", w.image("shop_web"))
+		}
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionPinned, cluster.StatusFalse, cluster.ReasonByUser)
+		if got := w.events(cluster.EventDrift); len(got) > 0 {
+			t.Errorf("told %q", got)
+		}
+	})
+}
+
+func TestDriftIsAppliedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, _ := begun(t, cluster.Source{}, one("web:1"))
+		w.byHand("hand:1", "main", nil)
+		wait(3 * time.Second)
+		if w.image("shop_web") != "web:1" {
+			t.Errorf("image %s", w.image("shop_web"))
+		}
+		if got := w.events(cluster.EventDrift); len(got) != 1 || !strings.HasPrefix(got[0], "drift shop: ") {
+			t.Errorf("events %q", got)
+		}
+		w.noWrites("settled", func() { wait(10 * time.Minute) })
+		// Removed by hand is drift too.
+		if _, err := (&Applier{Store: w.db.Store}).Remove(t.Context(), Removal{Name: "shop", Source: "main"}); err != nil {
+			t.Fatal(err)
+		}
+		wait(3 * time.Second)
+		if w.image("shop_web") != "web:1" {
+			t.Error("not restored")
+		}
+		// Handed to nobody, it is left alone; handed back, it is kept again.
+		w.adopt("hand:2", "")
+		tick()
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonNotOwner)
+		if w.image("shop_web") != "hand:2" {
+			t.Fatalf("image %s", w.image("shop_web"))
+		}
+		w.adopt("hand:3", "main")
+		wait(3 * time.Second)
+		if w.image("shop_web") != "web:1" {
+			t.Errorf("adopted: %s", w.image("shop_web"))
+		}
+	})
+}
+
+// adopt applies the shop by hand and hands it to a source, or to nobody.
+func (w *world) adopt(image, source string) {
+	w.t.Helper()
+	_, err := (&Applier{Store: w.db.Store}).Apply(w.t.Context(), Request{
+		Project: memTree{"x": yml("shop", image, "web")}.load(w.t), Source: source, TakeOver: true, Prune: true, Actor: "ann",
+	})
+	must(w.t, err)
+}
+
+func TestSyncOfARevisionOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{IntervalSeconds: 600}, one("web:1"))
+		first := repo.head
+		repo.push(one("web:2"))
+		wait(15 * time.Minute)
+		w.sync("main", first)
+		wait(3 * time.Second)
+		source := w.source("main")
+		if w.image("shop_web") != "web:1" || source.Sync != 1 || source.Revision != first {
+			t.Errorf("image %s, %+v", w.image("shop_web"), source)
+		}
+		wait(15 * time.Minute)
+		if w.image("shop_web") != "web:2" {
+			t.Errorf("the next look: %s", w.image("shop_web"))
+		}
+		w.sync("main", "nothing")
+		wait(3 * time.Second)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonRefNotFound)
+		if got := w.source("main").Sync; got != 2 || w.image("shop_web") != "web:2" {
+			t.Errorf("served %d", got)
+		}
+		wait(15 * time.Minute)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+	})
+}
+
+func TestRefThatIsGoneNeverEmpties(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{}, one("web:1"))
+		repo.set(func() {
+			repo.err = &OriginError{Reason: cluster.ReasonRefNotFound, Permanent: true, Err: errors.New("there is no branch main")}
+		})
+		wait(10 * time.Minute)
+		if len(w.projects()) != 2 {
+			t.Fatalf("projects %v", w.projects())
+		}
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonRefNotFound)
+		is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonRefNotFound)
+		w.noWrites("gone", func() { wait(time.Hour) })
+		repo.set(func() { repo.err = nil })
+		tick()
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+		if got := append(w.events(cluster.EventFailed), w.events(cluster.EventRecovered)...); len(got) != 2 {
+			t.Errorf("events %q", got)
+		}
+	})
+}
+
+func TestWhatOnlyAPersonCanMendIsNotTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n, repo := begun(t, cluster.Source{}, one("web:1"))
+		repo.set(func() {
+			repo.err = &OriginError{Reason: cluster.ReasonAuthFailed, Permanent: true, Err: errors.New("401"), Hint: "set the token"}
+		})
+		tick()
+		is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonAuthFailed)
+		before, _ := repo.counts()
+		wait(24 * time.Hour)
+		if after, _ := repo.counts(); after != before {
+			t.Errorf("%d more tries", after-before)
+		}
+		if got := w.events(cluster.EventReminder); len(got) != 3 && len(got) != 4 {
+			t.Errorf("reminders %q", got)
+		}
+		repo.set(func() { repo.err = nil })
+		w.declare(cluster.Source{Name: "main", Overlay: "live"})
+		wait(3 * time.Second)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+		_ = n
+	})
+}
+
+func TestNetworkLossKeepsTheLastGoodAndIsToldAfterThreeIntervals(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n, repo := begun(t, cluster.Source{}, one("web:1"))
+		repo.push(one("web:2"))
+		tries := 0
+		repo.set(func() {
+			repo.err = &OriginError{Reason: cluster.ReasonNetworkError, Err: fmt.Errorf("connection %d refused", tries)}
+		})
+		wait(2 * time.Minute)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonNetworkError)
+		if got := w.events(cluster.EventStale, cluster.EventFailed); len(got) != 0 || len(w.projects()) != 2 {
+			t.Errorf("too early: %q", got)
+		}
+		wait(3 * time.Minute)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonStale)
+		w.noWrites("stale", func() { wait(time.Hour) })
+		if got := w.events(cluster.EventStale); len(got) != 1 || !n.Stats()[0].Stale {
+			t.Errorf("events %q", got)
+		}
+		before, _ := repo.counts()
+		wait(time.Hour)
+		if after, _ := repo.counts(); after-before < 10 || after-before > 200 {
+			t.Errorf("%d tries in an hour", after-before)
+		}
+		repo.set(func() { repo.err = nil })
+		must(t, n.Poke(t.Context(), "main"))
+		wait(time.Second)
+		if w.image("shop_web") != "web:2" || len(w.events(cluster.EventRecovered)) != 1 {
+			t.Errorf("back: %s, %q", w.image("shop_web"), w.events(cluster.EventRecovered))
+		}
+	})
+}
+
+func TestRetryAfterIsHonoured(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{IntervalSeconds: 1}, one("web:1"))
+		_ = w
+		repo.set(func() {
+			repo.err = &OriginError{Reason: cluster.ReasonNetworkError, RetryAfter: 10 * time.Minute, Err: errors.New("429")}
+		})
+		wait(2 * time.Second)
+		before, _ := repo.counts()
+		wait(9 * time.Minute)
+		if after, _ := repo.counts(); after != before && after != before+1 { // once for staleness
+			t.Errorf("%d tries before the time asked for", after-before)
+		}
+	})
+}
+
+func TestRewrittenHistory(t *testing.T) {
+	for _, policy := range []cluster.ForcePush{cluster.ForcePushAllow, cluster.ForcePushDeny} {
+		t.Run(string(policy), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, _, repo := begun(t, cluster.Source{Git: &cluster.GitSource{URL: "https://git.test/x", ForcePush: policy}}, one("web:1"))
+				repo.push(one("web:2"))
+				tick()
+				repo.commit("", one("web:3"))
+				tick()
+				if policy == cluster.ForcePushAllow {
+					if got := w.events(cluster.EventHistoryRewritten); w.image("shop_web") != "web:3" || len(got) != 1 || !strings.Contains(got[0], "from c002 to c003") {
+						t.Errorf("image %s, %q", w.image("shop_web"), got)
+					}
+					return
+				}
+				if w.image("shop_web") != "web:2" {
+					t.Fatalf("image %s", w.image("shop_web"))
+				}
+				is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonHistoryRewritten)
+				w.noWrites("denied", func() { wait(time.Hour) })
+				w.sync("main", "")
+				wait(3 * time.Second)
+				if w.image("shop_web") != "web:3" || len(w.events(cluster.EventHistoryRewritten)) != 1 {
+					t.Errorf("followed by hand: %s", w.image("shop_web"))
+				}
+				tick()
+				is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+			})
+		})
+	}
+}
+
+// A file of a directory that is read while it is written is not told as broken.
+func TestHalfWrittenFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{Dir: "/srv/projects"}, one("web:1"))
+		half := yml("shop", "web:2", "web")[:60] + "\n\t["
+		repo.push(map[string]string{"maelstrom.yml": half, "b.maelstrom.yml": yml("blog", "web:2", "web")})
+		repo.hint <- struct{}{}
+		wait(time.Second)
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSynced, cluster.StatusTrue, cluster.ReasonApplied)
+		if w.image("blog_web") != "web:2" {
+			t.Error("the others wait too")
+		}
+		repo.push(one("web:2"))
+		wait(3 * time.Second)
+		if w.image("shop_web") != "web:2" || len(w.events(cluster.EventFailed)) > 0 {
+			t.Errorf("image %s, %q", w.image("shop_web"), w.events(cluster.EventFailed))
+		}
+		repo.push(map[string]string{"maelstrom.yml": half})
+		repo.hint <- struct{}{}
+		wait(4 * time.Second)
+		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSynced, cluster.StatusFalse, cluster.ReasonParseError)
+	})
+}
