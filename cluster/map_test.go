@@ -137,3 +137,40 @@ func TestNewID(t *testing.T) {
 		seen[id] = true
 	}
 }
+
+func TestDifferingHasEveryChange(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		keys := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h"})
+		values := rapid.MapOf(keys, rapid.IntRange(0, 3))
+		old := Map[int]{}.With(values.Draw(t, "old"), nil)
+		m := old.With(values.Draw(t, "put"), rapid.SliceOf(keys).Draw(t, "remove"))
+		seen := map[string]int{}
+		for k := range m.Differing(old) {
+			seen[k]++
+		}
+		for _, k := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+			was, had := old.Get(k)
+			is, has := m.Get(k)
+			if seen[k] > 1 || (was != is || had != has) && seen[k] != 1 {
+				t.Fatalf("%s is told %d times", k, seen[k])
+			}
+		}
+		for k := range m.Differing(m) {
+			t.Fatalf("%s differs from itself", k)
+		}
+	})
+}
+
+func TestDifferingCostsWhatHasChanged(t *testing.T) {
+	m := bigMap(100_000)
+	n := 0
+	for range m.With(map[string]int{"key 4711": 1}, nil).Differing(m) {
+		n++
+	}
+	if n > 1000 {
+		t.Errorf("%d keys for one change of 100,000", n)
+	}
+	for range m.Differing(Map[int]{}) {
+		break
+	}
+}
