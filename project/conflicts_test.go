@@ -1,6 +1,7 @@
 package project
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -37,5 +38,39 @@ func TestConflictsBetweenFiles(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(strings.Join(got, "\n"), diff)
+	}
+}
+
+func TestWildcardsThatCoverHosts(t *testing.T) {
+	load := func(file, name string, routes ...string) Loaded {
+		text := "name: " + name + "\ncomponents:\n  web:\n    image: x\n    eventsources:\n"
+		for i, route := range routes {
+			host, prefix, _ := strings.Cut(route, " ")
+			text += fmt.Sprintf("      e%d: {http: {hostname: %q, pathprefix: %q}}\n", i, host, prefix)
+		}
+		loaded := Load(Input{File: file, Data: []byte(text)})
+		if loaded.Project == nil {
+			t.Fatal(problemText(loaded.Problems))
+		}
+		return loaded
+	}
+	loaded := []Loaded{
+		load("a.yml", "a", "shop.example.com /", "Deep.Shop.example.com. /x", "shop.example.org /y", "example.com /", "*.shop.example.com /"),
+		load("b.yml", "b", "*.example.com /", "own.example.com /", "*.example.org /x", "*.com /other"),
+		load("c.yml", "c", "[2001:db8::1] /", "*.shop.example.org /x/y"),
+	}
+	var got []string
+	for _, p := range Conflicts(loaded) {
+		got = append(got, fmt.Sprintf("%s %s %s:%d:%d %s: %s", p.Rule, p.Severity, p.File, p.Line, p.Column, p.Path, p.Message))
+	}
+	want := []string{
+		"MAEL056 warning a.yml:6:29 components.web.eventsources.e0.http.hostname: *.example.com of components.web.eventsources.e0 (b.yml:6) covers this host as well",
+		"MAEL056 warning a.yml:7:29 components.web.eventsources.e1.http.hostname: *.example.com of components.web.eventsources.e0 (b.yml:6) covers this host as well",
+		"MAEL056 warning a.yml:9:29 components.web.eventsources.e3.http.hostname: *.com of components.web.eventsources.e3 (b.yml:9) covers this host as well",
+		"MAEL056 warning a.yml:10:29 components.web.eventsources.e4.http.hostname: *.example.com of components.web.eventsources.e0 (b.yml:6) covers this host as well",
+		"MAEL056 warning c.yml:7:29 components.web.eventsources.e1.http.hostname: *.example.org of components.web.eventsources.e2 (b.yml:8) covers this host as well",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

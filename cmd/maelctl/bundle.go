@@ -13,6 +13,7 @@ import (
 
 	"maelstrom/cluster/rpc"
 	"maelstrom/project"
+	"maelstrom/reconcile"
 )
 
 // fileFlags name the file of one project and what is read with it.
@@ -70,9 +71,8 @@ func (a *app) open(f fileFlags) (*bundle, error) {
 
 // openBundle reads one project file and its overlay; envfiles are read while
 // the project is loaded.
-func openBundle(from files, path string, f fileFlags, variables lookup) (*bundle, error) {
+func openBundle(from disk, path string, f fileFlags, variables lookup) (*bundle, error) {
 	path = filepath.Clean(path)
-	b := &bundle{variables: map[string]string{}, envfiles: map[string]project.File{}}
 	data, err := from.readFile(path)
 	var missing *fileError
 	if errors.Is(err, fs.ErrNotExist) && errors.As(err, &missing) {
@@ -81,12 +81,12 @@ func openBundle(from files, path string, f fileFlags, variables lookup) (*bundle
 	if err != nil {
 		return nil, err
 	}
-	b.in = project.Input{File: path, Data: data, AllowUnset: f.allowUnset, Lookup: b.recordLookup(variables)}
+	in := project.Input{File: path, Data: data, AllowUnset: f.allowUnset, Lookup: variables}
 	if f.overlay != "" {
-		if b.in.OverlayFile, err = overlayPath(from, path, f.overlay); err != nil {
+		if in.OverlayFile, err = overlayPath(path, f.overlay); err != nil {
 			return nil, err
 		}
-		if b.in.OverlayData, err = from.readFile(b.in.OverlayFile); err != nil {
+		if in.OverlayData, err = from.readFile(in.OverlayFile); err != nil {
 			return nil, err
 		}
 	}
@@ -94,37 +94,37 @@ func openBundle(from files, path string, f fileFlags, variables lookup) (*bundle
 	if f.workingDir {
 		dirs = append(dirs, ".")
 	}
-	b.in.ReadFile = b.recordFiles(from, dirs)
-	return b, nil
+	in.ReadFile = func(name string) (project.File, error) { return readBeside(from, name, dirs) }
+	return newBundle(in), nil
 }
 
-// lookup answers what a variable is.
-type lookup = func(name string) (value string, ok bool)
-
-func (b *bundle) recordLookup(variables lookup) lookup {
-	return func(name string) (string, bool) {
-		value, ok := variables(name)
+// newBundle remembers what a load of in asks for.
+func newBundle(in project.Input) *bundle {
+	b := &bundle{in: in, variables: map[string]string{}, envfiles: map[string]project.File{}}
+	b.in.Lookup = func(name string) (string, bool) {
+		value, ok := in.Lookup(name)
 		if ok {
 			b.variables[name] = value
 		}
 		return value, ok
 	}
-}
-
-// recordFiles reads an envfile from the first of dirs that has it.
-func (b *bundle) recordFiles(from files, dirs []string) func(string) (project.File, error) {
-	return func(name string) (project.File, error) {
-		file, err := readBeside(from, name, dirs)
+	b.in.ReadFile = func(name string) (project.File, error) {
+		file, err := in.ReadFile(name)
 		if err == nil {
 			b.envfiles[name] = file
 		}
 		return file, err
 	}
+	return b
 }
 
-func readBeside(from files, name string, dirs []string) (project.File, error) {
+// lookup answers what a variable is.
+type lookup = func(name string) (value string, ok bool)
+
+// readBeside reads a file from the first of dirs that has it.
+func readBeside(from disk, name string, dirs []string) (project.File, error) {
 	if filepath.IsAbs(name) {
-		data, err := from.readAbsolute(name)
+		data, err := from.readFile(name)
 		return project.File{Path: name, Data: data}, err
 	}
 	beside := filepath.Join(dirs[0], name)
@@ -164,19 +164,12 @@ func (f *fileFlags) checkOverlay() error {
 	return nil
 }
 
-// overlayPath is the file beside base that an overlay's name stands for: for
-// shop.yml shop.NAME.yml, else maelstrom.NAME.yml.
-func overlayPath(from files, base, overlay string) (string, error) {
-	dir, name := filepath.Split(base)
-	ext := filepath.Ext(name)
-	var paths []string
-	for _, stem := range []string{strings.TrimSuffix(name, ext), "maelstrom"} {
-		for _, ext := range []string{ext, ".yml", ".yaml"} {
-			path := filepath.Join(dir, stem+"."+overlay+ext)
-			if from.exists(path) {
-				return path, nil
-			}
-			paths = append(paths, path)
+// overlayPath is the file beside base that an overlay's name stands for.
+func overlayPath(base, overlay string) (string, error) {
+	paths := reconcile.Overlays(base, overlay)
+	for _, path := range paths {
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
 		}
 	}
 	return "", &fileError{file: paths[0], message: "no such file", hint: fmt.Sprintf("--overlay %s needs it beside %s", overlay, base)}

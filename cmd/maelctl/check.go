@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,9 +14,10 @@ import (
 // found is a project file to check and where to read it, or why it was not
 // found.
 type found struct {
-	path string
-	from files
-	err  error
+	path   string
+	tree   *tree  // nil: any file of the disk
+	inTree string // its path there
+	err    error
 }
 
 // checkFiles checks each file by itself.
@@ -26,11 +26,8 @@ func (a *app) checkFiles(ctx context.Context, opt validateOptions) ([]*checkedFi
 	if err != nil {
 		return nil, err
 	}
-	list, closeTrees := a.filesToCheck(opt)
+	list, closeTrees := a.filesToCheck(opt, variables)
 	defer closeTrees()
-	if opt.recursive && opt.files.overlay != "" && !slices.ContainsFunc(list, func(f found) bool { return hasOverlay(f, opt.files.overlay) }) {
-		return nil, exitWith(exitInvalid, fmt.Errorf("no file has an overlay %s beside it", opt.files.overlay))
-	}
 	var checked []*checkedFile
 	for _, f := range list {
 		one, err := a.checkFile(ctx, f, opt, variables)
@@ -39,18 +36,22 @@ func (a *app) checkFiles(ctx context.Context, opt validateOptions) ([]*checkedFi
 		}
 		checked = append(checked, one)
 	}
+	hasOverlay := func(c *checkedFile) bool { return c.overlay != "" }
+	if opt.recursive && opt.files.overlay != "" && !slices.ContainsFunc(checked, hasOverlay) {
+		return nil, exitWith(exitInvalid, fmt.Errorf("no file has an overlay %s beside it", opt.files.overlay))
+	}
 	return checked, nil
 }
 
 // filesToCheck finds the files that the options name, each once and in order.
-func (a *app) filesToCheck(opt validateOptions) (list []found, closeTrees func()) {
+func (a *app) filesToCheck(opt validateOptions, variables lookup) (list []found, closeTrees func()) {
 	if !opt.recursive {
 		paths := opt.paths
 		if len(paths) == 0 {
 			paths = []string{defaultFile()}
 		}
 		for _, path := range paths {
-			list = append(list, found{path: filepath.Clean(path), from: disk{a.stdin}})
+			list = append(list, found{path: filepath.Clean(path)})
 		}
 		return compact(list), func() {}
 	}
@@ -60,7 +61,7 @@ func (a *app) filesToCheck(opt validateOptions) (list []found, closeTrees func()
 	}
 	var trees []*tree
 	for _, dir := range dirs {
-		t, paths, err := search(dir)
+		t, paths, err := search(filepath.Clean(dir), opt.files, variables)
 		if t != nil {
 			trees = append(trees, t)
 		}
@@ -68,13 +69,13 @@ func (a *app) filesToCheck(opt validateOptions) (list []found, closeTrees func()
 			list = append(list, found{path: filepath.Clean(dir), err: err})
 		}
 		for _, path := range paths {
-			list = append(list, found{path: path, from: t})
+			list = append(list, found{path: t.Show(path), tree: t, inTree: path})
 		}
 	}
 	slices.SortStableFunc(list, func(x, y found) int { return strings.Compare(x.path, y.path) })
 	return compact(list), func() {
 		for _, t := range trees {
-			t.close()
+			t.Close()
 		}
 	}
 }
@@ -89,51 +90,17 @@ func compact(list []found) []found {
 	})
 }
 
-// search opens a directory as a tree and finds its project files. A file
-// stands for itself, in the tree of its directory.
-func search(path string) (*tree, []string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, unreadable(path, err)
-	}
-	dir := path
-	if !info.IsDir() {
-		dir = filepath.Dir(path)
-	}
-	t, err := openTree(dir)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.IsDir() {
-		return t, []string{filepath.Clean(path)}, nil
-	}
-	paths, err := t.projectFiles()
-	if err == nil && len(paths) == 0 {
-		err = &fileError{file: path, message: "no project file in this directory", hint: "-r finds maelstrom.yml and *.maelstrom.yml"}
-	}
-	return t, paths, err
-}
-
-func hasOverlay(f found, name string) bool {
-	if f.err != nil {
-		return false
-	}
-	_, err := overlayPath(f.from, f.path, name)
-	return err == nil
-}
-
 // checkFile checks one file; what is wrong with it is no error.
 func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, variables lookup) (*checkedFile, error) {
-	if opt.recursive && !hasOverlay(f, opt.files.overlay) {
-		opt.files.overlay = "" // of many files some have one
-	}
 	c := &checkedFile{file: f.path}
-	b, err := f.open(opt.files, variables)
-	if err != nil {
-		c.problems = []project.Problem{asFileError(f.path, err).problem()}
+	b, problems := a.openFound(f, opt.files, variables)
+	if b != nil {
+		c.overlay = b.in.OverlayFile
+	}
+	if problems != nil {
+		c.problems = problems
 		return c, nil
 	}
-	c.overlay = b.in.OverlayFile
 	c.loaded = project.Load(b.in)
 	c.problems = c.loaded.Problems
 	if !opt.server || c.loaded.Project == nil {
@@ -147,9 +114,18 @@ func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, varia
 	return c, nil
 }
 
-func (f found) open(flags fileFlags, variables lookup) (*bundle, error) {
-	if f.err != nil {
-		return nil, f.err
+// openFound reads one file; with problems there is nothing to load.
+func (a *app) openFound(f found, flags fileFlags, variables lookup) (*bundle, []project.Problem) {
+	if f.err == nil && f.tree != nil {
+		in, problems := f.tree.Input(f.inTree)
+		return newBundle(in), problems
 	}
-	return openBundle(f.from, f.path, flags, variables)
+	if f.err != nil {
+		return nil, []project.Problem{asFileError(f.path, f.err).problem()}
+	}
+	b, err := openBundle(disk{a.stdin}, f.path, flags, variables)
+	if err != nil {
+		return nil, []project.Problem{asFileError(f.path, err).problem()}
+	}
+	return b, nil
 }

@@ -13,24 +13,8 @@ import (
 // maxRead is how much of one file is read; far less is a valid project.
 const maxRead = 64 << 20
 
-// files is where a project file and what belongs to it are read.
-type files interface {
-	exists(path string) bool
-	readFile(path string) ([]byte, error)
-
-	// readAbsolute reads what a project file names by an absolute path.
-	readAbsolute(path string) ([]byte, error)
-}
-
 // disk reads any file that this process can read; - is standard input.
 type disk struct{ stdin io.Reader }
-
-func (d disk) exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-func (d disk) readAbsolute(path string) ([]byte, error) { return d.readFile(path) }
 
 func (d disk) readFile(path string) ([]byte, error) {
 	if path == "-" {

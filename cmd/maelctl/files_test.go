@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -78,7 +76,7 @@ func TestOverlayPaths(t *testing.T) {
 		{"app/maelstrom.yml", "stage", "app/maelstrom.stage.yaml"},
 		{"app/x.maelstrom.yaml", "prod", "app/x.maelstrom.prod.yml"},
 	} {
-		if got, err := overlayPath(disk{}, test.base, test.overlay); got != test.want || err != nil {
+		if got, err := overlayPath(test.base, test.overlay); got != test.want || err != nil {
 			t.Errorf("overlay %s of %s is %s, %v, want %s", test.overlay, test.base, got, err, test.want)
 		}
 	}
@@ -110,86 +108,4 @@ func TestDefaultFile(t *testing.T) {
 			t.Errorf("with %s it is %s, want %s", step.make, got, step.want)
 		}
 	}
-}
-
-func TestTreeLimits(t *testing.T) {
-	deep := strings.Repeat("d/", maxDepth+1) + "maelstrom.yml"
-	writeFiles(t, map[string]string{deep: "", "ok/" + strings.Repeat("d/", maxDepth-1) + "maelstrom.yml": ""})
-	search := func(dir string) error {
-		tree, err := openTree(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tree.close()
-		_, err = tree.projectFiles()
-		return err
-	}
-	if err := search("ok"); err != nil {
-		t.Error(err)
-	}
-	if err := search("."); err == nil || !strings.Contains(err.Error(), "more than 16 directories deep") {
-		t.Errorf("error %v", err)
-	}
-	for i := range maxFiles + 1 {
-		path := fmt.Sprintf("many/%d.maelstrom.yml", i)
-		if i == 0 {
-			if err := os.Mkdir("many", 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.WriteFile(path, nil, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := search("many"); err == nil || !strings.Contains(err.Error(), "more than 10000 project files in many") {
-		t.Errorf("error %v", err)
-	}
-}
-
-func TestTreeSize(t *testing.T) {
-	writeFiles(t, map[string]string{"a.maelstrom.yml": strings.Repeat("#", 1<<20)})
-	tree, err := openTree(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tree.close()
-	for range maxTreeSize >> 20 {
-		if _, err := tree.readFile("a.maelstrom.yml"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := tree.readFile("a.maelstrom.yml"); err == nil || !strings.Contains(err.Error(), "more than 64 MiB") {
-		t.Errorf("error %v", err)
-	}
-}
-
-// Whatever a file names, nothing outside of the tree is read.
-func FuzzTreeStaysInside(f *testing.F) {
-	for _, name := range []string{"../secret", "../../secret", "a/../../secret", "/etc/passwd", "link", "link/secret", ".", "in", "a/in", "..", "\x00"} {
-		f.Add(name)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		dir := t.TempDir()
-		inside := filepath.Join(dir, "top", "start")
-		if err := os.MkdirAll(filepath.Join(inside, "a"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		for path, text := range map[string]string{filepath.Join(dir, "secret"): "outside", filepath.Join(inside, "in"): "inside", filepath.Join(inside, "a", "in"): "inside"} {
-			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := os.Symlink(dir, filepath.Join(inside, "link")); err != nil {
-			t.Fatal(err)
-		}
-		tree, err := openTree(inside)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer tree.close()
-		file, err := readBeside(tree, name, []string{inside})
-		if err == nil && !bytes.Equal(file.Data, []byte("inside")) {
-			t.Errorf("%q was read: %q", name, file.Data)
-		}
-	})
 }

@@ -38,7 +38,8 @@ names and routes that more than one of them claims.
 
 With -r directories are searched for maelstrom.yml and *.maelstrom.yml files, as
 a git source does it: nothing is read outside of the working copy, or outside of
-the directory where there is none, and no symbolic link is followed.
+the directory where there is none, and no symbolic link is followed. What a
+.maelignore file names, by the rules of gitignore, is left out.
 
 Exit code 0: valid. 3: there are errors, or with --strict warnings.`,
 		Example: `  maelctl project validate
