@@ -49,6 +49,7 @@ var (
 	varyingKeys = []string{
 		"placement", "container_id", "request_id", "address", "cluster_id", "token", "instance",
 		"load_1m", "age_seconds", "change_number", "last_used_at",
+		"seconds", "id",
 	}
 	secretHash = regexp.MustCompile(`#[0-9a-f]{8}\b`)
 )
