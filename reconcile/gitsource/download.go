@@ -18,6 +18,7 @@ type received struct {
 	pack    *os.File
 	bytes   int64
 	partial int64 // files from so many bytes are not in it; 0: all are
+	whole   bool  // no more history is to be had
 }
 
 // receive fetches one pack into a file below the store. Files that are larger
@@ -30,13 +31,20 @@ func (o *origin) receive(ctx context.Context, r request) (*received, error) {
 		return nil, ended(ctx, err)
 	}
 	defer func() { _ = c.Close() }()
+	if r.below != nil {
+		tip, err := choose(c.refs(), *r.below)
+		if err != nil {
+			return nil, err
+		}
+		r.want = plumbing.NewHash(tip.Revision)
+	}
 	r.filter = packp.FilterBlobLimit(uint64(o.limits.FileBytes)+1, "")
 	a, err := fetch(ctx, c, r)
 	if err != nil {
 		return nil, ended(ctx, err)
 	}
 	defer func() { _ = a.close() }()
-	out := &received{}
+	out := &received{whole: len(a.shallow) == 0}
 	if out.pack, out.bytes, err = spool(a.pack, o.store.dir); err != nil {
 		return nil, ended(ctx, err)
 	}
@@ -68,45 +76,36 @@ func (o *origin) extend(ctx context.Context, hash plumbing.Hash) error {
 // renew fetches a commit into a directory of its own and lets that take the
 // place of what is here.
 func (o *origin) renew(ctx context.Context, hash plumbing.Hash) error {
-	err := o.renewFrom(ctx, hash, request{want: hash, depth: 1})
+	_, err := o.renewFrom(ctx, hash, request{want: hash, depth: 1})
 	if !isRefusedCommit(err) {
 		return err
 	}
 	refused := err
+	ref := o.ref
+	if fullCommit.MatchString(ref) {
+		ref = "" // the default branch
+	}
 	for _, depth := range searchDepths {
-		refs, err := o.ask(ctx)
-		if err != nil {
-			return err
-		}
-		tip, err := choose(refs, o.refOrDefault())
-		if err != nil {
-			return err
-		}
-		err = o.renewFrom(ctx, hash, request{want: plumbing.NewHash(tip.Revision), depth: depth})
+		whole, err := o.renewFrom(ctx, hash, request{below: &ref, depth: depth})
 		if !worthRenewal(err) {
 			return err
+		}
+		if whole {
+			break
 		}
 	}
 	return refused
 }
 
-// refOrDefault is the ref below which a commit is looked for.
-func (o *origin) refOrDefault() string {
-	if fullCommit.MatchString(o.ref) {
-		return ""
-	}
-	return o.ref
-}
-
-func (o *origin) renewFrom(ctx context.Context, hash plumbing.Hash, r request) (err error) {
+func (o *origin) renewFrom(ctx context.Context, hash plumbing.Hash, r request) (whole bool, err error) {
 	got, err := o.receive(ctx, r)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer unspool(got.pack)
 	dir, err := os.MkdirTemp(o.store.dir, generation)
 	if err != nil {
-		return err
+		return false, err
 	}
 	objects := openObjects(dir)
 	defer func() {
@@ -116,16 +115,16 @@ func (o *origin) renewFrom(ctx context.Context, hash plumbing.Hash, r request) (
 		}
 	}()
 	if err := addPack(ctx, got.pack, dir); err != nil {
-		return err
+		return false, err
 	}
 	next := state{Key: o.cacheKey(), Objects: filepath.Base(dir), Revision: hash.String(), Partial: got.partial, Bytes: got.bytes}
 	files, err := o.read(&store{objects: objects, state: next}, hash)
 	if err != nil {
-		return err
+		return got.whole, err
 	}
 	if err := o.store.replaced(next, objects); err != nil {
-		return err
+		return false, err
 	}
 	o.files = files
-	return nil
+	return got.whole, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,6 +44,8 @@ func TestQueriesAreShared(t *testing.T) {
 			t.Errorf("asked %d times after the answer grew old", asked)
 		}
 		time.Sleep(time.Second)
+		q.mu.Lock()
+		defer q.mu.Unlock()
 		if len(q.running) != 0 {
 			t.Errorf("%d answers are kept", len(q.running))
 		}
@@ -52,9 +55,9 @@ func TestQueriesAreShared(t *testing.T) {
 func TestWhoeverComesTooLateAsksAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := &queries{share: 100 * time.Millisecond}
-		asked := 0
+		var asked atomic.Int32
 		slow := func(context.Context) (*packp.AdvRefs, error) {
-			asked++
+			asked.Add(1)
 			time.Sleep(time.Second)
 			return packp.NewAdvRefs(), nil
 		}
@@ -63,8 +66,8 @@ func TestWhoeverComesTooLateAsksAgain(t *testing.T) {
 		time.Sleep(101 * time.Millisecond)
 		all.Go(func() { _, _ = q.do(t.Context(), "a", slow) })
 		all.Wait()
-		if asked != 2 {
-			t.Errorf("asked %d times: a push between the two would be missed", asked)
+		if asked.Load() != 2 {
+			t.Errorf("asked %d times: a push between the two would be missed", asked.Load())
 		}
 	})
 }

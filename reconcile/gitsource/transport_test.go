@@ -267,7 +267,7 @@ func protect(t *testing.T, key, passphrase string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "key")
 	write(t, path, key)
-	if out, err := exec.Command("ssh-keygen", "-p", "-f", path, "-P", "", "-N", passphrase).CombinedOutput(); err != nil {
+	if out, err := exec.Command("ssh-keygen", "-a", "1", "-p", "-f", path, "-P", "", "-N", passphrase).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return read(t, path)

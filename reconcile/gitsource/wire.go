@@ -40,6 +40,7 @@ type conversation interface {
 // request is what is wanted of a remote.
 type request struct {
 	want   plumbing.Hash
+	below  *string // the ref that is wanted instead
 	depth  int
 	have   plumbing.Hash // zero: nothing. Its files are here, not its history
 	thin   bool          // objects may come as changes of some that are here
