@@ -22,6 +22,9 @@ type applyOptions struct {
 	ifRevision  int64 // negative: any
 	wait        bool
 	timeout     time.Duration
+	plan        string // a file that project diff has saved
+	source      string // that the project is handed to
+	approve     string // the hash of removals
 
 	applied string // what is said afterwards, given project, file and revision
 }
@@ -43,15 +46,40 @@ the project in between, apply refuses with exit code 5.
 With --wait it ends when every node works by the new revision, no container of
 an older version is left, and nothing in the project fails; a component that
 sleeps stays asleep. Exit code 8 if that takes longer than --timeout: the
-project is applied then all the same.`,
+project is applied then all the same.
+
+With --plan exactly what 'project diff --save-plan' has shown is applied, without
+a question. Exit code 5 if an object that the plan touches has changed since, or
+if it was made for another cluster; other changes do not matter.
+
+With --adopt a project that a source keeps is applied by hand from now on; with
+--adopt --source NAME a project becomes that source's, which must declare it. With
+--approve-prune no file is applied: the removals go that a source's brake holds,
+exit code 5 if what it holds has changed.`,
 		Example: `  maelctl project apply
   maelctl project apply -f shop.yml --overlay production --auto-approve
   maelctl project apply --dry-run
-  maelctl project apply --wait --timeout 2m`,
+  maelctl project apply --wait --timeout 2m
+  maelctl project apply --plan shop.plan`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.ifRevision < 0 && cmd.Flags().Changed("if-revision") {
 				return usagef("--if-revision %d is negative", opt.ifRevision)
+			}
+			if opt.approve != "" {
+				if err := checkApproveFlags(cmd); err != nil {
+					return err
+				}
+				return a.approvePrune(cmd.Context(), opt.out, opt.approve)
+			}
+			if opt.source != "" && !opt.adopt {
+				return usagef("--source hands the project to a source, which takes --adopt")
+			}
+			if opt.plan != "" {
+				if err := checkPlanFlags(cmd); err != nil {
+					return err
+				}
+				return a.applyPlan(cmd.Context(), opt.plan, opt)
 			}
 			return runApply(cmd.Context(), a, opt)
 		},
@@ -60,9 +88,14 @@ project is applied then all the same.`,
 	opt.out.register(cmd)
 	registerPrune(cmd, &opt.prune)
 	flags := cmd.Flags()
+	flags.StringVar(&opt.plan, "plan", "", "apply exactly what this file holds, which project diff --save-plan has written")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("plan", completeFiles))
 	flags.BoolVar(&opt.autoApprove, "auto-approve", false, "remove without asking")
 	flags.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, and change nothing")
-	flags.BoolVar(&opt.adopt, "adopt", false, "take over a project that a source owns")
+	flags.BoolVar(&opt.adopt, "adopt", false, "take over a project that a source owns, or hand it to --source")
+	flags.StringVar(&opt.source, "source", "", "with --adopt: the source that keeps the project from now on")
+	a.completeFlag(cmd, "source", sourceNames)
+	flags.StringVar(&opt.approve, "approve-prune", "", "let the removals go that a source's brake holds, by the hash that it shows")
 	flags.Int64Var(&opt.ifRevision, "if-revision", anyRevision, "only if the stored project is at this revision; 0: only if it is not stored")
 	flags.BoolVar(&opt.wait, "wait", false, "wait until the change is in effect")
 	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
@@ -125,6 +158,7 @@ func (a *app) applyRequest(opt applyOptions, b *bundle, plan rpc.DiffAnswer) rpc
 		ProjectFiles: b.files(),
 		Prune:        rpc.PruneNever,
 		Adopt:        opt.adopt,
+		Source:       opt.source,
 		RequestID:    cluster.NewID(),
 		IfVersions:   plan.Versions,
 		Actor:        a.actor(),
