@@ -142,7 +142,9 @@ git push --quiet origin HEAD:main
 	}
 }
 
-func (w *setWorld) served(path string) string { return w.git(w.home+"/server.git", "show", "main:"+path) }
+func (w *setWorld) served(path string) string {
+	return w.git(w.home+"/server.git", "show", "main:"+path)
+}
 
 func TestSetInPlace(t *testing.T) {
 	t.Parallel()
