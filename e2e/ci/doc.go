@@ -1,0 +1,3 @@
+// Package ci checks the pipelines of examples/ci with the linter of their
+// format.
+package ci
