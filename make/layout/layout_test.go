@@ -61,7 +61,7 @@ var onlyIn = map[string][]string{
 	"github.com/lib/pq":              {"cluster/store", "cluster/store/*"},
 	"github.com/go-sql-driver/mysql": {"cluster/store", "cluster/store/*"},
 	"github.com/spf13/cobra":         {"cmd/maelctl"},
-	"github.com/go-git/go-git":       {"reconcile/gitsource"},
+	"github.com/go-git/":             {"reconcile/gitsource"},
 	"gopkg.in/yaml.v3":               {"project", "reconcile", "cmd/maelctl"},
 }
 

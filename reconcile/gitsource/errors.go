@@ -123,6 +123,9 @@ func byAnswer(err error) *reconcile.OriginError {
 	if e := new(redirectError); errors.As(err, &e) {
 		return permanent(cluster.ReasonInvalidSource, "set the URL where the repository is now")
 	}
+	if errors.Is(err, errStrange) {
+		return permanent(cluster.ReasonInvalidSource, "repositories with SHA-256 objects can't be read")
+	}
 	if errors.Is(err, errShallow) || errors.Is(err, errNoCommit) {
 		return permanent(cluster.ReasonInvalidSource, "")
 	}

@@ -20,7 +20,7 @@ import (
 // open makes the origin of a repository on a server, in the way that works.
 func open(t testing.TB, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
 	t.Helper()
-	return openAt(t, New(Options{CacheDir: t.TempDir(), Timeout: 10 * time.Second, Share: 1}), s, repo, change...)
+	return openAt(t, New(Options{CacheDir: t.TempDir(), Timeout: time.Minute, Share: 1}), s, repo, change...)
 }
 
 func openAt(t testing.TB, p *Pool, s *gittest.Server, repo string, change ...func(*cluster.Source, *cluster.SourceSecrets)) reconcile.Origin {
@@ -154,6 +154,26 @@ func TestTheCacheOutlivesTheProcess(t *testing.T) {
 	again := openAt(t, New(Options{CacheDir: dir}), server, "shop")
 	if got := files(t, fetchTree(t, again, commit, commit).Tree); got["b/c"] != "2" {
 		t.Errorf("files %v", got)
+	}
+}
+
+func TestForgottenCachesAreRemoved(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	commit := server.Repo("shop").Push(map[string]string{"a": "1"})
+	dir := t.TempDir()
+	old := openAt(t, New(Options{CacheDir: dir}), server, "shop")
+	fetchTree(t, old, commit, "")
+	state := matching(t, dir, "*/"+stateFile)[0]
+	for age, want := range map[time.Duration]bool{forgotten - time.Hour: true, forgotten + time.Hour: false} {
+		then := time.Now().Add(-age)
+		if err := os.Chtimes(state, then, then); err != nil {
+			t.Fatal(err)
+		}
+		openAt(t, New(Options{CacheDir: dir}), server, "other", func(s *cluster.Source, _ *cluster.SourceSecrets) { s.Git.URL = server.URL("shop") })
+		if _, err := os.Stat(filepath.Dir(state)); (err == nil) != want {
+			t.Errorf("after %s: %v", age, err)
+		}
+		fetchTree(t, openAt(t, New(Options{CacheDir: dir}), server, "shop"), commit, "")
 	}
 }
 

@@ -39,6 +39,7 @@ type Pool struct {
 	options Options
 	queries queries
 
+	sweep sync.Once
 	mu    sync.Mutex
 	turns map[string]chan struct{} // by source
 }
@@ -64,6 +65,7 @@ func (p *Pool) Open(spec *cluster.Source, secrets cluster.SourceSecrets) (reconc
 	if spec.Git == nil {
 		return nil, invalid(errors.New("the source is no git repository"))
 	}
+	p.sweep.Do(func() { sweepOld(p.options.CacheDir, time.Now()) })
 	o, err := p.open(spec, secrets)
 	if err != nil {
 		return nil, invalid(err)

@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -29,6 +30,10 @@ const (
 
 	// freeGrowth is how much a small repository may grow beyond itself.
 	freeGrowth = 16 << 20
+
+	// forgotten: a cache that no process opened for so long is removed, since
+	// its source may be gone.
+	forgotten = 30 * 24 * time.Hour
 
 	stateFile  = "current.json"
 	generation = "objects-" // directories; one of them is current
@@ -67,7 +72,9 @@ func (s *store) load(key string) error {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return fmt.Errorf("make cache: %w", err)
 	}
-	text, err := os.ReadFile(filepath.Join(s.dir, stateFile))
+	path := filepath.Join(s.dir, stateFile)
+	text, err := os.ReadFile(path)
+	_ = os.Chtimes(path, time.Time{}, time.Now())
 	var found state
 	if err == nil && json.Unmarshal(text, &found) == nil && found.Key == key && filepath.Base(found.Objects) == found.Objects {
 		s.state, s.objects = found, openObjects(filepath.Join(s.dir, found.Objects))
@@ -91,6 +98,19 @@ func (s *store) sweep() {
 	for _, e := range entries {
 		if e.Name() != stateFile && (s.objects == nil || e.Name() != s.state.Objects) {
 			_ = os.RemoveAll(filepath.Join(s.dir, e.Name())) // the next time, else
+		}
+	}
+}
+
+// sweepOld removes the caches of sources that are gone.
+func sweepOld(dir string, now time.Time) {
+	states, err := filepath.Glob(filepath.Join(dir, "*", stateFile))
+	if err != nil {
+		return
+	}
+	for _, path := range states {
+		if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > forgotten {
+			_ = os.RemoveAll(filepath.Dir(path)) // at the next start, else
 		}
 	}
 }

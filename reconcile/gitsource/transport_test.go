@@ -96,8 +96,11 @@ func TestWhatServersDoWrong(t *testing.T) {
 		"hang":   {fault: gittest.Fault{Hang: true}, want: cluster.ReasonNetworkError, words: []string{"no answer"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := New(Options{CacheDir: t.TempDir(), Timeout: 200 * time.Millisecond})
-			o := openAt(t, p, server, "shop")
+			opt := Options{CacheDir: t.TempDir(), Timeout: time.Minute}
+			if c.fault.Hang {
+				opt.Timeout = 50 * time.Millisecond
+			}
+			o := openAt(t, New(opt), server, "shop")
 			server.SetFault(&c.fault)
 			defer server.SetFault(nil)
 			_, err := o.Resolve(t.Context())
@@ -107,6 +110,8 @@ func TestWhatServersDoWrong(t *testing.T) {
 			_, err = o.Fetch(t.Context(), commit, "")
 			wantReason(t, err, c.want, c.permanent, c.words...)
 			server.SetFault(nil)
+			opt.Timeout = time.Minute
+			o = openAt(t, New(opt), server, "shop")
 			if got := files(t, fetchTree(t, o, commit, "").Tree)["a"]; got != "1" {
 				t.Errorf("file %q afterwards", got)
 			}
@@ -271,6 +276,38 @@ func protect(t *testing.T, key, passphrase string) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return read(t, path)
+}
+
+func TestASilentSSHServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	server := gittest.NewSSH(t)
+	p := New(Options{CacheDir: t.TempDir(), Timeout: 200 * time.Millisecond})
+	o := openAt(t, p, server, "shop", func(s *cluster.Source, _ *cluster.SourceSecrets) {
+		s.Git.URL = "ssh://git@" + listener.Addr().String() + "/x"
+	})
+	_, err = o.Resolve(t.Context())
+	wantReason(t, err, cluster.ReasonNetworkError, false, "no answer")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err = o.Resolve(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestARepositoryOfAnotherKind(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	repo := server.Repo("shop")
+	repo.Git("init", "-q", "--bare", "--object-format=sha256", filepath.Join(filepath.Dir(repo.Bare()), "other.git"))
+	other := t.TempDir()
+	repo.Git("init", "-q", "--object-format=sha256", other)
+	repo.Git("-C", other, "commit", "-q", "--allow-empty", "-m", "x")
+	repo.Git("-C", other, "push", "-q", filepath.Join(filepath.Dir(repo.Bare()), "other.git"), "HEAD:main")
+	_, err := open(t, server, "other").Resolve(t.Context())
+	wantReason(t, err, cluster.ReasonInvalidSource, true, "SHA-256")
 }
 
 // TestProxies: the host in the URL is known to the proxy alone.

@@ -64,6 +64,9 @@ func (e *refusedError) Error() string { return "the server says: " + e.message }
 
 var errShallow = errors.New("the server can't send single commits (it has no capability shallow)")
 
+// errStrange is the error of refs that are none of git's, or not of the git we know.
+var errStrange = errors.New("the list of refs can't be read")
+
 // fetch asks for a pack within a conversation.
 func fetch(ctx context.Context, c conversation, r request) (*answer, error) {
 	body, filtered, err := r.encode(c.refs().Capabilities)
@@ -90,7 +93,10 @@ func (r *request) encode(offered *capability.List) (body []byte, filtered bool, 
 	}
 	u := packp.NewUploadRequest()
 	u.Wants, u.Depth = []plumbing.Hash{r.want}, packp.DepthCommits(r.depth)
-	caps := []capability.Capability{capability.Shallow, capability.OFSDelta, capability.NoProgress, sidebandOf(offered)}
+	caps := []capability.Capability{
+		capability.Shallow, capability.OFSDelta, capability.NoProgress, sidebandOf(offered),
+		capability.MultiACKDetailed, // Azure insists on it
+	}
 	if !r.have.IsZero() {
 		u.Shallows = []plumbing.Hash{r.have}
 	}
@@ -150,7 +156,11 @@ func (a *answer) decode(r io.Reader) error {
 		case "shallow":
 			a.shallow[plumbing.NewHash(rest)] = true
 		case "unshallow", "":
-		case "ACK", "NAK":
+		case "ACK":
+			if strings.Count(rest, " ") == 0 { // else it says that a final one will come
+				return nil
+			}
+		case "NAK":
 			return nil
 		case "ERR":
 			return &refusedError{message: rest}
@@ -178,6 +188,9 @@ func decodeRefs(r io.Reader) (*packp.AdvRefs, error) {
 	err := refs.Decode(r)
 	if errors.Is(err, packp.ErrEmptyAdvRefs) {
 		return refs, nil // an empty repository
+	}
+	if strange := new(packp.ErrUnexpectedData); errors.As(err, &strange) {
+		return nil, errStrange
 	}
 	if err != nil {
 		return nil, asRefused(fmt.Errorf("decode refs: %w", err))
