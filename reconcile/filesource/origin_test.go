@@ -2,6 +2,7 @@ package filesource
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -217,6 +218,30 @@ func TestRememberingChangesNothing(t *testing.T) {
 			forgetful, err := fresh.Resolve(t.Context())
 			if err != nil || remembering != forgetful {
 				r.Fatalf("%v, not %v (%v)", remembering, forgetful, err)
+			}
+		}
+	})
+}
+
+func BenchmarkResolve(b *testing.B) {
+	dir := b.TempDir()
+	old := time.Now().Add(-time.Hour)
+	for i := range 500 {
+		name := fmt.Sprintf("apps/p%d/maelstrom.yml", i)
+		write(b, dir, map[string]string{name: strings.Repeat("# a line of a project file\n", 100)})
+		if err := os.Chtimes(filepath.Join(dir, name), old, old); err != nil {
+			b.Fatal(err)
+		}
+	}
+	o, err := Open(dir, cluster.Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fetchAgain(b, o)
+	b.Run("500 unchanged files", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := o.Resolve(b.Context()); err != nil {
+				b.Fatal(err)
 			}
 		}
 	})
