@@ -139,8 +139,8 @@ func TestRolesAreRecorded(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"node a holds the role cron (fence 4)", "node a no longer holds the role cron (fence 4)",
-		"node a holds the role cron (fence 4)", "node a has lost, as a write of it was refused, the role cron (fence 4)",
+		"node a takes the role cron (fence 4)", "node a no longer holds the role cron (fence 4)",
+		"node a takes the role cron (fence 4)", "node a has lost, as a write of it was refused, the role cron (fence 4)",
 	}
 	if got, writes := l.recorded(); !slices.Equal(got, want) || writes != 1 {
 		t.Errorf("recorded %q in %d writes", got, writes)

@@ -179,7 +179,7 @@ type Work = func(ctx context.Context, hold cluster.Hold) error
 // ends.
 func (r *Recorder) Role(work Work) Work {
 	return func(ctx context.Context, hold cluster.Hold) error {
-		r.Add(r.roleEvent(hold, cluster.EventInfo, "holds"))
+		r.Add(r.roleEvent(hold, cluster.EventInfo, "takes"))
 		err := work(ctx, hold)
 		if errors.Is(err, cluster.ErrFenced) {
 			r.Add(r.roleEvent(hold, cluster.EventWarning, "has lost, as a write of it was refused,"))

@@ -96,7 +96,7 @@ func (d *Daemon) buildPrivate() {
 		Declarations: declarations{d.applier()},
 		History:      &histories{Daemon: d, declaredStore: d.declared},
 		Store:        d.declared,
-		Sources:      d.declared,
+		Sources:      calledStore{d.declared, d.hooks},
 		Notifiers:    d.declared,
 		Events:       d.declared,
 		Probe:        probe{open: d.openOrigin, send: d.sender.Send},

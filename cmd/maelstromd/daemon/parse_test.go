@@ -26,6 +26,7 @@ func TestEverySettingTakesAGoodValue(t *testing.T) {
 		"CRON_TZ": "Europe/Berlin", "ON_EXIT": "stop", "SHUTDOWN_PAUSE_SECONDS": "5",
 		"HTTP_READ_TIMEOUT": "10", "HTTP_WRITE_TIMEOUT": "10", "HTTP_IDLE_TIMEOUT": "10",
 		"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1", "ACCESS_LOG": "true", "LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG",
+		"SOURCES": "/etc/maelstrom/sources.yml", "HOOK_ADDR": "127.0.0.1:8375", "SOURCE_NETWORKS": "10.0.0.0/8, 192.0.2.1",
 		"PPROF": "1", "CPU_PROFILE_FILENAME": "/tmp/cpu", "INSTANCE_ID": "i-1", "TERMINATE_COMMAND": "poweroff",
 		"AWS_TERMINATE_QUEUE_URL": "https://queue", "AWS_TERMINATE_MAX_AGE_SECONDS": "600",
 		"AWS_SPOT_TERMINATE_POLL_SECONDS": "2", "DOCKER_PRUNE_MINUTES": "10", "DOCKER_PRUNE_UNREG_IMAGES": "true",
@@ -66,6 +67,8 @@ func TestMistakesAreReportedAllAtOnce(t *testing.T) {
 		"MAEL_DOCKER_PRUNE_MINUTES", "1.5",
 		"MAEL_LOG_LEVEL", "loud",
 		"MAEL_PUBLIC_ADDR", "localhost",
+		"MAEL_HOOK_ADDR", "8375",
+		"MAEL_SOURCE_NETWORKS", "everywhere",
 	}
 	_, _, err := applySettings(Settings(), values(bad...))
 	if err == nil {
