@@ -1,6 +1,6 @@
 package webhook
 
-import "fmt"
+import "errors"
 
 // readBitbucket reads the calls of Bitbucket Cloud, and those of Bitbucket
 // Data Center.
@@ -60,7 +60,7 @@ func readBitbucketCloud(payload []byte) (push, error) {
 		}
 	}
 	if len(read.refs) == 0 {
-		return push{}, fmt.Errorf("a repo:push without changes")
+		return push{}, errors.New("a repo:push without changes")
 	}
 	return read, nil
 }
@@ -85,7 +85,7 @@ func readBitbucketServer(payload []byte) (push, error) {
 		}
 	}
 	if len(read.refs) == 0 {
-		return push{}, fmt.Errorf("a repo:refs_changed without changes")
+		return push{}, errors.New("a repo:refs_changed without changes")
 	}
 	return read, nil
 }

@@ -256,7 +256,7 @@ func TestUnknownNamesShareALimit(t *testing.T) {
 				t.Fatal("no Retry-After")
 			}
 		}
-		if statuses[404] != unknownBust || len(h.limits.wrong) != 0 || len(h.refused.sources) != 0 {
+		if statuses[404] != unknownBurst || len(h.limits.wrong) != 0 || len(h.refused.sources) != 0 {
 			t.Errorf("answered %v, remembers %d and %d", statuses, len(h.limits.wrong), len(h.refused.sources))
 		}
 	})

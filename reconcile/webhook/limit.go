@@ -8,12 +8,12 @@ import (
 // The pace of calls. What was signed has a bucket of its own for each source,
 // so that garbage can't use up what the git server needs.
 const (
-	acceptRate  = 5 // a second
-	acceptBurst = 60
-	refuseRate  = 2
-	refuseBurst = 30
-	unknownRate = 10 // of all names that are no source
-	unknownBust = 50
+	acceptRate   = 5 // a second
+	acceptBurst  = 60
+	refuseRate   = 2
+	refuseBurst  = 30
+	unknownRate  = 10 // of all names that are no source
+	unknownBurst = 50
 )
 
 // limits are the token buckets of a Handler.
@@ -37,7 +37,7 @@ func (l *limits) refuse(source string, known bool, now time.Time) (wait time.Dur
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !known {
-		return l.unknown.take(now, unknownRate, unknownBust)
+		return l.unknown.take(now, unknownRate, unknownBurst)
 	}
 	return take(&l.wrong, source).take(now, refuseRate, refuseBurst)
 }
