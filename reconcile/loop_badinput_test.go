@@ -65,12 +65,7 @@ func TestOneBrokenFileOf500(t *testing.T) {
 		if got := w.events(cluster.EventFailed); len(got) != 1 || !strings.Contains(got[0], "failed p250: ") {
 			t.Errorf("events %q", got)
 		}
-		// Nothing is tried again, nor told again within six hours.
-		w.noWrites("broken", func() { wait(5 * time.Hour) })
-		wait(2 * time.Hour)
-		if got := w.events(cluster.EventReminder); len(got) != 1 {
-			t.Errorf("reminders %q", got)
-		}
+		w.noWrites("broken", func() { wait(10 * time.Minute) })
 		repo.push(map[string]string{broken: yml("p250", "app:3", "web")})
 		tick()
 		if w.image("p250_web") != "app:3" || len(w.events(cluster.EventRecovered)) != 1 {
@@ -140,7 +135,7 @@ func TestHostConflicts(t *testing.T) {
 		if len(s.Problems) == 0 || s.Problems[0].File != "0.maelstrom.yml" || s.Problems[0].Line != 9 {
 			t.Errorf("problems %+v", s.Problems)
 		}
-		w.noWrites("conflict", func() { wait(time.Hour) })
+		w.noWrites("conflict", func() { wait(20 * time.Minute) })
 		// The owner goes, in one commit with nothing else: it is free at once.
 		repo.push(map[string]string{"a.maelstrom.yml": ""})
 		tick()
@@ -235,7 +230,7 @@ func TestEmptyRepositoryMeetsTheBrake(t *testing.T) {
 		if source.PlanHash == "" || len(source.Removals) != 9 || len(w.events(cluster.EventBrake)) != 1 {
 			t.Errorf("plan %s %v, %q", source.PlanHash, source.Removals, w.events(cluster.EventBrake))
 		}
-		w.noWrites("held", func() { wait(time.Hour) })
+		w.noWrites("held", func() { wait(20 * time.Minute) })
 
 		// Another set of removals is another plan.
 		old := source.PlanHash
@@ -305,7 +300,7 @@ func TestBrakeHoldsComponentsOfAProject(t *testing.T) {
 		if len(s.Removals) != 16 || w.source("main").Failing != 0 {
 			t.Errorf("removals %v", s.Removals)
 		}
-		w.noWrites("held", func() { wait(time.Hour) })
+		w.noWrites("held", func() { wait(20 * time.Minute) })
 		w.control(cluster.ControlSource, "main", func(c *cluster.Control) { c.Approved = w.source("main").PlanHash })
 		wait(3 * time.Second)
 		if w.image("shop_j") != "" || w.image("shop_k") != "web:2" {
@@ -340,7 +335,7 @@ func TestPrunePolicies(t *testing.T) {
 				if tt.reason != "" {
 					is(t, w.status("main", "p007/maelstrom.yml").Conditions, cluster.ConditionPruneBlocked, cluster.StatusTrue, tt.reason)
 				}
-				w.noWrites("settled", func() { wait(time.Hour) })
+				w.noWrites("settled", func() { wait(20 * time.Minute) })
 			})
 		})
 	}

@@ -109,12 +109,18 @@ func TestRollbackIsSkippedUntilTheProjectChangesAgain(t *testing.T) {
 		if w.image("shop_web") != "web:1" || w.source("main").Failing != 0 {
 			t.Fatalf("image %s", w.image("shop_web"))
 		}
-		w.noWrites("skipped", func() { wait(time.Hour) })
+		w.noWrites("skipped", func() { wait(20 * time.Minute) })
 		// Other commits, a broken file and a restart don't end it.
 		repo.push(map[string]string{"b.maelstrom.yml": yml("blog", "web:3", "web")})
 		tick()
 		repo.push(map[string]string{"maelstrom.yml": "name: ["})
 		tick()
+		// A lasting failure is told again after six hours, not before.
+		w.noWrites("broken", func() { wait(5 * time.Hour) })
+		wait(2 * time.Hour)
+		if got := w.events(cluster.EventReminder); len(got) != 1 || !strings.HasPrefix(got[0], "reminder shop: shop is still not synced") {
+			t.Errorf("reminders %q", got)
+		}
 		n.stop()
 		w.start("a", true, ReconcilerOptions{})
 		repo.push(map[string]string{"maelstrom.yml": yml("shop", "web:2", "web")})
@@ -243,7 +249,7 @@ func TestRefThatIsGoneNeverEmpties(t *testing.T) {
 		}
 		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonRefNotFound)
 		is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonRefNotFound)
-		w.noWrites("gone", func() { wait(time.Hour) })
+		w.noWrites("gone", func() { wait(10 * time.Minute) })
 		repo.set(func() { repo.err = nil })
 		tick()
 		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
@@ -262,11 +268,11 @@ func TestWhatOnlyAPersonCanMendIsNotTriedAgain(t *testing.T) {
 		tick()
 		is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonAuthFailed)
 		before, _ := repo.counts()
-		wait(24 * time.Hour)
+		wait(7 * time.Hour)
 		if after, _ := repo.counts(); after != before {
 			t.Errorf("%d more tries", after-before)
 		}
-		if got := w.events(cluster.EventReminder); len(got) != 3 && len(got) != 4 {
+		if got := w.events(cluster.EventReminder); len(got) != 1 {
 			t.Errorf("reminders %q", got)
 		}
 		repo.set(func() { repo.err = nil })
@@ -292,7 +298,7 @@ func TestNetworkLossKeepsTheLastGoodAndIsToldAfterThreeIntervals(t *testing.T) {
 		}
 		wait(3 * time.Minute)
 		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonStale)
-		w.noWrites("stale", func() { wait(time.Hour) })
+		w.noWrites("stale", func() { wait(20 * time.Minute) })
 		if got := w.events(cluster.EventStale); len(got) != 1 || !n.Stats()[0].Stale {
 			t.Errorf("events %q", got)
 		}
@@ -345,7 +351,7 @@ func TestRewrittenHistory(t *testing.T) {
 					t.Fatalf("image %s", w.image("shop_web"))
 				}
 				is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonHistoryRewritten)
-				w.noWrites("denied", func() { wait(time.Hour) })
+				w.noWrites("denied", func() { wait(20 * time.Minute) })
 				w.sync("main", "")
 				wait(3 * time.Second)
 				if w.image("shop_web") != "web:3" || len(w.events(cluster.EventHistoryRewritten)) != 1 {

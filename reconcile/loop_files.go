@@ -179,6 +179,10 @@ func (k *look) judge(ctx context.Context, entries []*entry) error {
 		return err
 	}
 	verdicts := Judge(files, owner.find)
+	if beside := k.beside(entries, contenders, verdicts, owner); len(beside) > 0 {
+		// Again, so that the messages name the places in files that did not change.
+		verdicts = Judge(slices.Concat(files, beside), owner.find)
+	}
 	for i, path := range Sequence(files, owner.find) {
 		k.order[path] = i
 	}
@@ -194,8 +198,35 @@ func (k *look) judge(ctx context.Context, entries []*entry) error {
 	return nil
 }
 
-// parseRules are the problems of a file that is not YAML of the right shape;
-// the others are found by a check of what it says.
+// beside are the unchanged files of projects that are in the way of blocked ones.
+func (k *look) beside(entries, contenders []*entry, verdicts map[string]Verdict, owner *owners) []File {
+	owning := map[string]bool{}
+	for _, e := range contenders {
+		if _, blocked := verdicts[e.path]; blocked {
+			for _, name := range owner.of(e.file.Loaded.Project) {
+				owning[name] = true
+			}
+		}
+	}
+	var files []File
+	for _, e := range entries {
+		if e.file != nil || !owning[e.name] {
+			continue
+		}
+		f, read := k.context[e.path]
+		if !read {
+			loaded := k.reader.Load(e.path)
+			f, k.context[e.path] = &loaded, &loaded
+		}
+		if f.Loaded.Project != nil {
+			files = append(files, *f)
+		}
+	}
+	return files
+}
+
+// lastParseRule ends the problems of a file that is not YAML of the right
+// shape; the others are found by a check of what it says.
 const lastParseRule = "MAEL016"
 
 // broken is the result of a file that can't be applied as it is.

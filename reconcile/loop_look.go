@@ -27,6 +27,7 @@ type look struct {
 	paths   []string
 	loaded  map[string]*File  // by path, those that were
 	digests map[string]string // by path, of what the last load read
+	context map[string]*File  // by path, of unchanged ones that others name
 	order   map[string]int    // by path, of those to apply
 	final   map[string]*cluster.ProjectStatus
 	removed []string // keys
@@ -56,8 +57,12 @@ func (l *loop) look(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	k := &look{loop: l, view: v, before: v, began: now, loaded: map[string]*File{}, digests: map[string]string{}, order: map[string]int{}}
-	err := k.examine(ctx)
+	k := &look{loop: l, view: v, began: now, loaded: map[string]*File{}, digests: map[string]string{}, order: map[string]int{}, context: map[string]*File{}}
+	err := k.refresh(ctx)
+	k.before = k.view
+	if err == nil {
+		err = k.examine(ctx)
+	}
 	if errors.Is(err, cluster.ErrFenced) {
 		return l.fenced(ctx, err)
 	}
@@ -69,6 +74,16 @@ func (l *loop) look(ctx context.Context) error {
 		return l.fenced(ctx, err)
 	}
 	return nil
+}
+
+// refresh waits for the snapshot to have all that is stored: a look on less
+// would miss what a user has said just before.
+func (k *look) refresh(ctx context.Context) error {
+	number, err := k.store.ChangeNumber(ctx)
+	if err != nil {
+		return &databaseError{err}
+	}
+	return k.reach(ctx, func(v *view) bool { return v.snap.Number >= number })
 }
 
 // fenced tells that somebody else has the role.

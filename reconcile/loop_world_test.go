@@ -218,7 +218,7 @@ func newWorld(t testing.TB) *world {
 func (w *world) start(id string, embedded bool, opt ReconcilerOptions) *node {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
-	n := &node{feed: cluster.NewFeed(w.db.Store, cluster.FeedOptions{})}
+	n := &node{feed: w.feed}
 	n.keeper = roles.New(w.db.Store, roles.Options{Node: id, Embedded: embedded})
 	opt.Node = id
 	opt.Open = func(spec *cluster.Source, _ cluster.SourceSecrets) (Origin, error) {
@@ -229,7 +229,6 @@ func (w *world) start(id string, embedded bool, opt ReconcilerOptions) *node {
 	}
 	n.Reconciler = NewReconciler(opt, ReconcilerDeps{Feed: n.feed, Store: w.db, Roles: n.keeper})
 	var work sync.WaitGroup
-	work.Go(func() { _ = n.feed.Run(ctx) })
 	work.Go(func() { _ = n.keeper.Run(ctx) })
 	work.Go(func() { _ = n.Reconciler.Run(ctx) })
 	var once sync.Once

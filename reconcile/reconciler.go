@@ -13,6 +13,7 @@ import (
 type Database interface {
 	Store
 	StatusStore
+	PresentStore
 	DeclarationStore
 }
 
@@ -22,6 +23,11 @@ type StatusStore interface {
 	WriteSourceStatus(ctx context.Context, write cluster.StatusWrite) (changeNumber int64, err error)
 	PutControl(ctx context.Context, row cluster.ControlRow, hold *cluster.Hold, events ...cluster.Event) (cluster.ControlRow, error)
 	AddEvents(ctx context.Context, events []cluster.Event) error
+}
+
+// PresentStore tells what is so at this moment.
+type PresentStore interface {
+	ChangeNumber(ctx context.Context) (int64, error)
 	Claims(ctx context.Context) ([]cluster.Claim, error)
 }
 
