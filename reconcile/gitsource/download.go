@@ -117,7 +117,7 @@ func (o *origin) renewFrom(ctx context.Context, hash plumbing.Hash, r request) (
 	if err := addPack(ctx, got.pack, dir); err != nil {
 		return false, err
 	}
-	next := state{Key: o.cacheKey(), Objects: filepath.Base(dir), Revision: hash.String(), Partial: got.partial, Bytes: got.bytes}
+	next := state{Key: o.cacheKey, Objects: filepath.Base(dir), Revision: hash.String(), Partial: got.partial, Bytes: got.bytes}
 	files, err := o.read(&store{objects: objects, state: next}, hash)
 	if err != nil {
 		return got.whole, err

@@ -24,9 +24,10 @@ type origin struct {
 	secrets secrets
 	log     *slog.Logger
 
-	turn  chan struct{} // filled while the store is in use, by origins of the same source too
-	store *store
-	files *tree // of the last fetch
+	cacheKey string // of what decides what a fetch brings
+	store    *store
+	release  func() error // gives the store's directory back
+	files    *tree        // of the last fetch
 
 	idle func() // closes connections that are kept
 }
@@ -62,12 +63,6 @@ func (o *origin) Fetch(ctx context.Context, revision, last string) (reconcile.Fe
 	if !fullCommit.MatchString(revision) {
 		return reconcile.Fetched{}, fmt.Errorf("fetch: %q is no commit", revision)
 	}
-	select {
-	case o.turn <- struct{}{}:
-		defer func() { <-o.turn }()
-	case <-ctx.Done():
-		return reconcile.Fetched{}, ctx.Err()
-	}
 	fetched, err := o.fetch(ctx, plumbing.NewHash(revision), plumbing.NewHash(last))
 	return fetched, o.explain(ctx, "fetch", err)
 }
@@ -94,7 +89,7 @@ func (o *origin) fetch(ctx context.Context, hash, last plumbing.Hash) (reconcile
 
 // bring sees to it that the store has a commit and all its files.
 func (o *origin) bring(ctx context.Context, hash plumbing.Hash) error {
-	if err := o.store.load(o.cacheKey()); err != nil {
+	if err := o.store.load(o.cacheKey); err != nil {
 		return err
 	}
 	if o.store.state.Revision == hash.String() && o.store.objects != nil {
@@ -117,9 +112,6 @@ func (o *origin) bring(ctx context.Context, hash plumbing.Hash) error {
 	}
 	return o.renew(ctx, hash)
 }
-
-// cacheKey names what decides what a fetch brings.
-func (o *origin) cacheKey() string { return fmt.Sprintf("%s %d", o.key, o.limits.FileBytes) }
 
 // worthRenewal: an error of what is here, or of a server that does not give
 // the commit itself.
@@ -154,9 +146,9 @@ func (o *origin) Watch(context.Context) <-chan struct{} { return nil }
 
 // Close gives back files and connections. The tree is of no use after that.
 func (o *origin) Close() error {
-	o.turn <- struct{}{}
-	defer func() { <-o.turn }()
 	o.idle()
 	o.files = nil
-	return o.store.close()
+	release := o.release
+	o.release = func() error { return nil } // the directory may be another's by now
+	return errors.Join(o.store.close(), release())
 }

@@ -157,6 +157,34 @@ func TestTheCacheOutlivesTheProcess(t *testing.T) {
 	}
 }
 
+func TestTwoOriginsOfOneSource(t *testing.T) {
+	server := gittest.NewHTTP(t, gittest.Options{})
+	repo := server.Repo("shop")
+	commit := repo.Push(map[string]string{"a": "1"})
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, private+"left"), "of a process that died")
+	p := New(Options{CacheDir: dir})
+	live := openAt(t, p, server, "shop")
+	tree := fetchTree(t, live, commit, "").Tree
+	next := repo.ForcePush(map[string]string{"a": "2"})
+	trial, err := p.Open(&cluster.Source{Name: "shop", Git: &cluster.GitSource{URL: server.URL("shop")}}, cluster.SourceSecrets{Token: "another"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, fetchTree(t, trial, next, "").Tree)["a"]; got != "2" {
+		t.Errorf("the trial reads %q", got)
+	}
+	if got := files(t, tree)["a"]; got != "1" {
+		t.Errorf("the live one reads %q", got)
+	}
+	if err := trial.Close(); err != nil {
+		t.Error(err)
+	}
+	if all := matching(t, dir, "*"); len(all) != 1 {
+		t.Errorf("left are %v", all)
+	}
+}
+
 func TestForgottenCachesAreRemoved(t *testing.T) {
 	server := gittest.NewHTTP(t, gittest.Options{})
 	commit := server.Repo("shop").Push(map[string]string{"a": "1"})

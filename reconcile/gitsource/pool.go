@@ -4,6 +4,7 @@ package gitsource
 
 import (
 	"cmp"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -30,7 +32,11 @@ type Options struct {
 
 	Logger *slog.Logger
 
-	Share   time.Duration // for so long after a query began, its answer serves every source that asks the same; 100 ms
+	// Share is for how long after a query began its answer serves every source
+	// that asks the same, 25 ms. What is pushed in that time may be missed
+	// until the next query.
+	Share time.Duration
+
 	Timeout time.Duration // of each silence of the other side, 30 s
 }
 
@@ -41,17 +47,17 @@ type Pool struct {
 
 	sweep sync.Once
 	mu    sync.Mutex
-	turns map[string]chan struct{} // by source
+	taken map[string]bool // caches, by directory
 }
 
 // New makes a Pool.
 func New(opt Options) *Pool {
-	opt.Share = cmp.Or(opt.Share, 100*time.Millisecond)
+	opt.Share = cmp.Or(opt.Share, 25*time.Millisecond)
 	opt.Timeout = cmp.Or(opt.Timeout, 30*time.Second)
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{options: opt, queries: queries{share: opt.Share}, turns: map[string]chan struct{}{}}
+	return &Pool{options: opt, queries: queries{share: opt.Share}, taken: map[string]bool{}}
 }
 
 // Close does nothing: origins are closed by their owners.
@@ -109,16 +115,19 @@ func (p *Pool) open(spec *cluster.Source, held cluster.SourceSecrets) (*origin, 
 		pool: p, address: a, ref: spec.Git.Ref, key: keyOf(spec.Git, held), idle: func() {},
 		secrets: secrets{held.Token, held.Password, held.SSHPassphrase},
 		log:     p.options.Logger.With("source", spec.Name),
-		turn:    p.turn(spec.Name),
-		store:   &store{dir: filepath.Join(p.options.CacheDir, sum(spec.Name)[:16])},
 		limits:  reconcile.WithDefaults(spec.Limits),
 	}
+	o.cacheKey = sum(fmt.Sprintf("%s\n%s\n%d", spec.Name, spec.Git.URL, o.limits.FileBytes))
 	if a.scheme == "ssh" {
 		err = o.overSSH(spec.Git, held)
 	} else {
 		err = o.overHTTP(spec.Git, held)
 	}
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	o.store, o.release = p.take(filepath.Join(p.options.CacheDir, o.cacheKey[:16]))
+	return o, nil
 }
 
 func (o *origin) overHTTP(git *cluster.GitSource, held cluster.SourceSecrets) error {
@@ -163,15 +172,22 @@ func (o *origin) overSSH(git *cluster.GitSource, held cluster.SourceSecrets) err
 	return nil
 }
 
-// turn is shared by all origins of one source: there may be two of them for a
-// moment, when it was declared anew.
-func (p *Pool) turn(source string) chan struct{} {
+// take gives a cache to one origin. Another one of the same source, one that
+// tries it out say, has a cache of its own until it is closed.
+func (p *Pool) take(dir string) (_ *store, release func() error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.turns[source] == nil {
-		p.turns[source] = make(chan struct{}, 1)
+	if p.taken[dir] {
+		own := filepath.Join(filepath.Dir(dir), private+rand.Text())
+		return &store{dir: own}, func() error { return os.RemoveAll(own) }
 	}
-	return p.turns[source]
+	p.taken[dir] = true
+	return &store{dir: dir}, func() error {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.taken, dir)
+		return nil
+	}
 }
 
 // keyOf names a repository together with all that it is reached by.

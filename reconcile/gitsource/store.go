@@ -35,6 +35,7 @@ const (
 	// its source may be gone.
 	forgotten = 30 * 24 * time.Hour
 
+	private    = "private-" // directories of origins that found theirs taken
 	stateFile  = "current.json"
 	generation = "objects-" // directories; one of them is current
 )
@@ -102,8 +103,16 @@ func (s *store) sweep() {
 	}
 }
 
-// sweepOld removes the caches of sources that are gone.
+// sweepOld removes the caches of sources that are gone, and what a process
+// that died had for itself.
 func sweepOld(dir string, now time.Time) {
+	left, err := filepath.Glob(filepath.Join(dir, private+"*"))
+	if err != nil {
+		return
+	}
+	for _, path := range left {
+		_ = os.RemoveAll(path) // at the next start, else
+	}
 	states, err := filepath.Glob(filepath.Join(dir, "*", stateFile))
 	if err != nil {
 		return
