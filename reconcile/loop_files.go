@@ -178,6 +178,7 @@ func (k *look) judge(ctx context.Context, entries []*entry) error {
 	if err != nil {
 		return err
 	}
+	k.overlaps = k.overlapping()
 	verdicts := Judge(files, owner.find)
 	if beside := k.beside(entries, contenders, verdicts, owner); len(beside) > 0 {
 		// Again, so that the messages name the places in files that did not change.

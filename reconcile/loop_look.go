@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 // maxPasses is how often one look goes over the projects until nothing is
@@ -29,8 +30,10 @@ type look struct {
 	digests map[string]string // by path, of what the last load read
 	context map[string]*File  // by path, of unchanged ones that others name
 	order   map[string]int    // by path, of those to apply
-	final   map[string]*cluster.ProjectStatus
-	removed []string // keys
+
+	overlaps map[string][]project.Problem // warnings about two files, by path
+	final    map[string]*cluster.ProjectStatus
+	removed  []string // keys
 
 	stockAt *cluster.Snapshot
 	stockOf map[string]*stock

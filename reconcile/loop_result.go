@@ -30,12 +30,28 @@ type result struct {
 
 // synced is the result of a file that is stored as it is.
 func (k *look) synced(e *entry, held bool) *result {
-	r := &result{synced: cluster.StatusTrue, reason: cluster.ReasonApplied, message: "stored", problems: warnings(e.file), good: true}
+	r := &result{synced: cluster.StatusTrue, reason: cluster.ReasonApplied, message: "stored", good: true}
+	r.problems = append(warnings(e.file), k.overlaps[e.path]...)
 	if held {
 		r.synced, r.reason, r.held = cluster.StatusFalse, k.verdict.reason, true
 		r.removals, r.message = e.keeps, "stored, without the removals: "+removalMessage(k.source, k.set, k.verdict)
 	}
 	return r
+}
+
+// overlapping finds the warnings that only several files together make, by file.
+func (k *look) overlapping() map[string][]project.Problem {
+	var loaded []project.Loaded
+	for _, path := range slices.Sorted(maps.Keys(k.loaded)) {
+		loaded = append(loaded, k.loaded[path].Loaded)
+	}
+	out := map[string][]project.Problem{}
+	for _, p := range project.Conflicts(loaded) {
+		if p.Severity == project.Warning {
+			out[p.File] = append(out[p.File], p)
+		}
+	}
+	return out
 }
 
 func warnings(f *File) []project.Problem {
@@ -140,8 +156,9 @@ func (k *look) finish(entries, gone []*entry) {
 		}
 	}
 	for _, e := range entries {
-		if k.mayBeYoung(e) {
-			k.young = true
+		young := k.mayBeYoung(e)
+		k.young = k.young || young
+		if young || k.premature(e) {
 			if e.known != nil {
 				k.final[e.path] = e.known
 			}
@@ -152,6 +169,19 @@ func (k *look) finish(entries, gone []*entry) {
 		}
 	}
 	maps.DeleteFunc(k.blockers, func(path string, _ []string) bool { _, there := k.final[path]; return !there })
+}
+
+// premature tells whether a file is in conflict with what this look could not
+// finish: it is judged again before that is told.
+func (k *look) premature(e *entry) bool {
+	if e.result == nil || k.database == nil && !k.again {
+		return false
+	}
+	switch e.result.reason {
+	case cluster.ReasonHostConflict, cluster.ReasonNameConflict, cluster.ReasonProjectTwice:
+		return true
+	}
+	return false
 }
 
 // mayBeYoung tells whether a file of a directory fails that was written a
