@@ -204,6 +204,9 @@ func newWorld(t testing.TB) *world {
 	if err := s.Migrate(t.Context(), "test"); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := s.JoinNode(t.Context(), cluster.Node{ID: "a", Name: "a"}); err != nil {
+		t.Fatal(err)
+	}
 	w := &world{t: t, db: &faulty{Store: s}, repos: map[string]*pushed{}}
 	w.feed = cluster.NewFeed(s, cluster.FeedOptions{})
 	ctx, cancel := context.WithCancel(t.Context())

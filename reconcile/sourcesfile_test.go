@@ -1,0 +1,214 @@
+package reconcile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const fullSources = `sources:
+  - name: main
+    git:
+      url: https://git.test/${TEAM}/deploy.git
+      ref: main
+      forcepush: deny
+      username: ann
+      tokenfile: /secrets/token
+    paths: ["apps/**"]
+    exclude: [old/**]
+    overlay: live
+    vars: {REGION: eu, API_TOKEN: '${TOKEN:-hunter2}'}
+    varsfile: /vars.env
+    interval: 5m
+    prune: confirm
+    brake: {percent: 50}
+    limits: {depth: 3, filebytes: 1000}
+    webhooksecret: a-secret-of-sixteen
+    sourcesfile: sources.yml
+  - name: local
+    dir: /srv/projects
+    interval: 30
+notifiers:
+  - name: chat
+    webhook: https://chat.test/hook
+    secret: a-secret-of-sixteen
+    kinds: [failed, recovered]
+    sources: [main]
+`
+
+func sourcesInput(text string) SourcesInput {
+	return SourcesInput{
+		File: "sources.yml", Data: []byte(text),
+		Lookup: func(name string) (string, bool) { return "ops", name == "TEAM" },
+		ReadFile: func(path string) ([]byte, error) {
+			files := map[string]string{"/secrets/token": "glpat-1\n", "/vars.env": "REGION=us\nSIZE=2\n"}
+			if text, ok := files[path]; ok {
+				return []byte(text), nil
+			}
+			return nil, os.ErrNotExist
+		},
+	}
+}
+
+func TestSourcesFile(t *testing.T) {
+	declared, problems := ParseSources(sourcesInput(fullSources))
+	if err := refusal(problems); err != nil || len(declared.Sources) != 2 || len(declared.Notifiers) != 1 {
+		t.Fatalf("%v, %+v", problems, declared)
+	}
+	s, secrets := declared.Sources[0].Spec, declared.Sources[0].Secrets
+	if s.Git.URL != "https://git.test/ops/deploy.git" || s.Git.ForcePush != cluster.ForcePushDeny || s.IntervalSeconds != 300 ||
+		s.Prune != cluster.PruneConfirm || *s.Brake != (cluster.Brake{Components: 5, Percent: 50}) || s.Limits.Depth != 3 || s.SourcesFile != "sources.yml" {
+		t.Errorf("spec %+v", s)
+	}
+	if fmt.Sprint(s.Variables) != "map[REGION:eu SIZE:2]" || secrets.Variables["API_TOKEN"] != "hunter2" || secrets.Token != "glpat-1" {
+		t.Errorf("variables %v, secrets %v", s.Variables, secrets.Held())
+	}
+	if d := declared.Sources[1].Spec; d.Dir != "/srv/projects" || d.IntervalSeconds != 30 {
+		t.Errorf("directory %+v", d)
+	}
+	if n := declared.Notifiers[0]; n.Spec.Webhook != "https://chat.test/hook" || *n.Secret != "a-secret-of-sixteen" || len(n.Spec.Kinds) != 2 {
+		t.Errorf("notifier %+v", n.Spec)
+	}
+}
+
+func TestSourcesFileProblems(t *testing.T) {
+	const head = "sources:\n  - name: a\n    dir: /srv/a\n"
+	for _, tt := range []struct {
+		name, text string
+		inside     bool
+		want       string
+	}{
+		{"unknown key", head + "    intervall: 5\n", false, "sources.yml:4:5: sources[0].intervall: there is no such key; did you mean interval?"},
+		{"unknown key without a neighbour", head + "    zzzzzzzz: 5\n", false, "the keys here are allowunset, brake"},
+		{"key twice", head + "    name: b\n", false, "sources.yml:4:5: sources[0].name: the key is written twice"},
+		{"name twice", head + "  - name: a\n    dir: /srv/b\n", false, "sources.yml:4:5: sources[1].name: the source a is declared in line 2 as well"},
+		{"not YAML", "sources: [", false, "sources.yml:1:1: this is not YAML"},
+		{"a list that is none", "sources: {}", false, "sources.yml:1:10: sources: a list belongs here"},
+		{"a mapping that is none", "- a\n", false, "sources.yml:1:1: a mapping belongs here"},
+		{"two documents", head + "---\nsources: []\n", false, "more than one document"},
+		{"an alias", "sources:\n  - &x {name: a, dir: /a}\n  - {name: b, dir: /b, paths: *x}\n", false, "aliases are not read here"},
+		{"interval", head + "    interval: 0.5s\n", false, "sources.yml:4:15: sources[0].interval: an interval is"},
+		{"number", head + "    brake: {percent: many}\n", false, "sources.yml:4:22: sources[0].brake.percent: a whole number"},
+		{"boolean", head + "    allowunset: yes\n", false, "sources.yml:4:17: sources[0].allowunset: true or false"},
+		{"unset variable", head + "    overlay: ${NOT}\n", false, "sources.yml:4:14: sources[0].overlay: the variable NOT is not set"},
+		{"missing file", head + "    varsfile: /none\n", false, "sources.yml:4:15: sources[0].varsfile: can't be read"},
+		{"a check", "sources:\n  - name: a\n    git: {url: 'https://ann:hunter2@git.test/x'}\n", false, "sources.yml:3:16: sources[0].git.url: the url has a password"},
+		{"a check of what is missing", "sources:\n  - name: a\n", false, "sources.yml:2:5: sources[0].git: a source needs git or dir"},
+		{"a bad policy", head + "    prune: maybe\n", false, "sources.yml:4:12: sources[0].prune: prune is auto"},
+		{"a secret in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', token: hunter2}}\n", true, "a secret has no place in a repository"},
+		{"a file in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', tokenfile: /etc/shadow}}\n", true, "can't name files of a node"},
+		{"a notifier", "notifiers:\n  - {name: n, webhook: x}\n", false, "sources.yml:2:24: notifiers[0].webhook:"},
+		{"not UTF-8", "sources: \xff", false, "not UTF-8"},
+	} {
+		in := sourcesInput(tt.text)
+		if in.Inside = tt.inside; tt.inside {
+			in.ReadFile, in.Lookup = nil, nil
+		}
+		_, problems := ParseSources(in)
+		err := refusal(problems)
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the secret is in %v", tt.name, err)
+		}
+	}
+	inside, problems := ParseSources(SourcesInput{File: "s.yml", Inside: true, Data: []byte("sources: [{name: a, git: {url: 'ssh://git@git.test/x', knownhosts: 'git.test ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIHmCnrCqOjeS5PVHdOtmXnQX4cTu7NtSYXUcrVgvaGj'}, overlay: '${HOME}'}]")})
+	if len(inside.Sources) != 1 || inside.Sources[0].Secrets != nil {
+		t.Errorf("inside: %+v, %v", inside, problems)
+	}
+	for _, empty := range []string{"", "# nothing\n", "sources:\n"} {
+		if d, problems := ParseSources(sourcesInput(empty)); len(problems) > 0 || len(d.Sources) > 0 {
+			t.Errorf("%q: %v", empty, problems)
+		}
+	}
+}
+
+func FuzzSourcesFile(f *testing.F) {
+	f.Add(fullSources, false)
+	f.Add("sources: [{name: ${X}, git: {url: *a}}]", true)
+	f.Fuzz(func(t *testing.T, text string, inside bool) {
+		in := sourcesInput(text)
+		in.Inside = inside
+		_, problems := ParseSources(in)
+		for _, p := range problems {
+			if p.Line < 1 || p.Column < 1 || p.Message == "" {
+				t.Errorf("problem without a place: %+v", p)
+			}
+		}
+	})
+}
+
+// The file of the daemon is taken over at the start and when it changes, and a
+// broken one changes nothing.
+func TestSourcesFileOfTheDaemon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repos["main"] = newPushed()
+		w.repos["main"].push(one("web:1"))
+		file := filepath.Join(t.TempDir(), "sources.yml")
+		write := func(text string) { must(t, os.WriteFile(file, []byte(text), 0o600)) }
+		write("sources: [{name: main, git: {url: 'https://git.test/x'}}]\nnotifiers: [{name: chat, webhook: 'https://chat.test/x', secret: '${S}'}]\n")
+		w.start("a", true, ReconcilerOptions{SourcesFile: file, Environ: func(name string) (string, bool) { return "sixteen-letters-x", name == "S" }})
+		wait(10 * time.Second)
+		row, ok := w.snap().Sources.Get("main")
+		if !ok || row.Origin != OriginFile || w.image("shop_web") != "web:1" {
+			t.Fatalf("row %+v, image %s", row, w.image("shop_web"))
+		}
+		w.noWrites("the same file", func() { wait(10 * time.Minute) })
+		write("sources: [{name: main, git: {url: 'https://git.test/x', ref: v1}}, {name: bad}]\n")
+		w.noWrites("a broken file", func() { wait(time.Minute) })
+		write("sources: [{name: main, git: {url: 'https://git.test/x', ref: v1}}]\n")
+		wait(time.Minute)
+		if row, _ := w.snap().Sources.Get("main"); row.Spec.Git.Ref != "v1" || w.snap().Notifiers.Len() != 0 {
+			t.Errorf("changed: %+v", row.Spec)
+		}
+		write("sources: []\n")
+		wait(time.Minute)
+		shop, _ := w.snap().Projects.Get("shop")
+		if w.snap().Sources.Len() != 0 || shop == nil || shop.Source != "" {
+			t.Errorf("gone: %d sources, project %+v", w.snap().Sources.Len(), shop)
+		}
+	})
+}
+
+// A file inside of a source declares sources, and no more than that.
+func TestSourcesFileInsideASource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.repos["team"] = newPushed()
+		w.repos["team"].push(one("web:1"))
+		root := w.declare(cluster.Source{Name: "root", SourcesFile: "sources.yml"})
+		w.declare(cluster.Source{Name: "mine"})
+		root.push(map[string]string{"sources.yml": "sources:\n  - {name: team, git: {url: 'https://git.test/team'}}\n"})
+		w.start("a", true, ReconcilerOptions{})
+		wait(5 * time.Second)
+		row, ok := w.snap().Sources.Get("team")
+		if !ok || row.Origin != "source/root" || w.image("shop_web") != "web:1" {
+			t.Fatalf("row %+v", row)
+		}
+		root.push(map[string]string{"sources.yml": "sources:\n  - name: mine\n    git: {url: 'https://git.test/stolen'}\n  - {name: team, git: {url: 'https://git.test/team'}}\n"})
+		tick()
+		ready, _ := conditionOf(w.source("root").Conditions, cluster.ConditionReady)
+		if mine, _ := w.snap().Sources.Get("mine"); mine.Spec.Git.URL != "https://git.test/mine" || !strings.Contains(ready.Message, "sources.yml:2:5: the source mine is declared by a user already") {
+			t.Errorf("ready %+v", ready)
+		}
+		root.push(map[string]string{"sources.yml": ""})
+		tick()
+		is(t, w.source("root").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonInvalidSource)
+		if _, ok := w.snap().Sources.Get("team"); !ok {
+			t.Error("a file that is missing deleted something")
+		}
+		root.push(map[string]string{"sources.yml": "sources: []\n"})
+		tick()
+		if _, ok := w.snap().Sources.Get("team"); ok || w.image("shop_web") != "web:1" {
+			t.Error("not deleted, or with its projects")
+		}
+	})
+}
