@@ -41,11 +41,14 @@ A project that a source owns is refused, with exit code 5, unless with one of:
   --suspend  the project is removed, and its source does not store it again
              until maelctl project resume.`,
 		Aliases:           []string{"remove"},
-		Example:           "  maelctl project rm shop\n  maelctl project rm shop --yes --ignore-not-found\n  maelctl project rm shop --detach\n  maelctl project rm shop --suspend --reason \"costs too much\" --yes",
+		Example:           "  maelctl project rm shop\n  maelctl project rm shop --yes --ignore-not-found\n  maelctl project rm shop --detach\n  maelctl project rm shop --suspend --reason 'costs too much' --yes",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(projectNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt.name = args[0]
+			if opt.detach && opt.suspend {
+				return usagef("--detach lets the project run, --suspend removes it: use one of them")
+			}
 			err := runRemove(cmd.Context(), a, opt)
 			var exit *exitError
 			if opt.ignoreNotFound && errors.As(err, &exit) && exit.code == exitNotFound {
@@ -60,7 +63,6 @@ A project that a source owns is refused, with exit code 5, unless with one of:
 	cmd.Flags().BoolVar(&opt.detach, "detach", false, "remove nothing: let the project run on, applied by hand instead of by its source")
 	cmd.Flags().BoolVar(&opt.suspend, "suspend", false, "keep its source from storing it again")
 	cmd.Flags().StringVar(&opt.reason, "reason", "", "why, for the history")
-	cmd.MarkFlagsMutuallyExclusive("detach", "suspend")
 	cmd.Flags().BoolVar(&opt.ignoreNotFound, "ignore-not-found", false, "a project that is not there is no error")
 	return cmd
 }

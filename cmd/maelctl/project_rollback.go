@@ -40,7 +40,7 @@ the project goes live by itself. With --pin it stays until maelctl project resum
 The rollback refuses, with exit code 5, if an image is neither on this machine
 nor at its registry any more; --force goes back all the same.`,
 		Example: `  maelctl project rollback shop
-  maelctl project rollback shop --to 12 --reason "checkout fails"
+  maelctl project rollback shop --to 12 --reason 'checkout fails'
   maelctl project rollback shop --to 4f2a9c1 --pin --auto-approve
   maelctl project rollback shop --dry-run`,
 		Args:              cobra.ExactArgs(1),
