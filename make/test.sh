@@ -3,6 +3,11 @@
 . "$(dirname "$0")/lib.sh"
 say "C compiler for the race detector"
 command -v "$(go env CC)" >/dev/null || apt_install "a C compiler (the race detector needs one)" gcc libc6-dev
+say "programs that tests call: curl, jq, openssl, npm"
+for program in curl jq openssl; do
+  command -v $program >/dev/null || apt_install "$program" $program
+done
+command -v npm >/dev/null || apt_install "Node.js and npm" nodejs npm
 make/databases.sh
 make/gitserver.sh
 say "Docker engine"
