@@ -27,7 +27,7 @@ func TestLifeOfASource(t *testing.T) {
 			t.Errorf("row %+v", row)
 		}
 		source := w.source("main")
-		if source.Revision != first || source.Projects != 2 || source.Failing != 0 || source.Subject != "change "+first || source.SyncedAt.IsZero() || source.Spec != 1 {
+		if source.Revision != first || source.Projects != 2 || source.Failing != 0 || source.Subject != "change "+first || source.SyncedAt.IsZero() || source.Spec == 0 {
 			t.Errorf("source %+v", source)
 		}
 		is(t, source.Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
