@@ -49,7 +49,7 @@ var (
 	varyingKeys = []string{
 		"placement", "container_id", "request_id", "address", "cluster_id", "token", "instance",
 		"load_1m", "age_seconds", "change_number", "last_used_at",
-		"seconds", "id",
+		"seconds",
 	}
 	secretHash = regexp.MustCompile(`#[0-9a-f]{8}\b`)
 )
@@ -58,6 +58,9 @@ var (
 func steady(key string, value any) any {
 	if slices.Contains(varyingKeys, key) {
 		return "<" + key + ">"
+	}
+	if _, number := value.(float64); number && key == "id" { // of an event
+		return "<id>"
 	}
 	switch v := value.(type) {
 	case map[string]any:

@@ -75,7 +75,7 @@ func runSync(ctx context.Context, a *app, opt syncOptions) error {
 
 // awaitSync waits until a request to look was answered, and what was asked for
 // is as declared.
-func (a *app) awaitSync(ctx context.Context, opt syncOptions, asked rpc.SyncAnswer) error {
+func (a *app) awaitSync(ctx context.Context, opt syncOptions, request rpc.SyncAnswer) error {
 	client := a.client()
 	return a.await(ctx, opt.timeout, targetName(opt.request.Target)+" is not synced", func(ctx context.Context) (string, error) {
 		answer, err := client.ProjectStatus(ctx, opt.request.Target)
@@ -83,8 +83,8 @@ func (a *app) awaitSync(ctx context.Context, opt syncOptions, asked rpc.SyncAnsw
 		case err != nil:
 			return "", err
 		case answer.Source == nil:
-			return "", fmt.Errorf("source %s is gone", asked.Source)
-		case answer.Source.SyncServed < asked.Number:
+			return "", fmt.Errorf("source %s is gone", request.Source)
+		case answer.Source.SyncServed < request.Number:
 			return "its source has not been looked at yet", nil
 		case answer.Source.Ready == cluster.StatusFalse && answer.Source.Reason != cluster.ReasonProjectsFailing && stalled(answer.Source.Conditions):
 			return "", errors.New(answer.Source.Message)
@@ -103,11 +103,11 @@ func missing(answer rpc.StatusAnswer, kind cluster.ConditionType) (string, error
 				continue
 			}
 			text := strings.TrimSuffix(projectTitle(p.Project)+": "+string(c.Reason)+": "+c.Message, ": ")
-			if p.File != nil && len(p.File.Problems) > 0 {
+			if p.File != nil && len(p.File.Problems) > 0 && !strings.Contains(c.Message, p.File.Problems[0].Message) {
 				first := p.File.Problems[0]
 				text += fmt.Sprintf("; %s:%d:%d: %s", first.File, first.Line, first.Column, fullMessage(first))
 			}
-			if kind != cluster.ConditionHealthy && stalled(p.Conditions) {
+			if kind != cluster.ConditionHealthy && stalled(p.Conditions) && !asked(answer.Source) {
 				return "", errors.New(text)
 			}
 			waiting = append(waiting, text)
@@ -115,6 +115,10 @@ func missing(answer rpc.StatusAnswer, kind cluster.ConditionType) (string, error
 	}
 	return strings.Join(waiting, "; "), nil
 }
+
+// asked tells whether a source is about to be looked at again: what it said
+// last may not hold any more.
+func asked(s *rpc.SourceInfo) bool { return s != nil && s.SyncServed < s.SyncRequested }
 
 // projectTitle names a project, or the file that should be one.
 func projectTitle(p rpc.Project) string {

@@ -71,7 +71,7 @@ func (a *app) waitFor(ctx context.Context, out outputFlags, target rpc.Target, w
 		}
 		last = answer
 		if s := answer.Source; s != nil && target.Source != "" && what.kind != cluster.ConditionHealthy && s.Ready != cluster.StatusTrue {
-			if stalled(s.Conditions) {
+			if stalled(s.Conditions) && !asked(s) {
 				return "", errors.New(s.Message)
 			}
 			return s.Message, nil
