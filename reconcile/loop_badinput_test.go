@@ -30,46 +30,46 @@ func mono(n int) map[string]string {
 	return files
 }
 
-// 1 broken file of 500: the others apply, it stays as it was, named with its
+// 1 broken file of 100: the others apply, it stays as it was, named with its
 // place, and keeps all it has.
-func TestOneBrokenFileOf500(t *testing.T) {
+func TestOneBrokenFileOf100(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w, _, repo := begun(t, cluster.Source{}, mono(500))
-		if got := w.snap().Projects.Len(); got != 500 {
+		w, _, repo := begun(t, cluster.Source{}, mono(100))
+		if got := w.snap().Projects.Len(); got != 100 {
 			t.Fatalf("%d projects", got)
 		}
 		files := map[string]string{}
-		for path := range mono(500) {
+		for path := range mono(100) {
 			name, _, _ := strings.Cut(path, "/")
 			files[path] = yml(name, "app:2", "web")
 		}
-		broken := "p250/maelstrom.yml"
-		files[broken] = "name: p250\ncomponents:\n  web:\n\timage: x\n"
+		broken := "p050/maelstrom.yml"
+		files[broken] = "name: p050\ncomponents:\n  web:\n\timage: x\n"
 		commit := repo.push(files)
 		tick()
-		if w.image("p250_web") != "app:1" || w.image("p251_web") != "app:2" || w.snap().Projects.Len() != 500 {
-			t.Fatalf("images %s %s, %d projects", w.image("p250_web"), w.image("p251_web"), w.snap().Projects.Len())
+		if w.image("p050_web") != "app:1" || w.image("p051_web") != "app:2" || w.snap().Projects.Len() != 100 {
+			t.Fatalf("images %s %s, %d projects", w.image("p050_web"), w.image("p051_web"), w.snap().Projects.Len())
 		}
 		source := w.source("main")
 		ready, _ := conditionOf(source.Conditions, cluster.ConditionReady)
-		if source.Failing != 1 || source.Projects != 500 || ready.Reason != cluster.ReasonProjectsFailing ||
-			!strings.HasPrefix(ready.Message, "1 of 500 projects") || !strings.Contains(ready.Message, broken+":4:1") {
+		if source.Failing != 1 || source.Projects != 100 || ready.Reason != cluster.ReasonProjectsFailing ||
+			!strings.HasPrefix(ready.Message, "1 of 100 projects") || !strings.Contains(ready.Message, broken+":4:1") {
 			t.Errorf("source %+v", source)
 		}
 		s := w.status("main", broken)
 		is(t, s.Conditions, cluster.ConditionSynced, cluster.StatusFalse, cluster.ReasonParseError)
 		is(t, s.Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonParseError)
-		if s.Project != "p250" || s.Attempted != commit || s.LastGood == commit || len(s.Problems) == 0 || s.Problems[0].Line != 4 {
+		if s.Project != "p050" || s.Attempted != commit || s.LastGood == commit || len(s.Problems) == 0 || s.Problems[0].Line != 4 {
 			t.Errorf("status %+v", s)
 		}
-		if got := w.events(cluster.EventFailed); len(got) != 1 || !strings.Contains(got[0], "failed p250: ") {
+		if got := w.events(cluster.EventFailed); len(got) != 1 || !strings.Contains(got[0], "failed p050: ") {
 			t.Errorf("events %q", got)
 		}
 		w.noWrites("broken", func() { wait(10 * time.Minute) })
-		repo.push(map[string]string{broken: yml("p250", "app:3", "web")})
+		repo.push(map[string]string{broken: yml("p050", "app:3", "web")})
 		tick()
-		if w.image("p250_web") != "app:3" || len(w.events(cluster.EventRecovered)) != 1 {
-			t.Errorf("mended: %s, %q", w.image("p250_web"), w.events(cluster.EventRecovered))
+		if w.image("p050_web") != "app:3" || len(w.events(cluster.EventRecovered)) != 1 {
+			t.Errorf("mended: %s, %q", w.image("p050_web"), w.events(cluster.EventRecovered))
 		}
 		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
 	})
