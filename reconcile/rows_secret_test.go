@@ -3,6 +3,7 @@ package reconcile_test
 import (
 	"database/sql"
 	"fmt"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -115,7 +116,7 @@ func findSecrets(t *testing.T, file string) {
 // eachValue visits all that a SQLite file holds.
 func eachValue(t testing.TB, file string, visit func(table, column, value string)) {
 	t.Helper()
-	db, err := sql.Open("sqlite", "file:"+file+"?mode=ro&_pragma=busy_timeout(5000)")
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: file}).EscapedPath()+"?mode=ro&_pragma=busy_timeout(5000)")
 	must(t, err)
 	defer db.Close()
 	tables := column(t, db, `select name from sqlite_schema where type = 'table' order by name`)

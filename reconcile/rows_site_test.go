@@ -96,7 +96,8 @@ type member struct {
 	keeper *roles.Keeper
 	log    *record
 	copy   string // of the snapshot, on disk
-	stop   func()
+	kill   func() // tells all of it to end, wherever it is
+	stop   func() // waits for that too
 }
 
 func startMember(t testing.TB, opt memberOptions) *member {
@@ -124,6 +125,7 @@ func startMember(t testing.TB, opt memberOptions) *member {
 	work.Go(func() { _ = m.feed.Run(ctx) })
 	work.Go(func() { _ = m.keeper.Run(ctx) })
 	work.Go(func() { _ = m.Reconciler.Run(ctx) })
+	m.kill = cancel
 	m.stop = sync.OnceFunc(func() { cancel(); work.Wait() })
 	t.Cleanup(m.stop)
 	<-m.feed.Ready()
