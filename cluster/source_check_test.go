@@ -95,7 +95,9 @@ func TestSourceCheck(t *testing.T) {
 		{"known hosts that are none", func(s *Source, x *SourceSecrets) {
 			s.Git.URL, s.Git.KnownHosts, x.SSHKey = "git@example.com:x", "example.com", key
 		}, "git.knownhosts"},
-		{"patterns", func(s *Source, _ *SourceSecrets) { s.Paths, s.Exclude = []string{"apps/**", "{a,b}"}, []string{"[a-z]*"} }, ""},
+		{"patterns", func(s *Source, _ *SourceSecrets) {
+			s.Paths, s.Exclude = []string{"apps/**", "{a,b}"}, []string{"[a-z]*"}
+		}, ""},
 		{"a broken pattern", func(s *Source, _ *SourceSecrets) { s.Paths = []string{"["} }, "paths"},
 		{"a pattern out of it", func(s *Source, _ *SourceSecrets) { s.Exclude = []string{"../x", "/etc", ""} }, "exclude exclude exclude"},
 		{"an overlay", func(s *Source, _ *SourceSecrets) { s.Overlay = "production" }, ""},

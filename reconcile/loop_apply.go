@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -81,6 +82,8 @@ func released(s *cluster.ProjectStatus) bool {
 func (k *look) refusedApply(ctx context.Context, e *entry, err error) error {
 	var conflict *ConflictError
 	switch {
+	case errors.Is(context.Cause(ctx), cluster.ErrFenced): // the role was lost before the write was through
+		return fmt.Errorf("%w: %w", cluster.ErrFenced, err)
 	case errors.Is(err, cluster.ErrFenced), ctx.Err() != nil:
 		return err
 	case errors.As(err, &conflict):

@@ -16,7 +16,7 @@ func (k *Keeper) start(ctx context.Context, r *role, hold cluster.Hold, sent tim
 	if !k.opt.Embedded && !time.Now().Before(until) {
 		return // the answer took too long to act on
 	}
-	work, cancel := context.WithCancel(ctx)
+	work, cancel := context.WithCancelCause(ctx)
 	running := make(chan struct{})
 	r.hold, r.cancel, r.running = &hold, cancel, running
 	if !k.opt.Embedded {
@@ -26,7 +26,7 @@ func (k *Keeper) start(ctx context.Context, r *role, hold cluster.Hold, sent tim
 	k.log.Info("role taken", "role", hold.Role, "fence", hold.Fence)
 	go func() {
 		err := r.work(work, hold)
-		cancel()
+		cancel(nil)
 		k.ended(ctx, r, hold, err)
 		k.mu.Lock()
 		r.running = nil
@@ -43,7 +43,7 @@ func (k *Keeper) ended(ctx context.Context, r *role, hold cluster.Hold, err erro
 	mine := r.hold != nil && *r.hold == hold
 	byItself := mine && ctx.Err() == nil
 	if mine {
-		r.drop()
+		r.drop(nil)
 		r.rest = time.Now().Add(restPeriod)
 	}
 	fenced := errors.Is(err, cluster.ErrFenced)
@@ -80,16 +80,17 @@ func (k *Keeper) expire(r *role, hold cluster.Hold) {
 // lose ends a hold. The caller has the lock.
 func (k *Keeper) lose(r *role, reason string) {
 	k.log.Warn("role lost", "role", r.name, "fence", r.hold.Fence, "reason", reason)
-	r.drop()
+	r.drop(cluster.ErrFenced)
 }
 
-// drop ends a hold, if there is one: its work has to stop now.
-func (r *role) drop() {
+// drop ends a hold, if there is one: its work has to stop now. The cause tells
+// it apart from an end in order.
+func (r *role) drop(cause error) {
 	if r.hold == nil {
 		return
 	}
 	r.hold = nil
-	r.cancel()
+	r.cancel(cause)
 	if r.expiry != nil {
 		r.expiry.Stop()
 	}

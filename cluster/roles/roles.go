@@ -89,13 +89,13 @@ type role struct {
 	changed  time.Time // when seen last changed in any way: its holder lives
 	since    time.Time // when its holder or fence last changed
 
-	hold    *cluster.Hold      // while held
-	cancel  context.CancelFunc // of the work, while held
-	expiry  *time.Timer        // ends the hold at until
-	until   time.Time          // moved by each renewal
-	running chan struct{}      // closed when the work of the last hold has returned
-	last    *cluster.Hold      // taken here and not known to be lost: what GiveUp gives
-	rest    time.Time          // not taken before
+	hold    *cluster.Hold           // while held
+	cancel  context.CancelCauseFunc // of the work, while held
+	expiry  *time.Timer             // ends the hold at until
+	until   time.Time               // moved by each renewal
+	running chan struct{}           // closed when the work of the last hold has returned
+	last    *cluster.Hold           // taken here and not known to be lost: what GiveUp gives
+	rest    time.Time               // not taken before
 }
 
 // New returns a Keeper without roles.
@@ -108,7 +108,8 @@ func New(leases Leases, opt Options) *Keeper {
 }
 
 // Add adds a role that this node may hold, and its work. A role that is there
-// already is left as it is. Once Run has begun, it is looked for at once.
+// already is left as it is. Once Run has begun, it is looked for at once. Where
+// the role is lost, the cause of the end of the work's context is ErrFenced.
 func (k *Keeper) Add(name string, work Work) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -132,7 +133,7 @@ func (k *Keeper) Remove(ctx context.Context, name string) error {
 	}
 	r := k.roles[i]
 	k.roles = slices.Delete(slices.Clone(k.roles), i, i+1)
-	r.drop()
+	r.drop(nil)
 	k.mu.Unlock()
 	return k.giveUp(ctx, r)
 }

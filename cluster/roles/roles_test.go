@@ -365,3 +365,30 @@ func TestNeverTwoAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// Work can tell a role that was lost from a stop in order.
+func TestCauseOfALostRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		leases := &node{table: newTable()}
+		causes := make(chan error, 10)
+		k, _ := run(t, leases, Options{Node: "a"}, func(ctx context.Context, _ cluster.Hold) error {
+			<-ctx.Done()
+			causes <- context.Cause(ctx)
+			return ctx.Err()
+		})
+		wait(5 * time.Second)
+		leases.set(func() { leases.away = true })
+		wait(5 * time.Second)
+		if cause := <-causes; !errors.Is(cause, cluster.ErrFenced) {
+			t.Errorf("the cause of a lost role is %v", cause)
+		}
+		leases.set(func() { leases.away = false })
+		wait(10 * time.Second)
+		if err := k.GiveUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if cause := <-causes; errors.Is(cause, cluster.ErrFenced) {
+			t.Errorf("the cause of a role that was given up is %v", cause)
+		}
+	})
+}

@@ -28,7 +28,7 @@ func (k *Keeper) dropAll() (running []<-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, r := range k.roles {
-		r.drop()
+		r.drop(nil)
 		if r.running != nil {
 			running = append(running, r.running)
 		}
