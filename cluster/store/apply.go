@@ -47,6 +47,7 @@ type apply struct {
 	number  int64 // of the latest change, as of state
 	write   cluster.ProjectWrite
 	refused bool // by Plan, whose errors are final
+	content packedContent
 	result  cluster.ApplyResult
 }
 
@@ -71,7 +72,7 @@ func (a *apply) once(ctx context.Context) (cluster.ApplyResult, error) {
 		}
 		return result, nil
 	}
-	if err := a.check(); err != nil {
+	if err := a.prepare(); err != nil {
 		return cluster.ApplyResult{}, fmt.Errorf("apply project %s: %w", a.Desired.Name, err)
 	}
 	number, err := a.store.write(ctx, writeOptions{hold: a.Hold, durable: true}, func(t *tx) error { return a.commit(ctx, t) })
@@ -106,6 +107,18 @@ func (a *apply) load(ctx context.Context) (replayed bool, err error) {
 func (a *apply) nothing() bool {
 	return a.write.Empty() && (a.state.Project == nil || a.state.Project.Source == a.Source) ||
 		a.write.RemoveProject && a.state.Project == nil
+}
+
+// prepare does what needs no transaction.
+func (a *apply) prepare() (err error) {
+	a.content = packedContent{}
+	if err := a.check(); err != nil {
+		return err
+	}
+	if content := a.write.Content; content != nil && !a.write.RemoveProject {
+		a.content, err = packContent(content)
+	}
+	return err
 }
 
 // check refuses names that can't be kept, and puts writes in the order in

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"maelstrom/cluster"
@@ -25,9 +26,9 @@ func (a *apply) note(ctx context.Context, t *tx, row *cluster.ProjectRow) error 
 	if !a.Began.IsZero() {
 		r.Seconds = max(0, time.Since(a.Began).Seconds())
 	}
-	if content := a.write.Content; content != nil && !a.write.RemoveProject {
-		var err error
-		if r.Digest, err = t.addContent(ctx, content); err != nil {
+	if a.content.digest != "" {
+		r.Digest = a.content.digest
+		if err := t.addContent(ctx, row.Name, a.content); err != nil {
 			return fmt.Errorf("keep content: %w", err)
 		}
 	}
@@ -44,24 +45,32 @@ func (a *apply) kind() cluster.RevisionKind {
 	return cluster.RevisionApply
 }
 
-// addContent keeps what a project is like and returns the digest that it is
-// found by. The same content is kept once; whoever adds one holds the lock on
-// the project's row.
-func (t *tx) addContent(ctx context.Context, content *project.Project) (string, error) {
-	body, err := encode(content)
+// packedContent is what a project is like, as it is kept. The zero value is
+// nothing to keep.
+type packedContent struct{ digest, body string }
+
+// packContent does what takes long, before the transaction.
+func packContent(content *project.Project) (packedContent, error) {
+	text, err := encode(content)
 	if err != nil {
-		return "", err
+		return packedContent{}, fmt.Errorf("encode content: %w", err)
 	}
-	sum := digest(body)
+	body, err := pack(text)
+	if err != nil {
+		return packedContent{}, fmt.Errorf("pack content: %w", err)
+	}
+	return packedContent{digest(text), body}, nil
+}
+
+// addContent keeps what a project is like. The same content is kept once;
+// whoever adds one holds the lock on the project's row.
+func (t *tx) addContent(ctx context.Context, name string, content packedContent) error {
 	var n int
-	if err := t.row(ctx, `select count(*) from mael_content where project = ? and digest = ?`, content.Name, sum).Scan(&n); err != nil || n > 0 {
-		return sum, err
+	err := t.row(ctx, `select count(*) from mael_content where project = ? and digest = ?`, name, content.digest).Scan(&n)
+	if err != nil || n > 0 {
+		return err
 	}
-	packed, err := pack(body)
-	if err != nil {
-		return "", err
-	}
-	return sum, t.insert(ctx, "mael_content", []string{"project", "digest", "body"}, [][]any{{content.Name, sum, packed}})
+	return t.insert(ctx, "mael_content", []string{"project", "digest", "body"}, [][]any{{name, content.digest, content.body}})
 }
 
 // content returns what was kept by a digest; nil if nothing was.
@@ -92,11 +101,16 @@ func (t *tx) lastDigest(ctx context.Context, name string) (sum string, err error
 	return sum, err
 }
 
+// packers are kept for their tables, of which a new one has nearly a megabyte.
+var packers = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // pack makes a text a tenth as long: the components of a project resemble each
 // other, and a statement has a longest length.
 func pack(body string) (string, error) {
 	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
+	w := packers.Get().(*gzip.Writer)
+	defer packers.Put(w)
+	w.Reset(&out)
 	if _, err := io.WriteString(w, body); err != nil {
 		return "", err
 	}
