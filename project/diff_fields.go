@@ -60,6 +60,8 @@ var componentFields = []diffField[*Component]{
 	{"capadd", ImpactRestart, func(c *Component) any { return c.CapAdd }},
 	{"capdrop", ImpactRestart, func(c *Component) any { return c.CapDrop }},
 
+	{"releasecommand", ImpactRestart, func(c *Component) any { return c.ReleaseCommand }},
+
 	{"pullcommand", ImpactNone, func(c *Component) any { return c.PullCommand }},
 	{"pullusername", ImpactNone, func(c *Component) any { return c.PullUsername }},
 	{"pullpassword", ImpactNone, func(c *Component) any { return c.PullPassword }},
@@ -79,6 +81,8 @@ var cronFields = []diffField[*CronSource]{
 	{"path", ImpactSchedule, func(c *CronSource) any { return c.HTTP.Path }},
 	{"data", ImpactSchedule, func(c *CronSource) any { return c.HTTP.Data }},
 	{"headers", ImpactSchedule, func(c *CronSource) any { return c.HTTP.Headers }},
+	{"overlap", ImpactSchedule, func(c *CronSource) any { return unlessDefault(c.Overlap, OverlapAllow) }},
+	{"missed", ImpactSchedule, func(c *CronSource) any { return unlessDefault(c.Missed, MissedSkip) }},
 }
 
 var sqsFields = []diffField[*SQSSource]{
@@ -96,4 +100,12 @@ var stepFuncFields = []diffField[*AWSStepFuncSource]{
 	{"path", ImpactNone, func(s *AWSStepFuncSource) any { return s.Path }},
 	{"maxconcurrency", ImpactNone, func(s *AWSStepFuncSource) any { return s.MaxConcurrency }},
 	{"concurrencyperpoller", ImpactNone, func(s *AWSStepFuncSource) any { return s.ConcurrencyPerPoller }},
+}
+
+// unlessDefault leaves a word out that says what applies anyway.
+func unlessDefault[T ~string](word, def T) any {
+	if word == def {
+		return ""
+	}
+	return string(word)
 }

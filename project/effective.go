@@ -102,6 +102,11 @@ func effectiveVolumes(volumes []Volume) []Volume {
 func (e *EventSource) Effective() EventSource {
 	out := *e
 	switch {
+	case e.Cron != nil:
+		cron := *e.Cron
+		orDefault(&cron.Overlap, OverlapAllow)
+		orDefault(&cron.Missed, MissedSkip)
+		out.Cron = &cron
 	case e.SQS != nil:
 		sqs := *e.SQS
 		orDefault(&sqs.MaxConcurrency, DefaultSQSMaxConcurrency)

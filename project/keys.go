@@ -89,6 +89,7 @@ var componentKeys = []key{
 	{name: "domainname", doc: "Domain name within the container."},
 	{name: "capadd", doc: "Linux capabilities to add."},
 	{name: "capdrop", doc: "Linux capabilities to drop."},
+	{name: "releasecommand", doc: "Command run once per version in a container of its own, before the version is rolled out; until it succeeds, the version before stays."},
 	{name: "pullcommand", doc: "Command run on the host instead of a pull; <image> stands for the image."},
 	{name: "pullusername", doc: "User name at the registry."},
 	{name: "pullpassword", doc: "Password at the registry.", secret: true},
@@ -130,6 +131,8 @@ var httpKeys = []key{
 var cronKeys = []key{
 	{name: "schedule", doc: "Five fields (minute, hour, day of month, month, day of week), a descriptor such as @hourly, or @every 5m; with TZ=zone in front in that time zone.", required: true},
 	{name: "http", doc: "The request to send."},
+	{name: "overlap", doc: "Fire, or skip a due time, while the request of the one before still runs.", def: string(OverlapAllow), enum: []string{string(OverlapAllow), string(OverlapSkip)}},
+	{name: "missed", doc: "Skip due times that nobody could fire within 60 seconds, or fire once for all of them.", def: string(MissedSkip), enum: []string{string(MissedSkip), string(MissedRunOnce)}},
 }
 
 var cronHTTPKeys = []key{

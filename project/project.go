@@ -73,6 +73,10 @@ type Component struct {
 	CapAdd           []string          `json:"capadd,omitempty"`
 	CapDrop          []string          `json:"capdrop,omitempty"`
 
+	// ReleaseCommand runs once per version that containers can see, before the
+	// version is rolled out.
+	ReleaseCommand []string `json:"releasecommand,omitempty"`
+
 	PullCommand      []string `json:"pullcommand,omitempty"`
 	PullUsername     string   `json:"pullusername,omitempty"`
 	PullPassword     string   `json:"pullpassword,omitempty"`
@@ -136,9 +140,29 @@ type HTTPSource struct {
 
 // CronSource sends a request on a schedule.
 type CronSource struct {
-	Schedule string   `json:"schedule"`
-	HTTP     CronHTTP `json:"http"`
+	Schedule string      `json:"schedule"`
+	HTTP     CronHTTP    `json:"http"`
+	Overlap  CronOverlap `json:"overlap,omitempty"`
+	Missed   CronMissed  `json:"missed,omitempty"`
 }
+
+// CronOverlap says what happens to a firing while the last one still runs.
+type CronOverlap string
+
+// What an overlap does.
+const (
+	OverlapAllow CronOverlap = "allow"
+	OverlapSkip  CronOverlap = "skip"
+)
+
+// CronMissed says what happens to due times that nobody could fire in time.
+type CronMissed string
+
+// What becomes of missed due times.
+const (
+	MissedSkip    CronMissed = "skip"
+	MissedRunOnce CronMissed = "run_once" // the latest of them is made up for
+)
 
 // CronHTTP is the request that a cron event source sends.
 type CronHTTP struct {
