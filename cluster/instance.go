@@ -30,7 +30,11 @@ type Instance struct {
 
 	ContainerID  string    `json:"container_id"`
 	Image        string    `json:"image"`
-	Address      string    `json:"address"` // host:port to dial from its node
+	ImageID      string    `json:"image_id"`     // that the container runs
+	ImageDigest  string    `json:"image_digest"` // of it at its registry; empty: not from one, or not known yet
+	ImageNow     string    `json:"image_now"`    // id of what Image stands for on the node by now, if that is another one
+	PullPercent  int       `json:"pull_percent"` // while pulling
+	Address      string    `json:"address"`      // host:port to dial from its node
 	StartedAt    time.Time `json:"started_at"`
 	ReadyAt      time.Time `json:"ready_at"`
 	Restarts     int       `json:"restarts"`

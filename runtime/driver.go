@@ -16,6 +16,8 @@ import (
 // and is safe for concurrent use. Errors are one of the Err values below,
 // wrapped with the engine's own text, where a caller can act on the kind.
 type Driver interface {
+	ImageStore
+
 	// Info tells whether the engine answers, and what it is.
 	Info(ctx context.Context) (EngineInfo, error)
 
@@ -26,7 +28,8 @@ type Driver interface {
 	// fetches nothing. Its error says why not.
 	CheckImage(ctx context.Context, req PullRequest) error
 
-	// Pull fetches an image. Credentials come from the request alone.
+	// Pull fetches an image. Credentials come from the request alone. A
+	// registry that sends nothing for a while is given up.
 	Pull(ctx context.Context, req PullRequest) error
 
 	// Start creates and starts the container of a placement. It returns
@@ -85,6 +88,10 @@ type PullRequest struct {
 	Image    string
 	Username string
 	Password string
+	Token    string // identity token in place of a password
+
+	// Progress is called with percents that only grow; nil: nobody watches.
+	Progress func(percent int)
 }
 
 // Spec is one container to start.
@@ -116,9 +123,10 @@ type Container struct {
 	Name      string
 	Placement string
 	Component string
-	Version   int64 // of the component, from its label
-	Epoch     int64 // of the node, when it was started
-	Image     string
+	Version   int64  // of the component, from its label
+	Epoch     int64  // of the node, when it was started
+	Image     string // its name when it was started
+	ImageID   string
 
 	State     ContainerState
 	ExitCode  int

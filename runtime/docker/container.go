@@ -91,6 +91,7 @@ func (d *Driver) describe(ctx context.Context, found container.InspectResponse) 
 		Version:    number(labels[runtime.LabelVersion]),
 		Epoch:      number(labels[runtime.LabelEpoch]),
 		Image:      found.Config.Image,
+		ImageID:    found.Image,
 		State:      stateOf(found.State.Status),
 		OOMKilled:  found.State.OOMKilled,
 		Error:      found.State.Error,

@@ -22,6 +22,7 @@ var _ runtime.Driver = (*Driver)(nil)
 // wait for the kernel and for other containers; the rest only reads.
 const (
 	quickTimeout = 5 * time.Second
+	listTimeout  = 20 * time.Second // of thousands of images, from a busy disk
 	slowTimeout  = 2 * time.Minute
 )
 

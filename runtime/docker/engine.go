@@ -18,6 +18,9 @@ type engine struct {
 	// elsewhere: bridges are not on this host even if their addresses seem to
 	// be (rootless engines and Docker Desktop use the same default ranges).
 	elsewhere bool
+
+	dataRoot string // as the engine sees it
+	away     bool   // it runs in a machine of its own
 }
 
 // Info tells whether the engine answers, and what it is.
@@ -64,6 +67,8 @@ func engineOf(info system.Info) *engine {
 	})
 	return &engine{
 		logDriver: info.LoggingDriver,
-		elsewhere: rootless || strings.Contains(info.OperatingSystem, "Docker Desktop"),
+		elsewhere: rootless || isDesktop(info),
+		dataRoot:  info.DockerRootDir,
+		away:      isDesktop(info),
 	}
 }

@@ -2,10 +2,8 @@ package docker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/docker/docker/api/types/image"
@@ -14,17 +12,11 @@ import (
 	"maelstrom/runtime"
 )
 
-// pullStall is how long a pull may be silent until it is given up.
-const pullStall = 2 * time.Minute
-
 // ImagePresent tells whether an image can be started without a pull.
 func (d *Driver) ImagePresent(ctx context.Context, name string) (bool, error) {
-	err := d.call(ctx, quickTimeout, func(ctx context.Context) error {
-		_, err := d.client.ImageInspect(ctx, name)
-		return err
-	})
+	_, err := d.Image(ctx, name)
 	switch {
-	case errors.Is(err, runtime.ErrNotFound):
+	case errors.Is(err, runtime.ErrImageMissing):
 		return false, nil
 	case err != nil:
 		return false, fmt.Errorf("look for image %s: %w", name, err)
@@ -32,8 +24,8 @@ func (d *Driver) ImagePresent(ctx context.Context, name string) (bool, error) {
 	return true, nil
 }
 
-// Pull fetches an image. The credentials of the user that runs the daemon are
-// not looked at.
+// Pull fetches an image. The engine asks the registry, so the credentials of
+// whoever runs the engine's client count for nothing.
 func (d *Driver) Pull(ctx context.Context, req runtime.PullRequest) error {
 	if err := d.pull(ctx, req); err != nil {
 		return fmt.Errorf("pull %s: %w", req.Image, err)
@@ -48,11 +40,18 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 	}
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stalled := time.AfterFunc(pullStall, cancel)
-	defer stalled.Stop()
+	patience := registrySilence
+	silent := time.AfterFunc(patience, cancel)
+	defer silent.Stop()
 	err = d.client.NewVersionError(bounded, "1.24", "pull")
 	if err == nil {
-		err = d.pullStream(bounded, req.Image, auth, func() { stalled.Reset(pullStall) })
+		err = d.pullStream(bounded, req, auth, func(percent int, next time.Duration) {
+			patience = next
+			silent.Reset(patience)
+			if req.Progress != nil {
+				req.Progress(percent)
+			}
+		})
 	}
 	switch {
 	case err == nil:
@@ -60,7 +59,7 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case bounded.Err() != nil:
-		return fmt.Errorf("%w: nothing came for %s", runtime.ErrPull, pullStall)
+		return fmt.Errorf("%w: nothing came from the registry for %s", runtime.ErrPull, patience)
 	}
 	if classified := classify(err); errors.Is(classified, runtime.ErrEngineDown) {
 		return classified
@@ -70,41 +69,21 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 
 // registryAuth encodes the credentials of a request as engines want them.
 func registryAuth(req runtime.PullRequest) (string, error) {
-	if req.Username == "" && req.Password == "" {
+	if req.Username == "" && req.Password == "" && req.Token == "" {
 		return "", nil
 	}
-	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: req.Username, Password: req.Password})
+	auth, err := registry.EncodeAuthConfig(registry.AuthConfig{Username: req.Username, Password: req.Password, IdentityToken: req.Token})
 	if err != nil {
 		return "", fmt.Errorf("%w: credentials: %s", runtime.ErrPull, err)
 	}
 	return auth, nil
 }
 
-// pullStream pulls and reads the progress to its end: the pull lasts as long
-// as its stream, and most errors are told in it.
-func (d *Driver) pullStream(ctx context.Context, name, auth string, progress func()) error {
-	stream, err := d.client.ImagePull(ctx, name, image.PullOptions{RegistryAuth: auth})
+func (d *Driver) pullStream(ctx context.Context, req runtime.PullRequest, auth string, step func(int, time.Duration)) error {
+	stream, err := d.client.ImagePull(ctx, req.Image, image.PullOptions{RegistryAuth: auth})
 	if err != nil {
 		return err
 	}
 	defer stream.Close()
-	return readPull(stream, progress)
-}
-
-func readPull(stream io.Reader, progress func()) error {
-	messages := json.NewDecoder(stream)
-	for {
-		var message struct {
-			Error string `json:"error"`
-		}
-		switch err := messages.Decode(&message); {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return err
-		case message.Error != "":
-			return errors.New(message.Error)
-		}
-		progress()
-	}
+	return readPull(stream, step)
 }

@@ -110,23 +110,3 @@ func TestPull(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// Errors are told inside a stream whose status is 200.
-func TestReadPull(t *testing.T) {
-	for stream, want := range map[string]string{
-		`{"status":"a"}{"status":"b","progressDetail":{"current":1}}`: "",
-		`{"status":"a"}{"errorDetail":{},"error":"no space left"}`:    "no space left",
-		`{"status":"a"}{"stat`: "unexpected EOF",
-		``:                     "",
-	} {
-		var text string
-		steps := 0
-		if err := readPull(strings.NewReader(stream), func() { steps++ }); err != nil {
-			text = err.Error()
-		}
-		same(t, stream, text, want)
-		if want == "" && steps != strings.Count(stream, "status") {
-			t.Errorf("%s: %d steps of progress", stream, steps)
-		}
-	}
-}

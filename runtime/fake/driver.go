@@ -19,6 +19,7 @@ type Options struct {
 
 	MemoryMiB int64 // of the host; 0: 4096
 	CPUCount  int   // 0: 2
+	DataRoot  string
 }
 
 // Driver is one node's view of an Engine.
@@ -96,19 +97,44 @@ func (d *Driver) Pull(ctx context.Context, req runtime.PullRequest) error {
 	}
 	e.mu.Lock()
 	image := e.images[req.Image]
-	e.mu.Unlock()
-	if image != nil {
-		if err := wait(ctx, image.PullDelay); err != nil {
-			return err
-		}
+	if newer := e.published[req.Image]; newer != nil {
+		image = newer
 	}
-	if err := image.pullError(req); err != nil {
+	e.mu.Unlock()
+	if err := image.transfer(ctx, req); err != nil {
 		return err
 	}
+	e.takeIn(req.Image, image)
+	return nil
+}
+
+// transfer takes the image's time, and fails as the registry says.
+func (i *Image) transfer(ctx context.Context, req runtime.PullRequest) error {
+	const steps = 10
+	for step := range steps {
+		if i == nil || i.PullDelay == 0 {
+			break
+		}
+		if err := wait(ctx, i.PullDelay/steps); err != nil {
+			return err
+		}
+		if req.Progress != nil {
+			req.Progress(100 * (step + 1) / steps)
+		}
+	}
+	return i.pullError(req)
+}
+
+// takeIn makes a pulled image what the name stands for here.
+func (e *Engine) takeIn(name string, image *Image) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.present[req.Image] = true
-	return nil
+	if e.present[name] && e.images[name].idOf(name) != image.idOf(name) {
+		e.nameless = append(e.nameless, e.images[name].idOf(name))
+	}
+	e.images[name] = image
+	e.present[name] = true
+	e.notifyLocked()
 }
 
 // Start implements runtime.Driver.

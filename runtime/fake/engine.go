@@ -15,6 +15,8 @@ type Engine struct {
 	mu         sync.Mutex
 	images     map[string]*Image
 	present    map[string]bool       // by image
+	nameless   []string              // ids of images that lost their name to another one
+	published  map[string]*Image     // at a registry, newer than what is here
 	containers map[string]*container // by id
 	watchers   map[chan struct{}]bool
 	down       string // why the engine does not answer; empty: it does
@@ -39,6 +41,7 @@ func NewEngine(images map[string]Image) *Engine {
 	e := &Engine{
 		images:     map[string]*Image{},
 		present:    map[string]bool{},
+		published:  map[string]*Image{},
 		containers: map[string]*container{},
 		watchers:   map[chan struct{}]bool{},
 		peaks:      map[string]int{},
@@ -49,12 +52,25 @@ func NewEngine(images map[string]Image) *Engine {
 	return e
 }
 
-// SetImage adds or replaces an image. Running containers keep their script.
+// SetImage adds or replaces an image. Running containers keep their script. One
+// that is here already and has another id than before loses its name to it.
 func (e *Engine) SetImage(name string, image Image) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.present[name] && e.images[name].idOf(name) != image.idOf(name) && !image.Remote {
+		e.nameless = append(e.nameless, e.images[name].idOf(name))
+	}
 	e.images[name] = &image
 	e.present[name] = !image.Remote && !image.Missing
+	e.notifyLocked()
+}
+
+// Publish replaces what a registry has under a name; what is here stays until
+// a pull fetches the new one.
+func (e *Engine) Publish(name string, image Image) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.published[name] = &image
 }
 
 // Counts tells how often the engine was asked so far.

@@ -17,10 +17,14 @@ type Image struct {
 	// registry either. PullError is what the registry says instead.
 	Remote    bool
 	Missing   bool
-	PullDelay time.Duration
+	PullDelay time.Duration // progress is told at each tenth of it
 	PullError string
 	Username  string // that a pull must present, if not empty
 	Password  string
+
+	ID        string // empty: made from its name
+	Digest    string // at its registry; empty: it is in none
+	SizeBytes int64
 
 	StartDelay time.Duration // of the engine
 	StartError string        // the engine refuses the container's settings
