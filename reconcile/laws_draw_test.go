@@ -36,8 +36,14 @@ type drawnComponent struct {
 type drawnTree map[string]*drawnFile
 
 // drawHistory draws commits that make projects come and go, break, move, be
-// renamed, and fight for names and hosts. The last one is without mistakes.
+// renamed, and fight for a host or a name. The last one is without mistakes.
+// They fight for one thing alone, as two projects that change places wait for
+// each other.
 func drawHistory(t *rapid.T) []drawnTree {
+	names, hosts := []string{"c", "x", "y"}, []string{"", "own", "h1.test"}
+	if rapid.Bool().Draw(t, "about a name") {
+		names, hosts = append(names, "b_c"), hosts[:2]
+	}
 	tree := drawnTree{anchorPath: {name: "anchor", components: []drawnComponent{{name: "web", image: "anchor", concurrency: 1}}}}
 	var history []drawnTree
 	for range rapid.IntRange(1, 5).Draw(t, "commits") {
@@ -50,7 +56,7 @@ func drawHistory(t *rapid.T) []drawnTree {
 			case kind == 2:
 				tree[path] = &drawnFile{}
 			default:
-				tree[path] = drawFile(t)
+				tree[path] = drawFile(t, names, hosts)
 			}
 		}
 		history = append(history, tree)
@@ -72,18 +78,21 @@ func drawHistory(t *rapid.T) []drawnTree {
 	return append(history, last)
 }
 
-func drawFile(t *rapid.T) *drawnFile {
+func drawFile(t *rapid.T, components, hosts []string) *drawnFile {
 	f := &drawnFile{name: rapid.SampledFrom([]string{"a", "a_b", "d", "e"}).Draw(t, "name")}
-	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"c", "b_c", "x", "y"}), 1, 3, rapid.ID[string]).Draw(t, "components")
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom(components), 1, 3, rapid.ID[string]).Draw(t, "components")
 	for _, name := range names {
 		f.components = append(f.components, drawnComponent{
 			name:        name,
 			image:       rapid.SampledFrom([]string{"app:1", "app:2", "app:3"}).Draw(t, "image"),
-			host:        rapid.SampledFrom([]string{"", "", "h1.test", "h2.test", "h3.test"}).Draw(t, "host"),
+			host:        rapid.SampledFrom(hosts).Draw(t, "host"),
 			concurrency: rapid.IntRange(1, 2).Draw(t, "concurrency"),
 			secret:      rapid.Bool().Draw(t, "secret"),
 			job:         rapid.IntRange(0, 3).Draw(t, "job") == 0,
 		})
+		if c := &f.components[len(f.components)-1]; c.host == "own" {
+			c.host = host(f.name, c.name)
+		}
 	}
 	return f
 }

@@ -108,7 +108,9 @@ func (k *look) gone(entries []*entry) []*entry {
 	for _, e := range entries {
 		present[e.path] = true
 	}
-	declared, unknown := declaredNames(entries), nameless(entries)
+	// A project of several files that are gone, or that one of them never came
+	// to store, is removed once.
+	done, unknown := declaredNames(entries), nameless(entries)
 	var gone []*entry
 	for _, path := range slices.Sorted(maps.Keys(k.files)) {
 		known := k.files[path]
@@ -118,9 +120,10 @@ func (k *look) gone(entries []*entry) []*entry {
 		e := &entry{path: path, known: known, name: known.Project}
 		gone = append(gone, e)
 		row, stored := k.snap.Projects.Get(e.name)
-		if e.name == "" || known.LastGood == "" || declared[e.name] || !stored || row.Source != k.source {
+		if e.name == "" || done[e.name] || !stored || row.Source != k.source {
 			continue // only the status goes
 		}
+		done[e.name] = true
 		e.control = k.projectControl(e.name)
 		e.result = k.kept(e, unknown)
 		e.apply = e.result == nil

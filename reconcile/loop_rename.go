@@ -14,7 +14,7 @@ func (k *look) renamed(ctx context.Context, entries []*entry) error {
 	declared := declaredNames(entries)
 	var left []cluster.ProjectStatus
 	for _, e := range entries {
-		if e.known == nil || e.file == nil || e.file.Loaded.Project == nil || e.name == e.known.Project || e.known.LastGood == "" {
+		if e.known == nil || e.file == nil || e.file.Loaded.Project == nil || e.name == e.known.Project {
 			continue
 		}
 		row, stored := k.snap.Projects.Get(e.known.Project)

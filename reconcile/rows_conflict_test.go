@@ -160,3 +160,48 @@ func TestRowNamesThatJoinToOne(t *testing.T) {
 		t.Errorf("validate says %v", found)
 	}
 }
+
+// A project that moves to a file which is in conflict stays as it is, and is
+// not forgotten: it goes when that file does.
+func TestRowProjectOfAFileInConflictIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]string{"the file goes": "", "the file declares another": yml("other", "other:1", "web")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.begin(cluster.Source{Name: "main"}, map[string]string{"a/maelstrom.yml": yml("shop", "shop:1", "web"), "z/maelstrom.yml": yml("zoo", "zoo:1", "web", "cage")})
+			s.push("main", map[string]string{"a/maelstrom.yml": "", "b/maelstrom.yml": at(yml("shop", "shop:2", "web"), "shop", "web", host("zoo", "web"))})
+			s.stores("shop_web=shop:1", "zoo_cage=zoo:1", "zoo_web=zoo:1")
+			s.stalled("main", "b/maelstrom.yml", cluster.ReasonHostConflict, "z/maelstrom.yml:8")
+			s.push("main", map[string]string{"b/maelstrom.yml": end})
+			if end == "" {
+				s.stores("zoo_cage=zoo:1", "zoo_web=zoo:1")
+			} else {
+				s.stores("other_web=other:1", "zoo_cage=zoo:1", "zoo_web=zoo:1")
+			}
+			s.ready("main", cluster.StatusTrue, cluster.ReasonFetched)
+		})
+	}
+}
+
+// Two projects that swap their hosts in one commit wait for each other, as each
+// is stored by itself. It takes a commit in which one gives way.
+func TestRowHostsThatChangePlaces(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.begin(cluster.Source{Name: "main"}, map[string]string{"a.maelstrom.yml": yml("a", "a:1", "web"), "b.maelstrom.yml": yml("b", "b:1", "web"), "c.maelstrom.yml": yml("c", "c:1", "web")})
+	swapped := map[string]string{
+		"a.maelstrom.yml": at(yml("a", "a:2", "web"), "a", "web", host("b", "web")),
+		"b.maelstrom.yml": at(yml("b", "b:2", "web"), "b", "web", host("a", "web")),
+		"c.maelstrom.yml": yml("c", "c:2", "web"),
+	}
+	s.push("main", swapped)
+	s.stores("a_web=a:1", "b_web=b:1", "c_web=c:2")
+	s.stalled("main", "a.maelstrom.yml", cluster.ReasonHostConflict, "a.maelstrom.yml:8", "project b")
+	s.stalled("main", "b.maelstrom.yml", cluster.ReasonHostConflict, "b.maelstrom.yml:8", "project a")
+	s.push("main", map[string]string{"a.maelstrom.yml": at(yml("a", "a:3", "web"), "a", "web", "between.test")})
+	s.stores("a_web=a:3", "b_web=b:2", "c_web=c:2")
+	s.push("main", swapped)
+	s.stores("a_web=a:2", "b_web=b:2", "c_web=c:2")
+	s.ready("main", cluster.StatusTrue, cluster.ReasonFetched)
+}
