@@ -25,6 +25,7 @@ func (s *Snapshot) With(cs ChangeSet) *Snapshot {
 	n.putPlacements(cs.Placements)
 	n.putNodes(cs.Nodes)
 	n.putSources(cs)
+	n.Runs = withRows(s.Runs, cs.Runs)
 	if cs.rows() > 0 {
 		n.changed = cs.Number
 	}
@@ -41,6 +42,7 @@ func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
 	n.putEventSources(cs.EventSources)
 	n.putPlacements(cs.Placements)
 	n.putSources(cs)
+	n.Runs = withRows(n.Runs, cs.Runs)
 	n.keepLists(s, cs.Instances)
 	return n
 }
@@ -65,8 +67,8 @@ func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	minimum := map[string]int{}
 	var remove []string
 	for name, row := range rows {
-		if row != nil && row.Effective.MinInstances > 0 {
-			minimum[name] = row.Effective.MinInstances
+		if row != nil && row.Current().Effective.MinInstances > 0 {
+			minimum[name] = row.Current().Effective.MinInstances
 		} else {
 			remove = append(remove, name)
 		}

@@ -17,6 +17,8 @@ const (
 	ChangeControl       ChangeKind = "control"
 	ChangeNotifier      ChangeKind = "notifier"
 
+	ChangeRun ChangeKind = "run"
+
 	// ChangeEvent numbers a transaction that stored events and nothing else.
 	ChangeEvent ChangeKind = "event"
 )
@@ -38,11 +40,13 @@ type ChangeSet struct {
 	Controls        map[string]*ControlRow    // by ControlRow.Key
 	Notifiers       map[string]*NotifierRow
 
+	Runs map[string]*Run // by id
+
 	Instances []InstanceList // with Full: what the database knows of every node
 }
 
 // rows counts the rows that changed.
 func (cs *ChangeSet) rows() int {
 	return len(cs.Projects) + len(cs.Components) + len(cs.EventSources) + len(cs.Placements) + len(cs.Nodes) +
-		len(cs.Sources) + len(cs.SourceStatuses) + len(cs.ProjectStatuses) + len(cs.Controls) + len(cs.Notifiers)
+		len(cs.Sources) + len(cs.SourceStatuses) + len(cs.ProjectStatuses) + len(cs.Controls) + len(cs.Notifiers) + len(cs.Runs)
 }

@@ -28,6 +28,12 @@ type ComponentRow struct {
 	// see. An instance placed at it or later needs no replacement: what changed
 	// since (limits, thresholds, time-outs) takes effect without a restart.
 	RestartVersion int64 `json:"restart_version"`
+
+	// Released is the latest RestartVersion whose release command has
+	// succeeded. Until that is RestartVersion, Kept is what runs: the version
+	// before; nil if none may run.
+	Released int64         `json:"released"`
+	Kept     *ComponentRow `json:"kept,omitempty"`
 }
 
 // EventSourceRow is a stored event source.

@@ -172,8 +172,9 @@ func rows[V any](m Map[*V], public func(*V) *V) map[string]*V {
 
 func asItIs[V any](row *V) *V { return row }
 
-// publicComponent leaves out whatever may hold a secret.
+// publicComponent is the version that runs, without whatever may hold a secret.
 func publicComponent(row *ComponentRow) *ComponentRow {
+	row = row.Current()
 	spec := *row.Spec
 	spec.Environment = make([]project.EnvVar, len(row.Spec.Environment))
 	for i, v := range row.Spec.Environment {
@@ -182,7 +183,7 @@ func publicComponent(row *ComponentRow) *ComponentRow {
 	spec.PullUsername, spec.PullPassword, spec.PullCommand = "", "", nil
 	spec.LogDriverOptions = nil
 	spec.Files = nil
-	return &ComponentRow{Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt}
+	return &ComponentRow{Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt, Released: row.Version}
 }
 
 // publicEventSource leaves out the values of headers and the request's body.

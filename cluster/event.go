@@ -68,8 +68,10 @@ const (
 	EventSleep            EventKind = "sleep"
 	EventCrash            EventKind = "crash" // an instance failed
 	EventCron             EventKind = "cron"
+	EventRelease          EventKind = "release"       // a version's release command has ended
 	EventRefusedWrite     EventKind = "refused_write" // of a holder that had lost its role
 	EventUndelivered      EventKind = "undelivered"   // a notifier does not take events
+	EventImage            EventKind = "image"         // not fetched ahead of time, or removed to free the disk
 )
 
 // EventQuery selects events, oldest first.

@@ -18,3 +18,10 @@ type Firing struct {
 	Reason      Reason    `json:"reason"`
 	Error       string    `json:"error"`
 }
+
+// FiringID is what the due times of one event source are claimed under. It
+// outlives renames.
+type FiringID struct {
+	Key     string
+	Ordinal int
+}

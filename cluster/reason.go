@@ -28,6 +28,7 @@ const (
 	ReasonFull          Reason = "full"
 	ReasonGone          Reason = "gone"
 	ReasonDraining      Reason = "draining"
+	ReasonReleaseFailed Reason = "release_failed"
 )
 
 // Failure says why something can't run: the reason for machines, and for

@@ -32,6 +32,8 @@ type Snapshot struct {
 	Controls        Map[*ControlRow]    // by ControlRow.Key
 	Notifiers       Map[*NotifierRow]
 
+	Runs Map[*Run] // by id
+
 	Lists Map[ListPosition] // by node: how new its instances are
 
 	// Indexes, so that a decision costs what is active and not what is stored.

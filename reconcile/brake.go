@@ -109,10 +109,10 @@ func planHash(source string, names []string) string {
 }
 
 // removalMessage tells people what waits and how to let it go.
-func removalMessage(source string, set removalSet, v removalVerdict) string {
+func removalMessage(set removalSet, v removalVerdict) string {
 	why := fmt.Sprintf("%d of %d components would be removed", set.components, set.total)
 	if v.reason == cluster.ReasonRemovalsConfirm {
 		why = fmt.Sprintf("%d removals wait for an approval", len(set.names))
 	}
-	return fmt.Sprintf("%s; if that is meant: maelctl project apply --source %s --approve-prune %s", why, source, v.hash)
+	return fmt.Sprintf("%s; if that is meant: maelctl project apply --approve-prune %s", why, v.hash)
 }

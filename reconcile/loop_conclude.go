@@ -227,7 +227,7 @@ func (k *look) readyAspect(s *cluster.SourceStatus, err error) aspect {
 		_, first := failing(k.final)
 		a.reason, a.message = cluster.ReasonProjectsFailing, fmt.Sprintf("%d of %d projects are not synced: %s", s.Failing, s.Projects, first)
 	case k.verdict.held:
-		a.reason, a.message = k.verdict.reason, removalMessage(k.source, k.set, k.verdict)
+		a.reason, a.message = k.verdict.reason, removalMessage(k.set, k.verdict)
 	default:
 		a.status, a.reason = cluster.StatusTrue, cluster.ReasonFetched
 		a.message = strings.TrimSuffix("looked at "+short(k.target.Revision)+" of "+k.target.Ref, " of ")

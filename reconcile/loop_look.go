@@ -172,7 +172,7 @@ func (k *look) fetch(ctx context.Context) error {
 		return &OriginError{
 			Reason: cluster.ReasonHistoryRewritten, Permanent: true,
 			Err:  fmt.Errorf("history was rewritten from %s to %s, and forcepush is deny", short(last), short(k.target.Revision)),
-			Hint: "look at it and follow it by maelctl source sync " + k.source,
+			Hint: "look at it, and follow it by maelctl project sync --source " + k.source,
 		}
 	}
 	if rewritten {

@@ -206,7 +206,7 @@ func (k *look) weigh(entries, gone []*entry) {
 			e.apply = false
 			e.result = &result{
 				synced: cluster.StatusFalse, reason: v.reason, held: true, removals: e.removes,
-				message: e.path + " is gone; " + removalMessage(k.source, set, v),
+				message: e.path + " is gone; " + removalMessage(set, v),
 			}
 		}
 	}

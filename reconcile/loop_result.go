@@ -34,7 +34,7 @@ func (k *look) synced(e *entry, held bool) *result {
 	r.problems = append(warnings(e.file), k.overlaps[e.path]...)
 	if held {
 		r.synced, r.reason, r.held = cluster.StatusFalse, k.verdict.reason, true
-		r.removals, r.message = e.keeps, "stored, without the removals: "+removalMessage(k.source, k.set, k.verdict)
+		r.removals, r.message = e.keeps, "stored, without the removals: "+removalMessage(k.set, k.verdict)
 	}
 	return r
 }

@@ -92,7 +92,7 @@ func (k *look) tellSource(status *cluster.SourceStatus, err error) {
 	if status.PlanHash != "" && status.PlanHash != k.before.status.PlanHash {
 		k.tell(cluster.Event{
 			Kind: cluster.EventBrake, Severity: cluster.EventWarning,
-			Message: "removals wait in source " + k.source + ": " + removalMessage(k.source, k.set, k.verdict),
+			Message: "removals wait in source " + k.source + ": " + removalMessage(k.set, k.verdict),
 		})
 	}
 	if due := k.sourceReminder(status); !due.IsZero() && !k.began.Before(due) {

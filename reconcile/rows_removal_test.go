@@ -61,7 +61,7 @@ func TestRowEmptyRepositoryWaitsForItsPlan(t *testing.T) {
 	s.ready("main", cluster.StatusFalse, cluster.ReasonRemovalsHeld)
 	is(t, "p0", s.status("main", "p0/maelstrom.yml").Conditions, cluster.ConditionPruneBlocked, cluster.StatusTrue, cluster.ReasonRemovalsHeld)
 	empty := s.held("main", "")
-	s.told(1, cluster.EventBrake, empty, "maelctl project apply --source main --approve-prune "+empty)
+	s.told(1, cluster.EventBrake, empty, "maelctl project apply --approve-prune "+empty)
 
 	s.push("main", map[string]string{"new/maelstrom.yml": yml("fresh", "new:1", "web"), "p0/maelstrom.yml": yml("p0", "app:2", "web")})
 	s.stores("fresh_web=new:1", "p0_web=app:2", "p1_web=app:1", "p2_web=app:1")

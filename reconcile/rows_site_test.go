@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +23,16 @@ import (
 	"maelstrom/reconcile/gitsource"
 	"maelstrom/reconcile/gitsource/gittest"
 )
+
+// TestMain lets more tests wait at the same time than there are processors;
+// flags given win.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
+		_ = flag.Set("test.parallel", "8")
+	}
+	os.Exit(m.Run())
+}
 
 // patience is how long something may take that is sure to come.
 const patience = 60 * time.Second

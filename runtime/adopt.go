@@ -132,6 +132,8 @@ func (a *Agent) stopOne(ctx context.Context, c Container) error {
 	u.drained(ctx, u.spec.DrainTimeout())
 	u.inst.State = cluster.InstanceStopping
 	u.report()
+	u.follow(ctx, c, time.Now()) // Run has ended, and what it followed with it
+	defer func() { u.stopFollow() }()
 	if err := u.remove(ctx); err != nil {
 		return fmt.Errorf("stop container %s of %s: %w", c.ID, c.Component, err)
 	}

@@ -82,7 +82,7 @@ func NewAgent(driver Driver, opt Options, deps Deps) *Agent {
 		log:    opt.Logger,
 		prober: newProber(opt.Dial),
 		starts: semaphore.NewWeighted(int64(opt.Parallel)),
-		board:  newBoard(opt.Node, opt.Epoch, deps.Feed.PushInstances),
+		board:  newBoard(opt.Node, opt.Epoch, deps.Feed.PushInstances, deps.Images.Identify),
 		engine: engine{again: make(chan struct{}, 1)},
 		placed: make(chan struct{}, 1),
 		fatal:  make(chan error, 1),
@@ -98,6 +98,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.followEngine(work) })
 	group.Go(func() error { return a.followPlacements(work) })
 	group.Go(func() error { return a.followLedger(work) })
+	group.Go(func() error { return a.followImages(work) })
 	group.Go(func() error { return a.board.write(work, a.deps.Ledger, a.log) })
 	group.Go(func() error {
 		select {

@@ -25,7 +25,8 @@ type board struct {
 	node  string
 	epoch int64
 	push  func(cluster.InstanceList)
-	dirty chan struct{} // buffered 1
+	image func(name, id string) ImageIdentity // what instances run
+	dirty chan struct{}                       // buffered 1
 
 	mu        sync.Mutex
 	instances map[string]cluster.Instance
@@ -33,9 +34,9 @@ type board struct {
 	unwritten map[string]bool // placements whose row differs
 }
 
-func newBoard(node string, epoch int64, push func(cluster.InstanceList)) *board {
+func newBoard(node string, epoch int64, push func(cluster.InstanceList), image func(name, id string) ImageIdentity) *board {
 	return &board{
-		node: node, epoch: epoch, push: push,
+		node: node, epoch: epoch, push: push, image: image,
 		dirty:     make(chan struct{}, 1),
 		instances: map[string]cluster.Instance{},
 		unwritten: map[string]bool{},
@@ -46,8 +47,24 @@ func newBoard(node string, epoch int64, push func(cluster.InstanceList)) *board 
 func (b *board) put(instances ...cluster.Instance) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.putLocked(instances)
+}
+
+// identify reports instances again, with what is known of their images now.
+func (b *board) identify() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.putLocked(b.listLocked())
+}
+
+func (b *board) putLocked(instances []cluster.Instance) {
 	changed := false
 	for _, i := range instances {
+		i.ImageDigest, i.ImageNow = "", ""
+		if i.ImageID != "" {
+			identity := b.image(i.Image, i.ImageID)
+			i.ImageDigest, i.ImageNow = identity.Digest, identity.Now
+		}
 		if old, ok := b.instances[i.Placement]; !ok || old != i {
 			b.instances[i.Placement] = i
 			b.unwritten[i.Placement] = true

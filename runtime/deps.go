@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/runtime/logring"
 )
 
 // Feed is where the Agent learns what should run, and tells what does.
@@ -49,6 +50,8 @@ type ListenerSource interface {
 type Deps struct {
 	Feed     Feed
 	Ledger   Ledger
+	Images   Images
 	Drainer  Drainer
 	Activity Activity
+	Rings    *logring.Store // where output is kept; nil: nowhere
 }

@@ -37,7 +37,8 @@ type Driver interface {
 	// image is not here. A container that could not be started is removed.
 	Start(ctx context.Context, spec Spec) (Container, error)
 
-	// Stop ends a container (SIGTERM, SIGKILL after grace) and removes it.
+	// Stop ends a container (SIGTERM, SIGKILL after grace) and removes it, once
+	// those who follow its output have read it, or did not for some seconds.
 	// One that is gone already is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error
 
@@ -56,7 +57,8 @@ type Driver interface {
 	// Exec runs a command in a running container to its end.
 	Exec(ctx context.Context, id string, command []string) (ExecResult, error)
 
-	// Logs opens a container's output.
+	// Logs opens a container's output; ErrLogUnreadable, also from the stream,
+	// if its log driver can't be read.
 	Logs(ctx context.Context, id string, opt LogOptions) (LogStream, error)
 
 	// Bridges lists the engine's bridge networks whose gateway address is on
@@ -72,6 +74,8 @@ var (
 	ErrPull         = errors.New("image cannot be pulled")
 	ErrEngineDown   = errors.New("container engine does not answer")
 	ErrInvalidSpec  = errors.New("engine refuses the container's settings")
+
+	ErrLogUnreadable = errors.New("output cannot be read back")
 )
 
 // EngineInfo describes an engine.

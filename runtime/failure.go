@@ -26,35 +26,13 @@ func startFailure(err error, spec settings) *cluster.Failure {
 	case errors.Is(err, ErrEngineDown), errors.Is(err, context.DeadlineExceeded):
 		return &cluster.Failure{Reason: cluster.ReasonEngineDown, Message: fmt.Sprintf(
 			"the container engine of the node does not answer (%s): check that it runs; starts go on by themselves once it does", err)}
-	case errors.Is(err, ErrImageMissing), errors.Is(err, ErrPull) && nowhere(err.Error(), spec):
-		return &cluster.Failure{Reason: cluster.ReasonImageMissing, Message: fmt.Sprintf(
-			"image %s is not on the node, and no registry that the node reaches has it: check `image`, or build or load it on the node (%s)", spec.Image, err)}
-	case errors.Is(err, ErrPull):
-		return &cluster.Failure{Reason: cluster.ReasonPullFailed, Message: fmt.Sprintf(
-			"image %s could not be pulled: check `pullusername` and `pullpassword`, and `image` (%s)", spec.Image, err)}
+	case errors.Is(err, ErrImageMissing), errors.Is(err, ErrPull):
+		return imageFailure(err, spec)
 	case errors.Is(err, ErrConflict):
 		return &cluster.Failure{Reason: cluster.ReasonExited, Message: fmt.Sprintf(
 			"the name of the placement's container is taken: remove that container (%s)", err)}
 	}
 	return &cluster.Failure{Reason: cluster.ReasonExited, Message: refusedMessage(err.Error())}
-}
-
-// absences are the words of engines and registries for an image that is not
-// there, or a registry that is not.
-var absences = []string{
-	"not found", "manifest unknown", "name unknown", "does not exist", "no such image",
-	"no such host", "dial tcp", "connection refused", "network is unreachable", "server misbehaving",
-}
-
-// nowhere tells whether a pull failed because there is nothing to pull. A
-// registry that hides what it has from strangers denies access instead; that
-// is about credentials only where there are some.
-func nowhere(text string, spec settings) bool {
-	low := strings.ToLower(text)
-	if strings.Contains(low, "denied") || strings.Contains(low, "unauthorized") {
-		return spec.PullUsername == "" && strings.Contains(low, "does not exist")
-	}
-	return slices.ContainsFunc(absences, func(word string) bool { return strings.Contains(low, word) })
 }
 
 // refusals tells by the engine's text which key it refuses.

@@ -24,7 +24,7 @@ func TestReasonOfAStartFailure(t *testing.T) {
 		{pull("Get https://r.example/v2/: unauthorized: incorrect username or password"), "me", cluster.ReasonPullFailed},
 		{pull("Get https://registry-1.docker.io/v2/: dial tcp: lookup registry-1.docker.io: no such host"), "", cluster.ReasonImageMissing},
 		{pull("toomanyrequests: rate limit"), "", cluster.ReasonPullFailed},
-		{pull("nothing came for 1m0s"), "", cluster.ReasonPullFailed},
+		{pull("nothing came from the registry for 20s"), "", cluster.ReasonPullFailed},
 		{fmt.Errorf("start: %w", ErrImageMissing), "", cluster.ReasonImageMissing},
 		{fmt.Errorf("start: %w: dial unix", ErrEngineDown), "", cluster.ReasonEngineDown},
 		{fmt.Errorf("start: %w: x", ErrInvalidSpec), "", cluster.ReasonExited},

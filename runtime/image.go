@@ -77,3 +77,11 @@ type ImageIdentity struct {
 
 // progressEvery is how often the progress of a pull is published.
 const progressEvery = time.Second
+
+// followImages reports what instances run again when more is known of it.
+func (a *Agent) followImages(ctx context.Context) error {
+	for range a.deps.Images.Changed(ctx) {
+		a.board.identify()
+	}
+	return nil
+}

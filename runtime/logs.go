@@ -2,16 +2,13 @@ package runtime
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"time"
+
+	"maelstrom/runtime/logring"
 )
 
-const (
-	logDriverMaelstrom = "maelstrom" // copies output to the daemon's log
-	followRetry        = time.Second
-)
+const logDriverMaelstrom = "maelstrom" // copies output to the daemon's log
 
 // OpenLogs opens the output of a placement's container, ErrNotFound if it has
 // none here.
@@ -31,59 +28,36 @@ func (a *Agent) OpenLogs(ctx context.Context, placement string, opt LogOptions) 
 	return a.driver.Logs(ctx, id, opt)
 }
 
-// follow copies the container's output to the daemon's log, if the component
-// asks for it.
+// follow reads the container's output for all that want it: the ring of its
+// component, and the daemon's log if the component asks for it. That gets what
+// was written from since on.
 func (u *unit) follow(ctx context.Context, c Container, since time.Time) {
-	if u.spec.LogDriver != logDriverMaelstrom || c.State == ContainerExited {
+	copied := u.spec.LogDriver == logDriverMaelstrom && c.State != ContainerExited
+	ring := u.openRing(c)
+	if ring == nil && !copied {
 		return
 	}
 	ctx, u.stopFollow = context.WithCancel(ctx)
-	u.agent.group.Go(func() { u.copyOutput(ctx, c.ID, since) })
+	u.collector = newCollector(u.agent.driver, c.ID, collectorOptions{
+		Ring: ring, Copy: copied, CopySince: since, LogDriver: u.spec.LogDriver, Logger: u.log,
+	})
+	u.agent.group.Go(func() { u.collector.run(ctx) })
 }
 
-// copyOutput reads until ctx ends or the output does. A stream that broke is
-// opened again where it broke.
-func (u *unit) copyOutput(ctx context.Context, id string, since time.Time) {
-	for ctx.Err() == nil {
-		last, err := u.copyStream(ctx, id, since)
-		if err == nil {
-			return
-		}
-		if last.After(since) {
-			since = last.Add(time.Nanosecond)
-		}
-		idle(ctx, followRetry)
+// openRing returns nil if output is not kept.
+func (u *unit) openRing(c Container) *logring.Writer {
+	if u.agent.deps.Rings == nil {
+		return nil
 	}
-}
-
-// copyStream returns when the last line was written, and nil at the end.
-func (u *unit) copyStream(ctx context.Context, id string, since time.Time) (last time.Time, err error) {
-	stream, err := u.agent.driver.Logs(ctx, id, LogOptions{Follow: true, Since: since})
+	ring, err := u.agent.deps.Rings.Ring(c.Component)
 	if err != nil {
-		return last, err
+		u.log.Warn("container output not kept", "container", c.ID, "error", err)
+		return nil
 	}
-	defer stream.Close()
-	for {
-		line, err := stream.Next()
-		if err != nil {
-			return last, u.outputEnd(ctx, id, err)
-		}
-		last = line.Time
-		u.log.Info("container output", "stream", line.Stream, "text", line.Text)
+	w, err := ring.Writer(logring.Source{Container: c.ID, Instance: u.id, Version: c.Version})
+	if err != nil {
+		u.log.Warn("container output not kept", "container", c.ID, "error", err)
+		return nil
 	}
-}
-
-// outputEnd is nil if the stream ended because the container did.
-func (u *unit) outputEnd(ctx context.Context, id string, err error) error {
-	if !errors.Is(err, io.EOF) {
-		return err
-	}
-	c, failed := u.agent.driver.Inspect(ctx, id)
-	if failed == nil && c.State == ContainerRunning {
-		return err
-	}
-	if errors.Is(failed, ErrEngineDown) {
-		return failed
-	}
-	return nil
+	return w
 }

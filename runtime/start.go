@@ -20,6 +20,7 @@ func (u *unit) launch(ctx context.Context) phase {
 		return nil
 	}
 	u.inst.State, u.inst.BackoffUntil = cluster.InstanceStarting, time.Time{}
+	u.inst.ImageID = ""
 	u.spec = t.startable()
 	if u.spec == nil {
 		return u.await
@@ -57,14 +58,12 @@ func (u *unit) await(ctx context.Context) phase {
 }
 
 func (u *unit) start(ctx context.Context, t target) (Container, error) {
-	if u.spec.PullImageOnStart {
-		if err := u.refresh(ctx); err != nil {
-			return Container{}, err
-		}
+	if err := u.fetch(ctx, t, u.agent.deps.Images.Refresh); err != nil {
+		return Container{}, err
 	}
 	c, err := u.create(ctx, t)
 	if errors.Is(err, ErrImageMissing) {
-		if err := u.pull(ctx); err != nil {
+		if err := u.fetch(ctx, t, u.agent.deps.Images.Pull); err != nil {
 			return Container{}, err
 		}
 		c, err = u.create(ctx, t)
@@ -105,36 +104,28 @@ func (u *unit) environment(t target) []project.EnvVar {
 	return project.ContainerEnvironment(u.spec, t.row.PlacedVersion, url)
 }
 
-// refresh pulls before a start. If that fails, an image that is here will do.
-func (u *unit) refresh(ctx context.Context) error {
-	failed := u.pull(ctx)
-	if failed == nil || errors.Is(failed, errStopWanted) || ctx.Err() != nil {
-		return failed
-	}
-	if present, err := u.agent.driver.ImagePresent(ctx, u.spec.Image); err != nil || !present {
-		return failed
-	}
-	u.log.Warn("image not pulled; the one that is here is started", "image", u.spec.Image, "error", failed)
-	return nil
-}
-
-func (u *unit) pull(ctx context.Context) error {
-	if len(u.spec.PullCommand) > 0 {
-		return &cluster.Failure{Reason: cluster.ReasonPullFailed, Message: fmt.Sprintf(
-			"image %s is not on this node and `pullcommand` is not supported yet: pull the image on the node, or remove `pullcommand` and let the engine pull it", u.spec.Image)}
-	}
-	u.inst.State = cluster.InstancePulling
-	u.report()
+// fetch brings the image here by one of the two ways, and reports how far it
+// has come. It ends early when the placement wants to stop.
+func (u *unit) fetch(ctx context.Context, t target, by func(context.Context, PullOrder) error) error {
 	work, done := u.during(ctx, stopWanted)
 	defer done()
-	err := u.agent.driver.Pull(work, PullRequest{
-		Image: u.spec.Image, Username: u.spec.PullUsername, Password: u.spec.PullPassword,
-	})
+	var told time.Time
+	err := by(work, PullOrder{Component: u.spec, Version: t.row.PlacedVersion, Progress: func(percent int) {
+		if percent > 0 && time.Since(told) < progressEvery {
+			return
+		}
+		told = time.Now()
+		u.inst.State, u.inst.PullPercent = cluster.InstancePulling, percent
+		u.report()
+	}})
 	if cause := context.Cause(work); err != nil && cause != nil {
 		return cause
 	}
-	u.inst.State = cluster.InstanceStarting
-	u.report()
+	u.inst.PullPercent = 0
+	if err == nil && u.inst.State == cluster.InstancePulling {
+		u.inst.State = cluster.InstanceStarting
+		u.report()
+	}
 	return err
 }
 

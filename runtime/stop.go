@@ -125,6 +125,9 @@ func (u *unit) stop(ctx context.Context) phase {
 func (u *unit) remove(ctx context.Context) error {
 	limited, cancel := context.WithTimeout(ctx, u.agent.opt.StopGrace+stopSlack)
 	defer cancel()
+	if u.collector != nil {
+		u.collector.beforeStop(limited)
+	}
 	return u.agent.driver.Stop(limited, u.inst.ContainerID, u.agent.opt.StopGrace)
 }
 

@@ -58,6 +58,7 @@ type unit struct {
 	crashes    backoff
 	waits      backoff   // for the engine
 	ready      time.Time // since when
+	collector  *collector // of the container's output; nil: nobody wants it
 	stopFollow context.CancelFunc
 }
 
@@ -147,11 +148,13 @@ func (u *unit) hold(c Container) {
 	if c.Image != "" {
 		u.inst.Image = c.Image
 	}
+	u.inst.ImageID = c.ImageID
 }
 
 // release says that the unit has no container any more.
 func (u *unit) release() {
 	u.stopFollow()
+	u.collector = nil
 	u.mu.Lock()
 	u.held = ""
 	u.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"maelstrom/project"
 	"maelstrom/runtime"
 	"maelstrom/runtime/fake"
+	"maelstrom/runtime/images"
 )
 
 const (
@@ -32,6 +33,7 @@ type world struct {
 	recent *recent
 	log    *logbook
 	agent  *runtime.Agent
+	depot  *images.Depot
 	epoch  int64
 	stop   func() error
 }
@@ -66,12 +68,13 @@ func newWorld(t *testing.T, image fake.Image) *world {
 func (w *world) build() {
 	w.epoch++
 	w.feed.restart(w.epoch)
+	w.depot = images.New(images.Options{Node: node}, images.Deps{Engine: w.driver, Feed: w.feed})
 	w.agent = runtime.NewAgent(w.driver, runtime.Options{
 		Node: node, Epoch: w.epoch, Parallel: 2,
 		PrivateURL: func(string) string { return "http://10.88.0.1:8374" },
 		Dial:       w.engine.Dial,
 		Logger:     slog.New(w.log),
-	}, runtime.Deps{Feed: w.feed, Ledger: w.ledger, Drainer: w.drain, Activity: w.recent})
+	}, runtime.Deps{Feed: w.feed, Ledger: w.ledger, Images: w.depot, Drainer: w.drain, Activity: w.recent})
 }
 
 // start runs the daemon's part: adopt, then run.
@@ -86,12 +89,13 @@ func (w *world) start() {
 
 func (w *world) run() {
 	ctx, cancel := context.WithCancel(w.t.Context())
-	ended := make(chan error, 1)
+	ended := make(chan error, 2)
 	go func() { ended <- w.agent.Run(ctx) }()
+	go func() { ended <- w.depot.Run(ctx) }()
 	w.stop = func() error {
 		cancel()
 		w.stop = func() error { return nil }
-		return <-ended
+		return errors.Join(<-ended, <-ended)
 	}
 	synctest.Wait()
 }

@@ -84,7 +84,10 @@ func (t *tx) readAllOfSources(ctx context.Context, cs *cluster.ChangeSet) (err e
 	if cs.Controls, err = t.controls(ctx, ``); err != nil {
 		return err
 	}
-	cs.Notifiers, err = t.notifiers(ctx, ``)
+	if cs.Notifiers, err = t.notifiers(ctx, ``); err != nil {
+		return err
+	}
+	cs.Runs, err = t.runs(ctx, ``)
 	return err
 }
 
@@ -134,7 +137,10 @@ func (t *tx) readChangedOfSources(ctx context.Context, cs *cluster.ChangeSet, ob
 	if cs.Controls, err = named(ctx, objects[cluster.ChangeControl], t.controls, `where control_key in `); err != nil {
 		return err
 	}
-	cs.Notifiers, err = named(ctx, objects[cluster.ChangeNotifier], t.notifiers, `where name in `)
+	if cs.Notifiers, err = named(ctx, objects[cluster.ChangeNotifier], t.notifiers, `where name in `); err != nil {
+		return err
+	}
+	cs.Runs, err = named(ctx, objects[cluster.ChangeRun], t.runs, `where id in `)
 	return err
 }
 

@@ -18,10 +18,10 @@ const goneKept = 30 * 24 * time.Hour
 func (t *tx) components(ctx context.Context, where string, args ...any) (map[string]*cluster.ComponentRow, error) {
 	out := map[string]*cluster.ComponentRow{}
 	err := t.each(ctx, func(rows *sql.Rows) error {
-		var name, spec string
+		var name, spec, kept string
 		var modified int64
 		row := &cluster.ComponentRow{Spec: &project.Component{}}
-		if err := rows.Scan(&name, &spec, &row.Version, &row.RestartVersion, &modified); err != nil {
+		if err := rows.Scan(&name, &spec, &row.Version, &row.RestartVersion, &modified, &row.Released, &kept); err != nil {
 			return err
 		}
 		if err := decode(spec, row.Spec); err != nil {
@@ -30,8 +30,8 @@ func (t *tx) components(ctx context.Context, where string, args ...any) (map[str
 		effective := row.Spec.Effective()
 		row.Effective, row.ModifiedAt = &effective, moment(modified)
 		out[name] = row
-		return nil
-	}, `select name, spec, row_version, restart_version, modified_at from mael_component `+where, args...)
+		return decodeKept(row, kept)
+	}, `select name, spec, row_version, restart_version, modified_at, released, kept from mael_component `+where, args...)
 	return out, err
 }
 
@@ -99,7 +99,11 @@ func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
 	t.changed(cluster.ChangeComponent, w.Spec.Name)
 	set, args := `spec = ?, row_version = ?, modified_at = ?`, []any{body, w.Version + 1, micros(now)}
 	if w.Restart {
-		set, args = set+`, restart_version = ?`, append(args, w.Version+1)
+		kept, err := t.keep(ctx, w.Spec)
+		if err != nil {
+			return err
+		}
+		set, args = set+`, restart_version = ?, kept = ?`, append(args, w.Version+1, kept)
 	}
 	return met(t.put(ctx, "mael_component",
 		`update mael_component set `+set+` where name = ? and project = ? and row_version = ?`,
@@ -118,6 +122,9 @@ func (t *tx) removeComponents(ctx context.Context, removed []cluster.ObjectVersi
 	rows := make([][]any, len(removed))
 	for i, o := range removed {
 		t.gone(cluster.ChangeComponent, o.Name)
+		if err := t.dropReleases(ctx, o.Name); err != nil {
+			return err
+		}
 		rows[i] = []any{o.Name, o.Version, micros(now)}
 	}
 	if err := t.deleteAt(ctx, "mael_component", removed); err != nil {
@@ -195,9 +202,13 @@ func (t *tx) bump(ctx context.Context, names []string, found map[string]*cluster
 	versions := map[string]int64{}
 	for _, name := range names {
 		old := found[name].Version
-		err := met(t.put(ctx, "mael_component",
-			`update mael_component set row_version = ?, restart_version = ?, modified_at = ? where name = ? and row_version = ?`,
-			old+1, old+1, micros(now), name, old))
+		kept, err := keptBy(found[name].Spec, found[name])
+		if err != nil {
+			return nil, fmt.Errorf("component %s: %w", name, err)
+		}
+		err = met(t.put(ctx, "mael_component",
+			`update mael_component set row_version = ?, restart_version = ?, modified_at = ?, kept = ? where name = ? and row_version = ?`,
+			old+1, old+1, micros(now), kept, name, old))
 		if err != nil {
 			return nil, fmt.Errorf("component %s: %w", name, err)
 		}

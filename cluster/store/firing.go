@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 
 	"maelstrom/cluster"
 )
@@ -29,8 +30,8 @@ func (s *Store) ClaimFiring(ctx context.Context, hold cluster.Hold, f cluster.Fi
 	claim := cluster.NewID()
 	_, err := s.write(ctx, writeOptions{hold: &hold}, func(t *tx) error {
 		err := t.insert(ctx, "mael_firing",
-			[]string{"firing_key", "ordinal", "due", "event_source", "component", "claim", "started_at", "finished_at", "status", "reason", "failure"},
-			[][]any{{f.Key, f.Ordinal, micros(f.Due), f.EventSource, f.Component, claim, micros(f.StartedAt), 0, 0, "", ""}})
+			[]string{"firing_key", "ordinal", "due", "event_source", "component", "claim", "started_at", "finished_at", "status", "reason", "failure", "node"},
+			[][]any{{f.Key, f.Ordinal, micros(f.Due), f.EventSource, f.Component, claim, micros(f.StartedAt), 0, 0, "", "", hold.Holder}})
 		if err != nil || rand.N(pruneFirings) > 0 {
 			return err
 		}
@@ -61,7 +62,7 @@ func (t *tx) pruneFirings(ctx context.Context, eventSource string) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.put(ctx, "mael_firing", `delete from mael_firing where event_source = ? and due <= ?`, eventSource, cut)
+	_, err = t.put(ctx, "mael_firing", `delete from mael_firing where event_source = ? and due <= ? and finished_at > 0`, eventSource, cut)
 	return err
 }
 
@@ -116,4 +117,74 @@ func (s *Store) LastFirings(ctx context.Context, eventSource string, limit int) 
 		return nil, fmt.Errorf("read firings of %s: %w", eventSource, err)
 	}
 	return firings, nil
+}
+
+// OpenFirings returns the firings of an event source, by what it is claimed
+// under, of which nobody has told the end, oldest first.
+func (s *Store) OpenFirings(ctx context.Context, key string, ordinal int) (firings []cluster.Firing, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		firings = nil
+		return t.each(ctx, func(rows *sql.Rows) error {
+			f := cluster.Firing{Key: key, Ordinal: ordinal}
+			var due, started int64
+			err := rows.Scan(&due, &f.EventSource, &f.Component, &started)
+			f.Due, f.StartedAt = moment(due), moment(started)
+			firings = append(firings, f)
+			return err
+		}, `select due, event_source, component, started_at from mael_firing where firing_key = ? and ordinal = ? and finished_at = 0 order by due`, key, ordinal)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read open firings: %w", err)
+	}
+	return firings, nil
+}
+
+// LatestFirings returns the newest firing of every event source, by its name.
+func (s *Store) LatestFirings(ctx context.Context) (latest map[string]cluster.Firing, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		latest = map[string]cluster.Firing{}
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var f cluster.Firing
+			var due, started, finished int64
+			err := rows.Scan(&f.Key, &f.Ordinal, &due, &f.EventSource, &f.Component, &started, &finished, &f.Status, &f.Reason, &f.Error)
+			f.Due, f.StartedAt, f.FinishedAt = moment(due), moment(started), moment(finished)
+			latest[f.EventSource] = f
+			return err
+		}, `select f.firing_key, f.ordinal, f.due, f.event_source, f.component, f.started_at, f.finished_at, f.status, f.reason, f.failure
+			from mael_firing f join (select event_source, max(due) as due from mael_firing group by event_source) l
+			on f.event_source = l.event_source and f.due = l.due order by f.started_at`)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read latest firings: %w", err)
+	}
+	return latest, nil
+}
+
+// LastDue returns the latest due time that was claimed, by what it is claimed
+// under.
+func (s *Store) LastDue(ctx context.Context) (last map[cluster.FiringID]time.Time, err error) {
+	err = s.read(ctx, func(t *tx) error {
+		last = map[cluster.FiringID]time.Time{}
+		return t.each(ctx, func(rows *sql.Rows) error {
+			var id cluster.FiringID
+			var due int64
+			err := rows.Scan(&id.Key, &id.Ordinal, &due)
+			last[id] = moment(due)
+			return err
+		}, `select firing_key, ordinal, max(due) from mael_firing group by firing_key, ordinal`)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read last due times: %w", err)
+	}
+	return last, nil
+}
+
+// lostFiring is what is told of a firing whose daemon ended before it did.
+const lostFiring = "the daemon stopped before it had an answer"
+
+// closeFirings ends what a node that starts anew had under way.
+func (t *tx) closeFirings(ctx context.Context, node string, at time.Time) error {
+	_, err := t.put(ctx, "mael_firing", `update mael_firing set finished_at = ?, failure = ? where node = ? and finished_at = 0`,
+		micros(at), lostFiring, node)
+	return err
 }

@@ -57,6 +57,8 @@ func fill(t *testing.T, s *Store) {
 	cronHold := take(t, s, cluster.RoleCron, "n1")
 	_, err = s.ClaimFiring(t.Context(), cronHold, cluster.Firing{Key: "k", Due: time.Unix(1, 0), EventSource: "p_j", Component: "p_a"})
 	must(t, err)
+	_, err = s.Reserve(t.Context(), hold, []cluster.Run{{ID: "r1", Kind: cluster.RunCommand, Component: "p_a", Version: 1, Node: "n1", MemoryMiB: 7}})
+	must(t, err)
 	fillSources(t, s)
 }
 

@@ -34,6 +34,9 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 		if err != nil {
 			return err
 		}
+		if err := t.closeFirings(ctx, node.ID, now); err != nil {
+			return err
+		}
 		t.changed(cluster.ChangeNode, node.ID)
 		if last == 0 {
 			return t.insert(ctx, "mael_node", []string{"id", "epoch", "seen_at", "body"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,8 +90,29 @@ func (a *app) awaitSync(ctx context.Context, opt syncOptions, request rpc.SyncAn
 		case answer.Source.Ready == cluster.StatusFalse && answer.Source.Reason != cluster.ReasonProjectsFailing && stalled(answer.Source.Conditions):
 			return "", errors.New(answer.Source.Message)
 		}
+		if text := held(answer); text != "" {
+			return "", errors.New(text)
+		}
 		return missing(answer, cluster.ConditionSynced)
 	})
+}
+
+// held names the first project that waits for a user's word, and would for
+// ever; empty: none. It holds for what was looked at just now: a user may have
+// given the word since.
+func held(answer rpc.StatusAnswer) string {
+	for _, p := range answer.Projects {
+		for _, c := range p.Conditions {
+			if c.Type == cluster.ConditionSynced && c.Status != cluster.StatusTrue && slices.Contains(waitsForUser, c.Reason) {
+				return projectTitle(p.Project) + ": " + string(c.Reason) + ": " + c.Message
+			}
+		}
+	}
+	return ""
+}
+
+var waitsForUser = []cluster.ConditionReason{
+	cluster.ReasonRemovalsHeld, cluster.ReasonRemovalsConfirm, cluster.ReasonByUser, cluster.ReasonRolledBack, cluster.ReasonSkipped,
 }
 
 // missing names what keeps projects from a condition; empty: nothing. What
