@@ -85,7 +85,7 @@ func (c *collector) read(ctx context.Context) error {
 	if since.Before(c.floor) {
 		since = c.floor
 	}
-	stream, err := c.driver.Logs(ctx, c.container, LogOptions{Follow: true, Since: since})
+	stream, err := c.driver.Logs(ctx, c.container, LogOptions{Follow: true, Keep: true, Since: since})
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return nil

@@ -38,8 +38,8 @@ type Driver interface {
 	Start(ctx context.Context, spec Spec) (Container, error)
 
 	// Stop ends a container (SIGTERM, SIGKILL after grace) and removes it, once
-	// those who follow its output have read it, or did not for some seconds.
-	// One that is gone already is no error.
+	// those who keep its output have read it, or did not for some seconds. One
+	// that is gone already is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error
 
 	// Inspect returns one container, ErrNotFound if there is none.
@@ -154,6 +154,7 @@ type LogOptions struct {
 	Follow bool
 	Since  time.Time // zero: from the start
 	Tail   int       // last lines; 0: all
+	Keep   bool      // with Follow: a Stop waits a little for who reads
 }
 
 // LogStream is a container's output, line by line. Next returns io.EOF at the end.

@@ -56,8 +56,8 @@ type unit struct {
 	found      *Container         // adopted, not looked at yet
 	known      bool               // adopted and looked at
 	crashes    backoff
-	waits      backoff   // for the engine
-	ready      time.Time // since when
+	waits      backoff    // for the engine
+	ready      time.Time  // since when
 	collector  *collector // of the container's output; nil: nobody wants it
 	stopFollow context.CancelFunc
 }

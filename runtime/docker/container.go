@@ -47,6 +47,7 @@ func (d *Driver) stop(ctx context.Context, id string, grace time.Duration) error
 			return err
 		}
 	}
+	d.readers.wait(ctx, found.ID)
 	if err := d.remove(ctx, found.ID); err != nil {
 		return err
 	}

@@ -54,7 +54,8 @@ type Driver struct {
 	networks map[string]networkFact // by name, for a short time
 	touched  map[string]struct{}    // ids of containers that had an event since they were listed
 
-	files fileMounts
+	files   fileMounts
+	readers readers
 
 	listing sync.Mutex           // one List at a time
 	seen    map[string]inspected // by id: what List need not ask again

@@ -55,6 +55,15 @@ func classifyStart(err error) error {
 	return classify(err)
 }
 
+// classifyLog does the same for output: a driver that can't be read is a 500 in
+// some versions, and a word in the stream in others.
+func classifyLog(err error) error {
+	if strings.Contains(err.Error(), "does not support reading") {
+		return as(runtime.ErrLogUnreadable, err)
+	}
+	return classify(err)
+}
+
 // halfDown tells an engine that answers but has lost what it runs on.
 func halfDown(err error) bool {
 	text := err.Error()
@@ -69,7 +78,7 @@ func refused(err error) bool {
 func isKnown(err error) bool {
 	for _, kind := range []error{
 		runtime.ErrConflict, runtime.ErrNotFound, runtime.ErrImageMissing, runtime.ErrPull,
-		runtime.ErrEngineDown, runtime.ErrInvalidSpec,
+		runtime.ErrEngineDown, runtime.ErrInvalidSpec, runtime.ErrLogUnreadable,
 	} {
 		if errors.Is(err, kind) {
 			return true

@@ -37,15 +37,23 @@ func (d *Driver) Logs(ctx context.Context, id string, opt runtime.LogOptions) (r
 		options.Since = opt.Since.Format(time.RFC3339Nano)
 	}
 	ctx, cancel := context.WithCancel(ctx)
+	read := func() {}
+	if opt.Follow && opt.Keep {
+		read = d.readers.begin(found.ID)
+	}
 	body, err := d.client.ContainerLogs(ctx, found.ID, options)
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("open log: %w", classify(err))
+		read()
+		return nil, fmt.Errorf("open log: %w", classifyLog(err))
 	}
-	return newLogStream(body, func() error {
+	s := newLogStream(body, func() error {
 		cancel()
+		read()
 		return body.Close()
-	}), nil
+	})
+	s.read = read
+	return s, nil
 }
 
 // logStream reads the engine's frames: eight bytes of head (stream and size),
@@ -54,12 +62,13 @@ func (d *Driver) Logs(ctx context.Context, id string, opt runtime.LogOptions) (r
 type logStream struct {
 	frames  *bufio.Reader
 	close   func() error
+	read    func()             // called at the end of the stream
 	pending [3]runtime.LogLine // by stream: the start of a line whose end has yet to come
 	ready   []runtime.LogLine
 }
 
 func newLogStream(r io.Reader, closeStream func() error) *logStream {
-	return &logStream{frames: bufio.NewReader(r), close: closeStream}
+	return &logStream{frames: bufio.NewReader(r), close: closeStream, read: func() {}}
 }
 
 func (s *logStream) Close() error { return s.close() }
@@ -71,6 +80,7 @@ func (s *logStream) Next() (runtime.LogLine, error) {
 		if errors.Is(err, io.EOF) {
 			s.flush()
 			if len(s.ready) == 0 {
+				s.read()
 				return runtime.LogLine{}, io.EOF
 			}
 			break
@@ -100,7 +110,7 @@ func (s *logStream) readFrame() error {
 		return io.ErrUnexpectedEOF
 	}
 	if int(head[0]) >= len(s.pending) { // the engine's own trouble with the log
-		return errors.New(strings.TrimSpace(string(payload)))
+		return classifyLog(errors.New(strings.TrimSpace(string(payload))))
 	}
 	s.add(int(head[0]), string(payload))
 	return nil

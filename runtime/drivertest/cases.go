@@ -23,6 +23,8 @@ var cases = []struct {
 	{"logs", testLogs},
 	{"logs of a number of lines", testLogsTail},
 	{"followed logs end with the container", testLogsFollow},
+	{"kept logs have all that the container said", testLogsKeep},
+	{"logs of a driver that keeps none", testLogsNone},
 	{"exec", testExec},
 	{"what is not there is not found", testNotFound},
 	{"others on the same engine", testOthers},

@@ -87,6 +87,42 @@ func testLogsFollow(t *testing.T, h Harness) {
 	}
 }
 
+// What reads the output to keep it misses nothing of a container that is
+// stopped and removed.
+func testLogsKeep(t *testing.T, h Harness) {
+	c := startAndSpeak(t, h)
+	log, err := h.Driver.Logs(within(t), c.ID, runtime.LogOptions{Follow: true, Keep: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	kept := make(chan []string)
+	go func() { kept <- textOf(readLog(t, log, nil), "stdout") }()
+	if err := h.Driver.Stop(t.Context(), c.ID, patience); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := <-kept, append(slices.Clone(OutLines), TermLine); !slices.Equal(got, want) {
+		t.Errorf("kept = %q, want %q", got, want)
+	}
+}
+
+func testLogsNone(t *testing.T, h Harness) {
+	spec := specOf(h, Serves)
+	spec.Component.LogDriver = "none"
+	c, err := h.Driver.Start(t.Context(), spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := h.Driver.Logs(within(t), c.ID, runtime.LogOptions{Follow: true})
+	if err == nil {
+		defer log.Close()
+		_, err = log.Next()
+	}
+	if !errors.Is(err, runtime.ErrLogUnreadable) {
+		t.Errorf("logs = %v, want ErrLogUnreadable", err)
+	}
+}
+
 func testExec(t *testing.T, h Harness) {
 	c := start(t, h, Serves)
 	result, err := h.Driver.Exec(within(t), c.ID, h.Exec.Command)

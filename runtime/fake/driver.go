@@ -255,6 +255,9 @@ func (d *Driver) Logs(ctx context.Context, id string, opt runtime.LogOptions) (r
 	if err != nil {
 		return nil, err
 	}
+	if c.spec.Component.LogDriver == "none" {
+		return nil, fmt.Errorf("%w: log driver none", runtime.ErrLogUnreadable)
+	}
 	return c.output.open(ctx, opt), nil
 }
 
