@@ -26,6 +26,7 @@ import (
 	"maelstrom/runtime"
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/gateway"
+	"maelstrom/runtime/images"
 )
 
 // Surroundings is what a daemon touches of the world. The simulation puts its
@@ -83,6 +84,7 @@ type Daemon struct {
 	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
 	identity atomic.Pointer[identity]
 	agent    atomic.Pointer[runtime.Agent]
+	depot    atomic.Pointer[images.Depot]
 	serving  atomic.Bool // the first snapshot is there and containers are adopted
 	leaving  atomic.Bool
 
@@ -234,6 +236,7 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	}
 	d.bridges.learn(ctx)
 	d.tasks.start(base, "bridges", d.failed, d.bridges.Run)
+	d.startImages(base)
 	if err := d.startAgent(ctx, base); err != nil {
 		return err
 	}

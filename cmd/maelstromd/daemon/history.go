@@ -9,7 +9,6 @@ import (
 	"maelstrom/cluster/rpc"
 	"maelstrom/project"
 	"maelstrom/reconcile"
-	"maelstrom/runtime"
 )
 
 // applier plans and applies what is declared by hand.
@@ -51,20 +50,6 @@ func (h *histories) RestoreClaims(ctx context.Context, claims []cluster.Claim) (
 	}
 	defer done()
 	return h.declaredStore.RestoreClaims(ctx, claims)
-}
-
-// imageCheck asks this node's engine for images.
-type imageCheck struct{ daemon *Daemon }
-
-// CheckImage implements reconcile.Images. What a command fetches, only that
-// command knows.
-func (c imageCheck) CheckImage(ctx context.Context, comp *project.Component) error {
-	if len(comp.PullCommand) > 0 {
-		return nil
-	}
-	return c.daemon.driver.CheckImage(ctx, runtime.PullRequest{
-		Image: comp.Image, Username: comp.PullUsername, Password: comp.PullPassword,
-	})
 }
 
 // diffRemoval tells what a removal takes away: nothing, if the project is only

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/runtime/images"
 )
 
 // Options is everything that a daemon can be told. DefaultOptions holds every
@@ -27,6 +28,8 @@ type Options struct {
 
 	DockerHost     string // empty: DOCKER_HOST, else the local socket
 	TotalMemoryMiB int64  // what placement may use: -1 all of the host, 0 nothing
+
+	Images images.Options // how images come and go
 
 	Stall    time.Duration // an exchange without a byte either way is given up
 	IdleConn time.Duration // keep-alive connections without a request
@@ -68,6 +71,7 @@ func DefaultOptions() Options {
 		PublicPort:     80,
 		PrivatePort:    8374,
 		TotalMemoryMiB: -1,
+		Images:         images.Options{Prune: images.PruneOptions{GuardPercent: 85}},
 		Stall:          310 * time.Second,
 		IdleConn:       310 * time.Second,
 		CronZone:       time.UTC,

@@ -30,7 +30,7 @@ func TestEverySettingTakesAGoodValue(t *testing.T) {
 		"PPROF": "1", "CPU_PROFILE_FILENAME": "/tmp/cpu", "INSTANCE_ID": "i-1", "TERMINATE_COMMAND": "poweroff",
 		"AWS_TERMINATE_QUEUE_URL": "https://queue", "AWS_TERMINATE_MAX_AGE_SECONDS": "600",
 		"AWS_SPOT_TERMINATE_POLL_SECONDS": "2", "DOCKER_PRUNE_MINUTES": "10", "DOCKER_PRUNE_UNREG_IMAGES": "true",
-		"DOCKER_PRUNE_UNREG_KEEP": "a*", "CRON_REFRESH_SECONDS": "60", "NODE_LIVENESS_SECONDS": "300", "LOG_GC_SECONDS": "60",
+		"DOCKER_PRUNE_UNREG_KEEP": "a*, b", "DOCKER_CONFIG": "/etc/docker", "PULL_COMMAND": "true", "DISK_GUARD_PERCENT": "90", "CRON_REFRESH_SECONDS": "60", "NODE_LIVENESS_SECONDS": "300", "LOG_GC_SECONDS": "60",
 	}
 	settings := Settings()
 	if len(good) != len(settings) {
@@ -65,6 +65,7 @@ func TestMistakesAreReportedAllAtOnce(t *testing.T) {
 		"MAEL_PPROF", "perhaps",
 		"MAEL_API_TOKEN", "short",
 		"MAEL_DOCKER_PRUNE_MINUTES", "1.5",
+		"MAEL_DISK_GUARD_PERCENT", "101",
 		"MAEL_LOG_LEVEL", "loud",
 		"MAEL_PUBLIC_ADDR", "localhost",
 		"MAEL_HOOK_ADDR", "8375",

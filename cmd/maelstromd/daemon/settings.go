@@ -34,7 +34,6 @@ func (s *Setting) Flag() string { return strings.ReplaceAll(strings.ToLower(s.Na
 func Settings() []Setting {
 	const notOurs = "leases and peers do not need it"
 	const awsLater = "AWS life cycle hooks are not supported"
-	const pruneLater = "images are not pruned yet"
 	return []Setting{
 		{"DATA_DIR", "/var/lib/maelstrom, or the user's data directory", "directory of the database, the node id and the local client's token", "", text(func(o *Options) *string { return &o.DataDir })},
 		{"SQL_DRIVER", "sqlite", "sqlite, postgres or mysql", "", choose(func(o *Options) *string { return &o.SQLDriver }, map[string]string{"sqlite": "sqlite", "sqlite3": "sqlite", "postgres": "postgres", "mysql": "mysql"})},
@@ -45,6 +44,12 @@ func Settings() []Setting {
 		{"PRIVATE_PORT", "8374", "port of the API and of requests between components", "", number(func(o *Options) *int { return &o.PrivatePort }, 1, 65535)},
 		{"API_TOKEN", "none", "a first API token; only its hash is stored", "", apiToken},
 		{"DOCKER_HOST", "DOCKER_HOST, else the local socket", "address of the container engine", "", text(func(o *Options) *string { return &o.DockerHost })},
+		{"DOCKER_CONFIG", "DOCKER_CONFIG, else .docker in the home directory", "directory of the Docker client's config.json, for credentials of registries", "", text(func(o *Options) *string { return &o.Images.ConfigDir })},
+		{"PULL_COMMAND", "false", "let components fetch their images by a program on this host (pullcommand)", "", boolean(func(o *Options) *bool { return &o.Images.PullCommand })},
+		{"DOCKER_PRUNE_MINUTES", "0", "how often to remove images that this node has pulled and nothing needs; 0: never", "", minutes(func(o *Options) *time.Duration { return &o.Images.Prune.Every })},
+		{"DOCKER_PRUNE_UNREG_IMAGES", "false", "with those that still have a name, but no component declares", "", boolean(func(o *Options) *bool { return &o.Images.Prune.Undeclared })},
+		{"DOCKER_PRUNE_UNREG_KEEP", "none", "comma-separated names of images to keep all the same, with * for any text", "", parseInto(func(o *Options) *[]string { return &o.Images.Prune.Keep }, parseList)},
+		{"DISK_GUARD_PERCENT", "85", "how full the engine's disk may be before images go that nothing needs; 0: no guard", "", number(func(o *Options) *int { return &o.Images.Prune.GuardPercent }, 0, 100)},
 		{"TOTAL_MEMORY", "-1", "MiB that components may reserve on this node; -1: all of the host, 0: run nothing here", "", number(func(o *Options) *int64 { return &o.TotalMemoryMiB }, -1, 1<<40)},
 		{"CRON_TZ", "UTC", "time zone of cron schedules that name none", "", parseInto(func(o *Options) **time.Location { return &o.CronZone }, loadZone)},
 		{"ON_EXIT", "keep", "keep: containers go on when the daemon stops; stop: they stop with it", "", choose(func(o *Options) *ExitMode { return &o.OnExit }, map[string]ExitMode{"keep": ExitKeep, "stop": ExitStop})},
@@ -66,9 +71,6 @@ func Settings() []Setting {
 		{"AWS_TERMINATE_QUEUE_URL", "none", "queue of life cycle events", awsLater, ignored},
 		{"AWS_TERMINATE_MAX_AGE_SECONDS", "600", "age up to which such an event counts", awsLater, seconds(noDuration)},
 		{"AWS_SPOT_TERMINATE_POLL_SECONDS", "0", "how often to ask for a spot interruption", awsLater, seconds(noDuration)},
-		{"DOCKER_PRUNE_MINUTES", "0", "how often to prune images", pruneLater, seconds(noDuration)},
-		{"DOCKER_PRUNE_UNREG_IMAGES", "false", "prune images that no component uses", pruneLater, boolean(noBool)},
-		{"DOCKER_PRUNE_UNREG_KEEP", "none", "images to keep", pruneLater, ignored},
 		{"HTTP_READ_TIMEOUT", "300", "longest silence of a client that sends", "MAEL_HTTP_WRITE_TIMEOUT counts both ways", seconds(noDuration)},
 		{"CRON_REFRESH_SECONDS", "60", "how often to reload schedules", "changed schedules count at once", seconds(noDuration)},
 		{"NODE_LIVENESS_SECONDS", "300", "age at which a node row is dropped", notOurs, seconds(noDuration)},
@@ -111,6 +113,29 @@ func seconds(field func(*Options) *time.Duration) setFunc {
 		*field(o) = time.Duration(n) * time.Second
 		return nil
 	}
+}
+
+func minutes(field func(*Options) *time.Duration) setFunc {
+	const most = 365 * 24 * 60
+	return func(o *Options, value string) error {
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 || n > most {
+			return fmt.Errorf("%q is not a number of minutes from 0 to %d", value, most)
+		}
+		*field(o) = time.Duration(n) * time.Minute
+		return nil
+	}
+}
+
+// parseList reads comma-separated texts.
+func parseList(value string) ([]string, error) {
+	var list []string
+	for field := range strings.SplitSeq(value, ",") {
+		if field = strings.TrimSpace(field); field != "" {
+			list = append(list, field)
+		}
+	}
+	return list, nil
 }
 
 func boolean(field func(*Options) *bool) setFunc {

@@ -29,6 +29,7 @@ func (d *Daemon) shutdown() {
 	if agent := d.agent.Load(); agent != nil && d.opt.OnExit == ExitStop {
 		d.step("containers stop", stopAllLimit, agent.StopAll)
 	}
+	d.tasks.end(d.log, "images", stepLimit)
 	d.tasks.end(d.log, "bridges", stepLimit)
 	d.tellNode(cluster.NodeDown)
 	d.endJournal()
@@ -97,7 +98,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "bridges", "gateway", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "images", "bridges", "gateway", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }
