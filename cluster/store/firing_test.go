@@ -96,6 +96,10 @@ func TestOldFiringsArePruned(t *testing.T) {
 		for n := range claims {
 			_, err := s.ClaimFiring(t.Context(), hold, firing(0, start.Add(time.Duration(n)*time.Minute)))
 			must(t, err)
+			if n%(firingsKept/2) == 0 { // ends those that are under way
+				_, err = s.JoinNode(t.Context(), cluster.Node{ID: "a"})
+				must(t, err)
+			}
 		}
 		last, err := s.LastFirings(t.Context(), "es", 10_000)
 		must(t, err)

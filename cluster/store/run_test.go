@@ -14,6 +14,22 @@ func releasing(image string) *project.Component {
 	return c
 }
 
+// rollOut applies a project whose components containers see anew.
+func rollOut(t *testing.T, s *Store, p *project.Project) {
+	t.Helper()
+	r := request(p)
+	plan := r.Plan
+	r.Plan = func(state cluster.ProjectState) (cluster.ProjectWrite, error) {
+		w, err := plan(state)
+		for i := range w.PutComponents {
+			w.PutComponents[i].Restart = true
+		}
+		return w, err
+	}
+	_, err := s.ApplyProject(t.Context(), r)
+	must(t, err)
+}
+
 func rowOf(t *testing.T, s *Store, name string) *cluster.ComponentRow {
 	t.Helper()
 	cs, err := s.Changes(t.Context(), 0)
@@ -45,7 +61,7 @@ func TestTheVersionBeforeIsKeptUntilTheNextIsReleased(t *testing.T) {
 		if row := rowOf(t, s, "p_c"); row.Unreleased() || row.Held() || row.Current() != row {
 			t.Fatalf("without a command: %+v", row)
 		}
-		apply1(t, s, projectOf("p", releasing("two")))
+		rollOut(t, s, projectOf("p", releasing("two")))
 		row := rowOf(t, s, "p_c")
 		if !row.Unreleased() || row.Held() || row.Current().Spec.Image != "one" || row.Current().Version != 1 || row.Current().Effective == nil {
 			t.Fatalf("kept %+v of %+v", row.Kept, row)
@@ -76,7 +92,7 @@ func TestAReleaseOfAnotherVersionReleasesNothing(t *testing.T) {
 			t.Fatalf("the first version: %+v", row)
 		}
 		late := reserved(t, s, hold, cluster.Run{ID: "r1", Kind: cluster.RunRelease, Component: "p_c", Version: 1})
-		apply1(t, s, projectOf("p", releasing("two")))
+		rollOut(t, s, projectOf("p", releasing("two")))
 		ended(t, s, late, cluster.RunSucceeded)
 		if row := rowOf(t, s, "p_c"); !row.Held() {
 			t.Fatalf("released by another: %+v", row)
