@@ -14,11 +14,13 @@ func TestRowBranchDeletedAndBack(t *testing.T) {
 	repo := s.git.Repo("main")
 	commit := repo.Push(map[string]string{"maelstrom.yml": yml("shop", "web:1", "web")})
 	repo.Branch("live")
-	repo.Tag("v1.0.0")
 	s.declare(cluster.Source{Name: "main", Git: &cluster.GitSource{Ref: "live"}})
-	s.declare(cluster.Source{Name: "tag", Git: &cluster.GitSource{URL: repo.URL(), Ref: "v1.0.0"}})
 	s.seen("main", commit)
-	s.until("the other source is judged", func(snap *cluster.Snapshot) bool { _, ok := snap.SourceStatuses.Get("tag"); return ok })
+	tagged := s.git.Repo("tag")
+	release := tagged.Push(map[string]string{"maelstrom.yml": yml("zoo", "zoo:1", "web")})
+	tagged.Tag("v1.0.0")
+	s.declare(cluster.Source{Name: "tag", Git: &cluster.GitSource{Ref: "v1.0.0"}})
+	s.seen("tag", release)
 
 	repo.DeleteRef("live")
 	c := s.ready("main", cluster.StatusFalse, cluster.ReasonRefNotFound)
@@ -26,10 +28,10 @@ func TestRowBranchDeletedAndBack(t *testing.T) {
 		t.Errorf("message %q", c.Message)
 	}
 	is(t, "main", s.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonRefNotFound)
-	repo.Git("push", "-q", "origin", "--delete", "refs/tags/v1.0.0")
+	tagged.DeleteRef("v1.0.0")
 	s.ready("tag", cluster.StatusFalse, cluster.ReasonRefNotFound)
 	s.lookAgain("main", "")
-	s.stores("shop_web=web:1")
+	s.stores("shop_web=web:1", "zoo_web=zoo:1")
 	if got := s.source("main"); got.Revision != commit || got.PlanHash != "" {
 		t.Errorf("source %+v", got)
 	}
@@ -38,7 +40,7 @@ func TestRowBranchDeletedAndBack(t *testing.T) {
 	next := repo.Push(map[string]string{"maelstrom.yml": yml("shop", "web:2", "web")})
 	repo.Branch("live")
 	s.seen("main", next)
-	s.stores("shop_web=web:2")
+	s.stores("shop_web=web:2", "zoo_web=zoo:1")
 	s.ready("main", cluster.StatusTrue, cluster.ReasonFetched)
 	s.told(1, cluster.EventRecovered, "source main")
 	s.told(0, cluster.EventRemoved)
