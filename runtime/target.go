@@ -19,7 +19,9 @@ func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
 	t := target{want: cluster.WantStop, row: row, restored: snap.Restored}
 	if row != nil {
 		t.want = row.Want
-		t.current, _ = snap.Components.Get(row.Component)
+		if declared, ok := snap.Components.Get(row.Component); ok {
+			t.current = declared.Current()
+		}
 	}
 	if snap.Restored {
 		t.want = cluster.WantRun

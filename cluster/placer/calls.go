@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -136,6 +138,9 @@ func (p *Placer) questions() scheduler.Load {
 	}
 	for component := range p.sleeps {
 		l.Sleeps[component] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.runs)) {
+		l.Runs = append(l.Runs, p.runs[id].run)
 	}
 	return l
 }

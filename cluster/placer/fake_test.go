@@ -20,6 +20,7 @@ type database struct {
 	nodes      map[string]*cluster.Node
 	components map[string]*cluster.ComponentRow
 	placements map[string]*cluster.Placement
+	runs       map[string]*cluster.Run
 	stopping   map[string]bool // past the point of no return
 	commits    int
 	tries      int
@@ -33,6 +34,7 @@ func newDatabase() *database {
 		nodes:      map[string]*cluster.Node{"n1": {ID: "n1", Name: "n1", State: cluster.NodeUp, Epoch: 1, MemoryTotalMiB: 4096}},
 		components: map[string]*cluster.ComponentRow{},
 		placements: map[string]*cluster.Placement{},
+		runs:       map[string]*cluster.Run{},
 		stopping:   map[string]bool{},
 	}
 }
@@ -49,7 +51,27 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 	return cluster.ChangeSet{
 		Number: d.number, Full: true,
 		Nodes: maps.Clone(d.nodes), Components: maps.Clone(d.components), Placements: maps.Clone(d.placements),
+		Runs: maps.Clone(d.runs),
 	}, nil
+}
+
+func (d *database) Reserve(_ context.Context, _ cluster.Hold, runs []cluster.Run) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.fail != nil {
+		return 0, d.fail
+	}
+	for _, r := range runs {
+		for _, known := range d.runs {
+			if known.Key() == r.Key() {
+				return 0, cluster.ErrConflict
+			}
+		}
+		r.State = cluster.RunReserved
+		d.runs[r.ID] = &r
+	}
+	d.number++
+	return d.number, nil
 }
 
 func (d *database) WritePlacements(ctx context.Context, _ cluster.Hold, writes []cluster.PlacementWrite) (int64, error) {

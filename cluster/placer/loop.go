@@ -53,6 +53,10 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 	load.Components = l.loads.Load().Components
 	load.Stopping = l.stillStopping(snap)
 	d := scheduler.Plan(scheduler.Input{Snapshot: snap, Load: load, Memory: l.memory, Now: now, NewID: l.opt.NewID})
+	l.refuseRuns(d.RunRefusals)
+	if len(d.Reserved) > 0 {
+		return l.reserve(ctx, d)
+	}
 	if len(d.Writes) == 0 {
 		l.memory = d.Memory
 		l.answer(snap, load, d)

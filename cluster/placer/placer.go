@@ -17,6 +17,10 @@ type Ledger interface {
 	// WritePlacements writes all or nothing. It returns ErrFenced if the role
 	// was lost, ErrConflict if a row has moved.
 	WritePlacements(ctx context.Context, hold cluster.Hold, writes []cluster.PlacementWrite) (changeNumber int64, err error)
+
+	// Reserve stores runs, all or nothing. It returns ErrFenced if the role was
+	// lost, ErrConflict if one of them is a release that is stored already.
+	Reserve(ctx context.Context, hold cluster.Hold, runs []cluster.Run) (changeNumber int64, err error)
 }
 
 // Feed is the view of the database.
@@ -53,6 +57,7 @@ type Placer struct {
 	held     bool
 	wakes    map[string]*call
 	sleeps   map[string]*call
+	runs     map[string]*runCall  // by id
 	recent   map[string]time.Time // wakes answered without the loop
 	refusals map[string]refusal   // by component
 	err      error                // of the last write, until one succeeds
@@ -72,6 +77,7 @@ func New(opt Options, ledger Ledger, feed Feed, loads Loads) *Placer {
 		asked:  make(chan struct{}, 1),
 		wakes:  map[string]*call{},
 		sleeps: map[string]*call{},
+		runs:   map[string]*runCall{},
 		recent: map[string]time.Time{},
 	}
 }
@@ -133,6 +139,9 @@ func (p *Placer) leave() {
 			c.answer(cluster.ErrNotHolder)
 			delete(calls, component)
 		}
+	}
+	for id := range p.runs {
+		p.answerRunLocked(id, cluster.ErrNotHolder)
 	}
 	clear(p.recent)
 }

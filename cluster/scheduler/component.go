@@ -12,6 +12,7 @@ type component struct {
 	name string
 	row  *cluster.ComponentRow // nil: removed
 	spec *project.Component    // effective; nil if row is
+	held bool                  // its first version has yet to be released: nothing may run
 	load cluster.ComponentLoad
 
 	// Its placements by what they are now; a plan moves them from one list to
@@ -31,7 +32,8 @@ type component struct {
 func (p *planner) view(name string) *component {
 	c := &component{name: name, load: p.in.Load.Components[name]}
 	if row, ok := p.in.Snapshot.Components.Get(name); ok {
-		c.row, c.spec = row, row.Effective
+		c.row, c.held = row.Current(), row.Held()
+		c.spec = c.row.Effective
 	}
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {

@@ -33,6 +33,11 @@ func newNodes(snap *cluster.Snapshot, deletes, wants []cluster.PlacementWrite) *
 		ns.byID[id] = n
 		ns.list = append(ns.list, n)
 	}
+	for _, r := range snap.Runs.All() {
+		if n := ns.byID[r.Node]; n != nil && !r.Ended() {
+			n.reserved += r.MemoryMiB
+		}
+	}
 	for _, w := range deletes {
 		if n := ns.byID[w.Delete.Node]; n != nil {
 			n.reserved -= w.Delete.MemoryMiB

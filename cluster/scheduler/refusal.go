@@ -127,3 +127,13 @@ func (p *planner) refuseUnknown(c *component) {
 		p.refusals[c.name] = &cluster.Failure{Reason: cluster.ReasonNotFound, Message: "no component is called " + c.name}
 	}
 }
+
+// refuseUnreleased refuses a component whose first version was not released;
+// one that is being released is waited for.
+func (p *planner) refuseUnreleased(c *component) {
+	for _, r := range p.in.Snapshot.Runs.All() {
+		if r.Key() == cluster.ReleaseKey(c.name, c.row.RestartVersion) && r.State == cluster.RunFailed {
+			p.refusals[c.name] = &cluster.Failure{Reason: cluster.ReasonReleaseFailed, Message: r.Message}
+		}
+	}
+}

@@ -28,6 +28,10 @@ func (p *planner) scale(c *component) {
 		p.refuseUnknown(c)
 		return
 	}
+	if c.held {
+		p.refuseUnreleased(c)
+		return
+	}
 	m := p.recall(c)
 	if c.beingReplaced() {
 		m.Grown = p.in.Now // one thing at a time

@@ -23,6 +23,8 @@ type Load struct {
 	// Stopping names placements that are past the point of no return although
 	// the snapshot does not show it yet: the store refused to turn them back.
 	Stopping map[string]bool
+
+	Runs []cluster.Run // that ask for memory on their nodes
 }
 
 // Wake is a request to have at least one instance.
@@ -48,6 +50,11 @@ type Decision struct {
 	// Refusals names the components that lack an instance which fits nowhere,
 	// and why. One that only waits for others to leave is not among them.
 	Refusals map[string]*cluster.Failure
+
+	// Reserved are the runs that there is room for, RunRefusals why the others
+	// that asked can't run, by id.
+	Reserved    []cluster.Run
+	RunRefusals map[string]*cluster.Failure
 
 	// Next is when to plan again if nothing changes before; zero: never.
 	Next time.Time
@@ -100,10 +107,11 @@ func Plan(in Input) Decision {
 		p.reconcile(c)
 	}
 	p.place(active)
+	reserved, refused := p.reserveRuns()
 	for _, c := range active {
 		p.remember(c)
 	}
-	return Decision{Writes: p.writes(), Refusals: p.refusals, Next: p.next, Memory: p.memory}
+	return Decision{Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Next: p.next, Memory: p.memory}
 }
 
 func newMemory() Memory {

@@ -16,8 +16,8 @@ func (d *dispatcher) sync(now time.Time) {
 	d.snapshot = snap
 	d.round++
 	row, ok := snap.Components.Get(d.name)
-	if !ok {
-		row = nil
+	if ok {
+		row = row.Current()
 	}
 	if d.row = row; row == nil {
 		d.ready, d.placed, d.failure = d.ready[:0], false, nil
