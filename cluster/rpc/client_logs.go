@@ -21,8 +21,10 @@ const maxLogLine = 16 << 20
 type LogsRequest struct {
 	Components []string // full names, * stands for any text; empty: all
 	Since      string   // a span before now, such as 10m, or a time; empty: from the start
-	Tail       int      // last lines of each container; 0: all
+	Until      string   // the same; empty: to the end
+	Tail       int      // last lines of each container, with Previous of each component; 0: all
 	Follow     bool     // go on with what comes, also of later containers
+	Previous   bool     // also of containers that are gone, and of removed components
 }
 
 // LogReader reads output line by line.
@@ -43,6 +45,12 @@ func (c *Client) Logs(ctx context.Context, req LogsRequest) (*LogReader, error) 
 	}
 	if req.Since != "" {
 		query.Set("since", req.Since)
+	}
+	if req.Until != "" {
+		query.Set("until", req.Until)
+	}
+	if req.Previous {
+		query.Set("previous", "true")
 	}
 	if req.Tail > 0 {
 		query.Set("tail", strconv.Itoa(req.Tail))

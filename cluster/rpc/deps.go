@@ -90,7 +90,7 @@ type Placer interface {
 	Refusals() map[string]*cluster.Failure
 }
 
-// Deps is all that a Server works with. Every field must be set.
+// Deps is all that a Server works with. Every field but Kept must be set.
 type Deps struct {
 	Version   string
 	Node      string // id of this node
@@ -110,6 +110,7 @@ type Deps struct {
 	Keys         *Keyring
 	Roles        func() []Role
 	Logs         LogOpener
+	Kept         LogKeeper // nil: output is not kept
 	Mover        Mover
 	Doctor       Doctor
 	Logger       *slog.Logger

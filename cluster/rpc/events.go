@@ -77,12 +77,12 @@ func parseEventQuery(values url.Values, now time.Time) (q cluster.EventQuery, fo
 			to(n)
 		}
 	}
-	since, err := parseSince(values.Get("since"), now)
+	since, err := parseMoment("since", values.Get("since"), now)
 	if err != nil {
 		return q, false, err
 	}
 	req.Since = &since
-	if follow, err = parseFollow(values, false); err != nil {
+	if follow, err = parseBool(values, "follow", false); err != nil {
 		return q, false, err
 	}
 	q, err = req.query()

@@ -16,11 +16,24 @@ const (
 	logStall     = 30 * time.Second // a client that takes nothing for so long is gone
 )
 
+// A 404 with this header is about what was asked for, not about the address.
+const (
+	headerReason   = "Maelstrom-Reason"
+	reasonNotFound = "not_found"
+)
+
 // serveLogs answers PathLogs.
 func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 	q, err := parseLogQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	if status, err := s.checkKept(&q); err != nil {
+		if status == http.StatusNotFound {
+			w.Header().Set(headerReason, reasonNotFound)
+		}
+		plain(w, status, err.Error())
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
@@ -116,6 +129,8 @@ func (l *logWriter) write(e *LogEntry) error {
 	if l.ndjson {
 		line, err = json.Marshal(e)
 		line = append(line, '\n')
+	} else if e.Stream == StreamNotice { // the original's clients know two streams
+		return nil
 	} else {
 		line, err = json.Marshal(originalLogEntry{Component: e.Component, Stream: e.Stream, Data: e.Text})
 		line = append(line, '\r', '\n')

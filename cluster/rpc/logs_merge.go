@@ -16,8 +16,16 @@ const logBuffer = 256 // lines between the containers and the client
 // its end. Wait returns when nothing reads any more, soon after ctx ends.
 func (s *Server) openLogs(ctx context.Context, q logQuery) (entries <-chan LogEntry, wait func()) {
 	out := make(chan LogEntry, logBuffer)
-	tail := &logTail{server: s, query: q, out: out, open: map[string]bool{}, last: map[string]time.Time{}}
 	var done sync.WaitGroup
+	if s.deps.Kept != nil {
+		kept := &keptTail{server: s, query: q, out: out, open: map[string]bool{}}
+		done.Go(func() {
+			defer close(out)
+			kept.run(ctx)
+		})
+		return out, done.Wait
+	}
+	tail := &logTail{server: s, query: q, out: out, open: map[string]bool{}, last: map[string]time.Time{}}
 	done.Go(func() {
 		defer close(out)
 		if q.follow {

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -14,7 +15,9 @@ const maxLogTail = 1 << 20
 type logQuery struct {
 	components []string // full names, * stands for any text; empty: all
 	since      time.Time
+	until      time.Time // zero: without an end
 	tail       int
+	previous   bool // also what is gone
 	follow     bool
 	ndjson     bool
 }
@@ -30,14 +33,23 @@ func parseLogQuery(values url.Values, now time.Time) (logQuery, error) {
 		}
 	}
 	var err error
-	if q.since, err = parseSince(values.Get("since"), now); err != nil {
+	if q.since, err = parseMoment("since", values.Get("since"), now); err != nil {
+		return q, err
+	}
+	if q.until, err = parseMoment("until", values.Get("until"), now); err != nil {
+		return q, err
+	}
+	if q.previous, err = parseBool(values, "previous", false); err != nil {
 		return q, err
 	}
 	if q.tail, err = parseTail(values.Get("tail")); err != nil {
 		return q, err
 	}
-	if q.follow, err = parseFollow(values, !q.ndjson); err != nil {
+	if q.follow, err = parseBool(values, "follow", !q.ndjson); err != nil {
 		return q, err
+	}
+	if q.follow && !q.until.IsZero() {
+		return q, errors.New("follow and until exclude each other")
 	}
 	if !q.ndjson && values.Get("since") == "" {
 		q.since = now // the original shows what comes from now on
@@ -45,8 +57,8 @@ func parseLogQuery(values url.Values, now time.Time) (logQuery, error) {
 	return q, nil
 }
 
-// parseSince reads a span before now, such as 10m, or a time.
-func parseSince(text string, now time.Time) (time.Time, error) {
+// parseMoment reads a span before now, such as 10m, or a time.
+func parseMoment(name, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -58,7 +70,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("since %q is neither a span such as 10m nor a time such as 2006-01-02T15:04:05Z", text)
+		return time.Time{}, fmt.Errorf("%s %q is neither a span such as 10m nor a time such as 2006-01-02T15:04:05Z", name, text)
 	}
 	return at, nil
 }
@@ -74,19 +86,19 @@ func parseTail(text string) (int, error) {
 	return n, nil
 }
 
-func parseFollow(values url.Values, missing bool) (bool, error) {
-	if !values.Has("follow") {
+func parseBool(values url.Values, name string, missing bool) (bool, error) {
+	if !values.Has(name) {
 		return missing, nil
 	}
-	text := values.Get("follow")
+	text := values.Get(name)
 	if text == "" {
 		return true, nil
 	}
-	follow, err := strconv.ParseBool(text)
+	value, err := strconv.ParseBool(text)
 	if err != nil {
-		return false, fmt.Errorf("follow %q is neither true nor false", text)
+		return false, fmt.Errorf("%s %q is neither true nor false", name, text)
 	}
-	return follow, nil
+	return value, nil
 }
 
 // selects tells whether the query asks for a component.

@@ -16,7 +16,7 @@ func (d *Daemon) startAgent(ctx, base context.Context) error {
 		PrivateURL: d.bridges.privateURL,
 		Dial:       d.sur.Dial,
 		Logger:     d.part("agent"),
-	}, runtime.Deps{Feed: d.feed, Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway})
+	}, runtime.Deps{Feed: d.feed, Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway, Rings: d.rings})
 	if err := agent.Adopt(ctx); err != nil {
 		return err
 	}

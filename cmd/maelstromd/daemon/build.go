@@ -106,6 +106,7 @@ func (d *Daemon) buildPrivate() {
 		Keys:         d.keys,
 		Roles:        d.roles,
 		Logs:         logSource{daemon: d},
+		Kept:         d.kept(),
 		Mover:        &mover{Daemon: d, gate: d.declared.gate},
 		Doctor:       &doctor{Daemon: d},
 		Logger:       d.part("api"),

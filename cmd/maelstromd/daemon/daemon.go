@@ -27,6 +27,7 @@ import (
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/gateway"
 	"maelstrom/runtime/images"
+	"maelstrom/runtime/logring"
 )
 
 // Surroundings is what a daemon touches of the world. The simulation puts its
@@ -73,6 +74,7 @@ type Daemon struct {
 	private  *rpc.PrivatePort
 	registry *prometheus.Registry
 
+	rings        *logring.Store // nil: output is not kept
 	repositories *gitsource.Pool
 	reconciler   *reconcile.Reconciler
 	sender       *notify.Sender
@@ -151,6 +153,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	}
 	d.dir = dir
 	if d.node, err = dir.nodeID(); err != nil {
+		return err
+	}
+	if err := d.openRings(); err != nil {
 		return err
 	}
 	if err := d.bindPorts(ctx); err != nil {
@@ -233,6 +238,9 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	}
 	if err := d.openDriver(); err != nil {
 		return err
+	}
+	if d.rings != nil {
+		d.tasks.start(base, "logs", d.failed, d.rings.Run)
 	}
 	d.bridges.learn(ctx)
 	d.tasks.start(base, "bridges", d.failed, d.bridges.Run)

@@ -43,6 +43,7 @@ func (d *dataDir) Close() error { return d.lock.Close() }
 func (d *dataDir) database() string { return filepath.Join(d.path, rpc.DatabaseFileName) }
 func (d *dataDir) sources() string  { return filepath.Join(d.path, "sources") }
 func (d *dataDir) images() string   { return filepath.Join(d.path, "images.json") }
+func (d *dataDir) logs() string     { return filepath.Join(d.path, "logs") }
 func (d *dataDir) snapshot() string { return filepath.Join(d.path, "snapshot.json") }
 
 // files is where the engine mounts components' files from, as an absolute path.

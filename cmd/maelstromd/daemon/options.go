@@ -40,6 +40,7 @@ type Options struct {
 	HookAddr       string         // where webhooks are taken; empty: nowhere
 	SourceNetworks []netip.Prefix // that sources are fetched from and events sent to; empty: all but link-local addresses
 
+	LogRing   LogRing // how much output of containers is kept
 	AccessLog bool
 
 	CronZone      *time.Location
@@ -76,6 +77,7 @@ func DefaultOptions() Options {
 		IdleConn:       310 * time.Second,
 		CronZone:       time.UTC,
 		OnExit:         ExitKeep,
+		LogRing:        LogRing{MiB: 20, Days: 7},
 		LogFormat:      "text",
 	}
 }

@@ -60,6 +60,8 @@ func Settings() []Setting {
 		{"SOURCES", "none", "file that declares sources of projects, and who is told about them", "", text(func(o *Options) *string { return &o.Sources })},
 		{"HOOK_ADDR", "off", "address that webhooks of git servers are taken at, such as :8375", "", hookAddr},
 		{"SOURCE_NETWORKS", "all but link-local addresses", "comma-separated networks that sources may be fetched from and events sent to", "", parseInto(func(o *Options) *[]netip.Prefix { return &o.SourceNetworks }, parsePrefixes)},
+		{"LOG_RING_MIB", "20", "MiB on disk of each component's output to keep; 0: keep none", "", number(func(o *Options) *int64 { return &o.LogRing.MiB }, 0, 1<<20)},
+		{"LOG_RING_DAYS", "7", "how many days of output to keep; 0: keep none", "", number(func(o *Options) *int { return &o.LogRing.Days }, 0, 3650)},
 		{"ACCESS_LOG", "false", "log each request", "", boolean(func(o *Options) *bool { return &o.AccessLog })},
 		{"LOG_FORMAT", "text", "text or json", "", choose(func(o *Options) *string { return &o.LogFormat }, map[string]string{"text": "text", "json": "json"})},
 		{"LOG_LEVEL", "info", "debug, info, warn or error", "", choose(func(o *Options) *slog.Level { return &o.LogLevel }, map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError})},

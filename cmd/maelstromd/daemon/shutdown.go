@@ -30,6 +30,7 @@ func (d *Daemon) shutdown() {
 		d.step("containers stop", stopAllLimit, agent.StopAll)
 	}
 	d.tasks.end(d.log, "images", stepLimit)
+	d.tasks.end(d.log, "logs", stepLimit)
 	d.tasks.end(d.log, "bridges", stepLimit)
 	d.tellNode(cluster.NodeDown)
 	d.endJournal()
@@ -98,7 +99,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "images", "bridges", "gateway", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "logs", "images", "bridges", "gateway", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }
