@@ -25,10 +25,16 @@ func newLogs(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "logs [COMPONENT...]",
 		Short: "Show the output of components",
-		Long: `Show the output of the containers of components; without a name, of all. A name
-may contain * for any text.`,
+		Long: `Show the output of the containers of components, by time; without a name, of all.
+A name may contain * for any text.
+
+With --previous also of containers that are gone, by a stop, crash, sleep or
+deploy, and of components that were removed. The node keeps 20 MiB of each
+component for 7 days, unless MAEL_LOG_RING_MIB and MAEL_LOG_RING_DAYS say
+otherwise.`,
 		Example: `  maelctl logs shop_web --since 10m
   maelctl logs -f 'shop_*'
+  maelctl logs shop_web --previous --since 12h --until 11h
   maelctl logs shop_web --tail 20 --output ndjson`,
 		ValidArgsFunction: a.completeSeveral(componentNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -43,7 +49,9 @@ may contain * for any text.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&opt.request.Follow, "follow", "f", false, "go on with what comes, also of containers that start later")
 	flags.StringVar(&opt.request.Since, "since", "", "from this long ago, or from this RFC 3339 time (default: all)")
-	flags.IntVar(&opt.request.Tail, "tail", 0, "only the last lines of each container; 0: all")
+	flags.StringVar(&opt.request.Until, "until", "", "up to this long ago, or to this RFC 3339 time (default: now)")
+	flags.BoolVarP(&opt.request.Previous, "previous", "p", false, "also of containers that are gone, and of removed components")
+	flags.IntVar(&opt.request.Tail, "tail", 0, "only the last lines of each container, with --previous of each component; 0: all")
 	flags.StringSliceVar(&components, "components", nil, "the components, as the original names them")
 	cobra.CheckErr(flags.MarkHidden("components"))
 	return cmd
@@ -53,15 +61,22 @@ func checkLogs(request rpc.LogsRequest) error {
 	if request.Tail < 0 {
 		return usagef("--tail %d is negative", request.Tail)
 	}
-	if request.Since == "" {
+	if request.Follow && request.Until != "" {
+		return usagef("--follow and --until exclude each other")
+	}
+	if err := checkMoment("--since", request.Since); err != nil {
+		return err
+	}
+	return checkMoment("--until", request.Until)
+}
+
+func checkMoment(flag, text string) error {
+	span, err := time.ParseDuration(text)
+	if text == "" || err == nil && span >= 0 {
 		return nil
 	}
-	span, err := time.ParseDuration(request.Since)
-	if err == nil && span >= 0 {
-		return nil
-	}
-	if _, err := time.Parse(time.RFC3339, request.Since); err != nil {
-		return usagef("--since %q is neither a span such as 10m nor a time such as 2026-01-31T08:00:00Z", request.Since)
+	if _, err := time.Parse(time.RFC3339, text); err != nil {
+		return usagef("%s %q is neither a span such as 10m nor a time such as 2026-01-31T08:00:00Z", flag, text)
 	}
 	return nil
 }
@@ -73,29 +88,39 @@ type logList struct {
 
 func runLogs(ctx context.Context, a *app, opt logsOptions) error {
 	client := a.client()
-	if err := knownComponents(ctx, client, opt.request.Components); err != nil {
-		return a.serverError(err)
+	if !opt.request.Previous { // else the daemon tells, who knows what it kept
+		if err := knownComponents(ctx, client, opt.request.Components); err != nil {
+			return a.serverError(err)
+		}
 	}
 	stream, err := client.Logs(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
 	}
 	defer stream.Close()
+	return printLogs(a, opt, stream)
+}
+
+func printLogs(a *app, opt logsOptions, stream *rpc.LogReader) error {
 	all := logList{Entries: []rpc.LogEntry{}}
 	whole := !opt.request.Follow && opt.out.machine() && (opt.out.format != formatNDJSON || opt.out.shaped())
+	printer := logPrinter{app: a, out: opt.out, containers: map[string]string{}}
 	for {
 		entry, err := stream.Next()
 		switch {
 		case errors.Is(err, io.EOF) && whole:
 			return opt.out.print(a.stdout, document{value: all, list: "entries"})
 		case errors.Is(err, io.EOF):
+			if !printer.any && !opt.request.Previous && !opt.out.machine() {
+				fmt.Fprintln(a.stderr, "no output of a container that is there now; --previous shows that of earlier ones")
+			}
 			return nil
 		case err != nil:
 			return a.serverError(err)
 		case whole:
 			all.Entries = append(all.Entries, entry)
 		default:
-			err = a.printLogEntry(opt.out, entry)
+			err = printer.print(entry)
 		}
 		if err != nil {
 			return err
@@ -120,23 +145,4 @@ func knownComponents(ctx context.Context, client *rpc.Client, names []string) er
 		}
 	}
 	return nil
-}
-
-// printLogEntry prints one entry as soon as it comes; in YAML each is a
-// document of a stream.
-func (a *app) printLogEntry(out outputFlags, entry rpc.LogEntry) error {
-	if out.format == formatYAML && !out.shaped() {
-		if _, err := io.WriteString(a.stdout, "---\n"); err != nil {
-			return err
-		}
-	}
-	return out.print(a.stdout, document{value: entry, foreign: true, text: func(w io.Writer) error {
-		s := a.outStyle()
-		text := entry.Text
-		if entry.Stream == "stderr" {
-			text = s.yellow(text)
-		}
-		_, err := fmt.Fprintf(w, "%s %s %s\n", s.faint(entry.Time.Local().Format(time.TimeOnly)), s.bold("["+entry.Component+"]"), text)
-		return err
-	}})
 }
