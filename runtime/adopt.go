@@ -114,7 +114,7 @@ func (a *Agent) StopAll(ctx context.Context) error {
 	}
 	var group errgroup.Group
 	group.SetLimit(recogniseAtOne)
-	for _, c := range containers {
+	for _, c := range instances(containers) {
 		group.Go(func() error { return a.stopOne(ctx, c) })
 	}
 	err = group.Wait()

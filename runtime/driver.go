@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"time"
 
+	"maelstrom/cluster"
 	"maelstrom/project"
 )
 
@@ -105,6 +106,13 @@ type Spec struct {
 	Version   int64              // of the component
 	Epoch     int64              // of the node
 
+	// Run says that this is no instance: its host ports are not bound, and
+	// nobody dials it. Placement is the run's id.
+	Run cluster.RunKind
+
+	// Terminal is what the container is attached to, by RunCommand alone.
+	Terminal *Terminal
+
 	// Environment is all that the container sees, injected variables
 	// included, sorted by name.
 	Environment []project.EnvVar
@@ -127,8 +135,9 @@ type Container struct {
 	Name      string
 	Placement string
 	Component string
-	Version   int64  // of the component, from its label
-	Epoch     int64  // of the node, when it was started
+	Version   int64 // of the component, from its label
+	Epoch     int64 // of the node, when it was started
+	Run       cluster.RunKind
 	Image     string // its name when it was started
 	ImageID   string
 
@@ -186,4 +195,5 @@ const (
 	LabelNode      = "maelstrom.node"
 	LabelPlacement = "maelstrom.placement"
 	LabelEpoch     = "maelstrom.epoch"
+	LabelRun       = "maelstrom.run" // kind of run; absent from instances
 )

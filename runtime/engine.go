@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -120,7 +121,7 @@ func (a *Agent) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.takeInLocked(containers, number)
+	a.takeInLocked(instances(containers), number)
 	return nil
 }
 
@@ -195,4 +196,9 @@ func (a *Agent) dropStaleLocked() {
 		}
 	}
 	a.board.remove(stale...)
+}
+
+// instances leaves out the containers of runs, which are the Runner's.
+func instances(containers []Container) []Container {
+	return slices.DeleteFunc(slices.Clone(containers), func(c Container) bool { return c.Run != "" })
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/docker/docker/api/types/container"
 
+	"maelstrom/cluster"
 	"maelstrom/runtime"
 )
 
@@ -91,6 +92,7 @@ func (d *Driver) describe(ctx context.Context, found container.InspectResponse) 
 		Component:  labels[runtime.LabelComponent],
 		Version:    number(labels[runtime.LabelVersion]),
 		Epoch:      number(labels[runtime.LabelEpoch]),
+		Run:        cluster.RunKind(labels[runtime.LabelRun]),
 		Image:      found.Config.Image,
 		ImageID:    found.Image,
 		State:      stateOf(found.State.Status),

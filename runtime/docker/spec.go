@@ -51,6 +51,9 @@ func (d *Driver) configOf(spec runtime.Spec) *container.Config {
 			labelPort:              strconv.Itoa(c.HTTPPort),
 		},
 	}
+	if spec.Run != "" {
+		config.Labels[runtime.LabelRun] = string(spec.Run)
+	}
 	return config
 }
 

@@ -61,17 +61,18 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec, mounts []mount.M
 		return "", err
 	}
 	config := d.configOf(spec)
+	if t := spec.Terminal; t != nil {
+		config.OpenStdin, config.StdinOnce, config.Tty = t.Stdin != nil, t.Stdin != nil, t.TTY
+	}
 	host, err := hostConfigOf(spec.Component, facts.logDriver)
 	if err != nil {
 		return "", err
 	}
 	host.Mounts = append(host.Mounts, mounts...)
-	publish, err := d.mustPublish(ctx, spec.Component, host.NetworkMode)
-	if err != nil {
-		return "", err
-	}
-	if err := addPorts(config, host, spec.Component, publish); err != nil {
-		return "", err
+	if spec.Run == "" {
+		if err := d.openPorts(ctx, spec.Component, config, host); err != nil {
+			return "", err
+		}
 	}
 	name := containerName(spec.Component.Name, spec.Placement)
 	var created container.CreateResponse
@@ -86,6 +87,14 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec, mounts []mount.M
 		d.discardUnstarted(ctx, name)
 	}
 	return "", err
+}
+
+func (d *Driver) openPorts(ctx context.Context, c *project.Component, config *container.Config, host *container.HostConfig) error {
+	publish, err := d.mustPublish(ctx, c, host.NetworkMode)
+	if err != nil {
+		return err
+	}
+	return addPorts(config, host, c, publish)
 }
 
 // mustPublish tells whether the container's port has to be published to be
