@@ -10,6 +10,7 @@ done
 command -v npm >/dev/null || apt_install "Node.js and npm" nodejs npm
 make/databases.sh
 make/gitserver.sh
+make/registry.sh
 say "Docker engine"
 make/engine.sh
 status=0

@@ -42,6 +42,7 @@ var mayImport = map[string][]string{
 	"runtime/docker":             {"runtime"},
 	"runtime/fake":               {"runtime"},
 	"runtime/images":             {"runtime"},
+	"runtime/images/*":           nil,
 	"runtime/drivertest":         {"runtime"},
 	"runtime/drivertest/testapp": nil,
 	"cluster/placer":             {"cluster/scheduler"},

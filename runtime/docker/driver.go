@@ -33,6 +33,10 @@ type Options struct {
 	Node      string
 	Logger    *slog.Logger
 
+	// RegistrySilence is how long a registry may send nothing during a pull; 0:
+	// 20 seconds.
+	RegistrySilence time.Duration
+
 	// Publish dials every container by a port published on loopback, also
 	// where its own address could be reached.
 	Publish bool

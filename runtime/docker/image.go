@@ -40,13 +40,13 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 	}
 	bounded, cancel := context.WithCancel(ctx)
 	defer cancel()
-	patience := registrySilence
+	patience := d.patience(registrySilence)
 	silent := time.AfterFunc(patience, cancel)
 	defer silent.Stop()
 	err = d.client.NewVersionError(bounded, "1.24", "pull")
 	if err == nil {
 		err = d.pullStream(bounded, req, auth, func(percent int, next time.Duration) {
-			patience = next
+			patience = d.patience(next)
 			silent.Reset(patience)
 			if req.Progress != nil {
 				req.Progress(percent)
@@ -65,6 +65,14 @@ func (d *Driver) pull(ctx context.Context, req runtime.PullRequest) error {
 		return classified
 	}
 	return as(runtime.ErrPull, err)
+}
+
+// patience is the time for a step of a pull, as the options say.
+func (d *Driver) patience(step time.Duration) time.Duration {
+	if step == registrySilence && d.opt.RegistrySilence > 0 {
+		return d.opt.RegistrySilence
+	}
+	return step
 }
 
 // registryAuth encodes the credentials of a request as engines want them.
