@@ -44,6 +44,7 @@ func (v view) component(row *cluster.ComponentRow) Component {
 		Name:              c.Name,
 		Project:           c.Project,
 		Image:             c.Image,
+		Images:            v.images(c.Name),
 		Version:           row.Version,
 		State:             state.word,
 		Reason:            state.reason,

@@ -89,6 +89,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		in.State = string(i.State)
 		in.Reason, in.Message = i.Reason, i.Message
 		in.ContainerID, in.Image, in.Address = i.ContainerID, i.Image, i.Address
+		in.ImageID, in.ImageDigest, in.ImageNow, in.PullPercent = i.ImageID, i.ImageDigest, i.ImageNow, i.PullPercent
 		in.StartedAt, in.BackoffUntil = timeOrNil(i.StartedAt), timeOrNil(i.BackoffUntil)
 		in.Restarts = i.Restarts
 	}

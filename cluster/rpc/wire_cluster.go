@@ -45,6 +45,10 @@ type Instance struct {
 	Want              cluster.Want   `json:"want"`
 	ContainerID       string         `json:"container_id"`
 	Image             string         `json:"image"`
+	ImageID           string         `json:"image_id"`     // that the container runs
+	ImageDigest       string         `json:"image_digest"` // of it at its registry; empty: it is of none
+	ImageNow          string         `json:"image_now"`    // id of what image stands for on the node by now, if that is another one
+	PullPercent       int            `json:"pull_percent"` // while pulling
 	Address           string         `json:"address"`
 	StartedAt         *time.Time     `json:"started_at"`
 	LastRequestAt     *time.Time     `json:"last_request_at"`

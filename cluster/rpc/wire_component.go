@@ -19,6 +19,7 @@ type Component struct {
 	Name              string         `json:"name"`
 	Project           string         `json:"project"`
 	Image             string         `json:"image"`
+	Images            []RunningImage `json:"images"` // that its containers run, the most used first
 	Version           int64          `json:"version"`
 	State             ComponentState `json:"state"`
 	Reason            cluster.Reason `json:"reason"`
@@ -28,6 +29,15 @@ type Component struct {
 	MaxInstances      int            `json:"max_instances"` // 0: no limit
 	MaxConcurrency    int            `json:"max_concurrency"`
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"` // by each instance
+}
+
+// RunningImage is one image that containers of a component run. There are
+// several where a name stands for another image than before.
+type RunningImage struct {
+	ID        string `json:"id"`
+	Digest    string `json:"digest"` // at its registry; empty: it is of none
+	Now       string `json:"now"`    // id of what the name stands for on the node by now, if that is another one: a restart takes it
+	Instances int    `json:"instances"`
 }
 
 // ListComponentsRequest selects components; what is empty selects all.
