@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -303,36 +302,27 @@ func TestObjectsDoNotPileUp(t *testing.T) {
 	}
 }
 
-func TestOneQueryServesAllSourcesOfARepository(t *testing.T) {
+func TestSourcesOfARepositoryAskTheSame(t *testing.T) {
 	server := gittest.NewHTTP(t, gittest.Options{})
 	repo := server.Repo("shop")
 	commit := repo.Push(map[string]string{"a": "1"})
 	repo.Branch("next")
-	p := New(Options{CacheDir: t.TempDir(), Share: 1 << 40})
-	before := server.Requests("/info/refs")
-	var all sync.WaitGroup
-	for i := range 8 {
-		o := openAt(t, p, server, "shop", func(s *cluster.Source, _ *cluster.SourceSecrets) {
-			s.Name, s.Git.Ref = fmt.Sprint("shop", i), []string{"", "next"}[i%2]
-		})
-		all.Go(func() {
-			r, err := o.Resolve(t.Context())
-			if err != nil || r.Revision != commit {
-				t.Errorf("%+v, %v", r, err)
-			}
-			if _, err := o.Fetch(t.Context(), r.Revision, ""); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if asked := server.Requests("/info/refs") - before; asked != 1+8 { // the fetches ask by themselves
-		t.Errorf("asked %d times", asked)
-	}
+	p := New(Options{CacheDir: t.TempDir()})
+	one := openAt(t, p, server, "shop")
+	two := openAt(t, p, server, "shop", func(s *cluster.Source, _ *cluster.SourceSecrets) { s.Name, s.Git.Ref = "two", "next" })
 	other := openAt(t, p, server, "shop", func(_ *cluster.Source, held *cluster.SourceSecrets) { held.Token = "another" })
-	resolve(t, other)
-	if asked := server.Requests("/info/refs") - before; asked != 1+8+1 {
-		t.Errorf("asked %d times: another token shares the answer", asked)
+	if one.(*origin).key != two.(*origin).key {
+		t.Error("sources of one repository share no answer")
+	}
+	if one.(*origin).key == other.(*origin).key {
+		t.Error("another token shares the answer")
+	}
+	if got := resolve(t, one).Revision; got != commit {
+		t.Errorf("resolved %s", got)
+	}
+	pushed := repo.Push(map[string]string{"a": "2"})
+	if got := resolve(t, one).Revision; got != pushed {
+		t.Error("an answer from before the push is used again")
 	}
 }
 

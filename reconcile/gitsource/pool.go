@@ -32,9 +32,8 @@ type Options struct {
 
 	Logger *slog.Logger
 
-	// Share is for how long after a query began its answer serves every source
-	// that asks the same, 25 ms. What is pushed in that time may be missed
-	// until the next query.
+	// Share is how long a query waits at most for one of the same that runs, 25
+	// ms. All sources that come in that time share it.
 	Share time.Duration
 
 	Timeout time.Duration // of each silence of the other side, 30 s
@@ -57,7 +56,7 @@ func New(opt Options) *Pool {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Pool{options: opt, queries: queries{share: opt.Share}, taken: map[string]bool{}}
+	return &Pool{options: opt, queries: queries{patience: opt.Share}, taken: map[string]bool{}}
 }
 
 // Close does nothing: origins are closed by their owners.
