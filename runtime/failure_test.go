@@ -39,6 +39,43 @@ func TestReasonOfAStartFailure(t *testing.T) {
 	}
 }
 
+// A failed pull is told in the registry's words, with the cause and what to do.
+func TestFailedPullsNameTheCause(t *testing.T) {
+	const own, hub = "registry.example:5000/shop/web:1", "web:1"
+	cases := []struct {
+		image, text string
+		reason      cluster.Reason
+		words       []string
+	}{
+		{own, "manifest for registry.example:5000/shop/web:1 not found: manifest unknown", cluster.ReasonImageMissing, []string{"`image`", "manifest unknown"}},
+		{own, "name unknown: repository name not known to registry", cluster.ReasonImageMissing, []string{"`image`"}},
+		{own, "Get \"http://registry.example:5000/v2/\": no basic auth credentials; credentials: none", cluster.ReasonPullFailed, []string{"refuses the credentials", "`pullusername`", "docker login registry.example:5000"}},
+		{own, "Head: unauthorized: authentication required; credentials: registry.example in /root/.docker/config.json", cluster.ReasonPullFailed, []string{"refuses the credentials", "config.json"}},
+		{hub, "pull access denied for web, repository does not exist or may require 'docker login'; credentials: none, neither", cluster.ReasonImageMissing, []string{"build or load it"}},
+		{hub, "pull access denied for web, repository does not exist or may require 'docker login'; credentials: docker.io in /x", cluster.ReasonPullFailed, []string{"refuses the credentials"}},
+		{own, "Get \"https://registry.example:5000/v2/\": dial tcp 192.0.2.1:5000: connect: connection refused", cluster.ReasonPullFailed, []string{"registry registry.example:5000 does not answer"}},
+		{own, "Get \"https://registry.example:5000/v2/\": dial tcp: lookup registry.example: no such host", cluster.ReasonPullFailed, []string{"does not answer"}},
+		{hub, "Get \"https://registry-1.docker.io/v2/\": dial tcp: lookup registry-1.docker.io: no such host", cluster.ReasonImageMissing, []string{"no registry that the node reaches"}},
+		{own, "nothing came from the registry for 20s", cluster.ReasonPullFailed, []string{"does not answer"}},
+		{hub, "nothing came from the registry for 20s", cluster.ReasonPullFailed, []string{"does not answer"}},
+		{own, "unexpected EOF", cluster.ReasonPullFailed, []string{"does not answer", "unexpected EOF"}},
+		{own, "failed to register layer: Error processing tar file(exit status 1): write /x: no space left on device", cluster.ReasonPullFailed, []string{"disk", "full", "docker system df"}},
+		{own, "toomanyrequests: rate limit", cluster.ReasonPullFailed, []string{"toomanyrequests"}},
+		{own, "credentials: helper docker-credential-keys: it is not on the PATH of the daemon", cluster.ReasonPullFailed, []string{"docker-credential-keys"}},
+	}
+	for _, c := range cases {
+		got := startFailure(fmt.Errorf("pull %s: %w: %s", c.image, ErrPull, c.text), &project.Component{Image: c.image})
+		if got.Reason != c.reason {
+			t.Errorf("%s: %s (%s), want %s", c.text, got.Reason, got.Message, c.reason)
+		}
+		for _, word := range append(c.words, c.text) {
+			if !strings.Contains(got.Message, word) {
+				t.Errorf("%q does not say %q", got.Message, word)
+			}
+		}
+	}
+}
+
 func lastPart(err error) string {
 	text := err.Error()
 	return text[strings.LastIndex(text, ": ")+1:]
