@@ -1,0 +1,10 @@
+-- min_reader: 1
+-- Whose a project was when the declaration of its source went, at which of its
+-- revisions, and who had declared the source: it is the source's again if that
+-- comes back before anybody has changed the project.
+create table if not exists mael_former_owner (
+    project  text    primary key,
+    source   text    not null,
+    origin   text    not null,
+    revision integer not null
+);
