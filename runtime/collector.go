@@ -69,7 +69,7 @@ func (c *collector) run(ctx context.Context) {
 
 // remember reads where an earlier daemon stopped.
 func (c *collector) remember() {
-	last, err := c.opt.Ring.Last(windowSize + 1)
+	last, err := c.opt.Ring.Last(remembered)
 	if err != nil {
 		c.opt.Logger.Warn("kept output not read", "container", c.container, "error", err)
 	}

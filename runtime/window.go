@@ -12,6 +12,10 @@ import (
 // may come in another order than that of their times.
 const windowSize = 128
 
+// remembered is how many lines a later daemon reads back: some beyond the
+// window, for the same reason.
+const remembered = windowSize + 32
+
 // mark tells one line from all others. Two that are the same to the
 // nanosecond are counted.
 type mark struct {
@@ -24,8 +28,7 @@ type mark struct {
 type window struct {
 	marks   []mark // the oldest at next once it is full
 	next    int
-	floor   int64 // latest time of a line that left the window
-	newest  int64
+	floor   int64        // latest time of a line that left the window
 	again   map[mark]int // of a stream that was opened again: lines to skip
 	noticed string       // the latest notice in the ring
 }
@@ -40,7 +43,6 @@ func (w *window) add(rec logring.Record) {
 		return
 	}
 	m := markOf(rec)
-	w.newest = max(w.newest, m.at)
 	if len(w.marks) < windowSize {
 		w.marks = append(w.marks, m)
 		return
@@ -50,19 +52,13 @@ func (w *window) add(rec logring.Record) {
 	w.next = (w.next + 1) % windowSize
 }
 
-// since is where a stream has to be opened to miss nothing; zero: at the start.
+// since is where a stream has to be opened to miss nothing; zero: at the
+// start, all of which is in the window.
 func (w *window) since() time.Time {
-	if len(w.marks) == 0 {
+	if w.floor == 0 {
 		return time.Time{}
 	}
-	if w.floor > 0 {
-		return time.Unix(0, w.floor+1).UTC()
-	}
-	first := w.marks[0].at
-	for _, m := range w.marks {
-		first = min(first, m.at)
-	}
-	return time.Unix(0, first).UTC()
+	return time.Unix(0, w.floor+1).UTC()
 }
 
 // replay expects the lines of the window again.

@@ -14,6 +14,7 @@ import (
 	"maelstrom/runtime"
 	"maelstrom/runtime/fake"
 	"maelstrom/runtime/images"
+	"maelstrom/runtime/logring"
 )
 
 const (
@@ -33,6 +34,7 @@ type world struct {
 	recent *recent
 	log    *logbook
 	agent  *runtime.Agent
+	rings  *logring.Store // nil: output is not kept
 	depot  *images.Depot
 	epoch  int64
 	stop   func() error
@@ -74,7 +76,7 @@ func (w *world) build() {
 		PrivateURL: func(string) string { return "http://10.88.0.1:8374" },
 		Dial:       w.engine.Dial,
 		Logger:     slog.New(w.log),
-	}, runtime.Deps{Feed: w.feed, Ledger: w.ledger, Images: w.depot, Drainer: w.drain, Activity: w.recent})
+	}, runtime.Deps{Feed: w.feed, Ledger: w.ledger, Images: w.depot, Drainer: w.drain, Activity: w.recent, Rings: w.rings})
 }
 
 // start runs the daemon's part: adopt, then run.

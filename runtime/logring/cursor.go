@@ -15,7 +15,8 @@ const readSize = 32 << 10
 type cursor struct {
 	ring   *Ring
 	source Source
-	head   *Record   // the next record
+	head   Record // the next record, if has
+	has    bool
 	key    time.Time // not later than its time
 	order  int       // among containers with a record of the same time
 	skip   int
@@ -35,7 +36,7 @@ func (c *cursor) advance() error {
 			}
 		}
 		err := c.read()
-		if err == nil && c.head == nil { // the header
+		if err == nil && !c.has { // the header
 			continue
 		}
 		if !errors.Is(err, errCorrupt) {
@@ -84,7 +85,7 @@ func (c *cursor) read() error {
 		if err == nil {
 			c.buf, c.offset = c.buf[n:], c.offset+int64(n)
 			if rec.Stream != header {
-				c.head = &rec
+				c.head, c.has = rec, true
 			}
 			return nil
 		}

@@ -123,14 +123,14 @@ func (d *Reader) skipTo(tail int) error {
 func (d *Reader) Next() (Entry, error) {
 	for len(d.ready) > 0 {
 		c := d.ready[0]
-		if c.head == nil {
+		if !c.has {
 			if err := d.fill(c); err != nil {
 				return Entry{}, err
 			}
 			continue
 		}
-		rec := *c.head
-		c.head = nil
+		rec := c.head
+		c.has = false
 		if !d.wants(c, rec) {
 			continue
 		}

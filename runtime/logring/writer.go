@@ -142,7 +142,10 @@ func (w *Writer) writeLocked() error {
 		}
 		w.began = time.Now()
 	}
-	return w.putLocked(append(extra, w.buf...), after)
+	if extra != nil {
+		return w.putLocked(append(extra, w.buf...), after)
+	}
+	return w.putLocked(w.buf, after)
 }
 
 func (w *Writer) putLocked(data []byte, after int64) error {

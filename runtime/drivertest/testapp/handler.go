@@ -22,6 +22,7 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, os.Environ()) })
 	mux.HandleFunc("/file", readFile)
 	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(integer(os.Getenv("CRASH_CODE"))) })
+	mux.HandleFunc("/print", printText)
 	mux.HandleFunc("/", answer)
 	status := integer(os.Getenv("STATUS"))
 	if status == 0 {
@@ -37,6 +38,12 @@ func newHandler() http.Handler {
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	pause(r.Context(), r.URL.Query().Get("ms"))
+	fmt.Fprintln(w, "ok")
+}
+
+// printText writes ?text= to the output.
+func printText(w http.ResponseWriter, r *http.Request) {
+	fmt.Println(r.URL.Query().Get("text"))
 	fmt.Fprintln(w, "ok")
 }
 

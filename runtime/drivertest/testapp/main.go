@@ -5,17 +5,19 @@
 //	BOOT_MS    how long it takes until it listens
 //	EXIT_CODE  exits at once with this code
 //	STATUS     answers every request with this status; 3xx redirects to https
+//	FLOOD_MB   writes so much, as fast as it can, before anything else
 //	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
 //
 // Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
 // (an event stream), /upload and /download (large bodies), /call (a request to
 // another component), /crash (exits with CRASH_CODE), /env, /file
-// (what is at ?path=), and anything else
+// (what is at ?path=), /print (?text= to the output), and anything else
 // "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
 // `testapp hold` waits for a signal.
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -41,6 +43,7 @@ func main() {
 		return
 	}
 	memory := occupy(integer(os.Getenv("MEMORY_MB")))
+	flood(integer(os.Getenv("FLOOD_MB")))
 	printLines(os.Stdout, "OUT")
 	printLines(os.Stderr, "ERR")
 	if code := os.Getenv("EXIT_CODE"); code != "" {
@@ -101,6 +104,15 @@ func printLines(to *os.File, name string) {
 			fmt.Fprintln(to, line)
 		}
 	}
+}
+
+// flood prints numbered lines of 100 bytes.
+func flood(megabytes int) {
+	to := bufio.NewWriterSize(os.Stdout, 64<<10)
+	for i := range megabytes * 10_000 {
+		fmt.Fprintf(to, "%099d\n", i)
+	}
+	_ = to.Flush() // nobody reads, nothing to do
 }
 
 // pause waits for a number of milliseconds, or until ctx ends.
