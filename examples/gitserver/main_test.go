@@ -1,10 +1,11 @@
 package main
 
 import (
+	"crypto/rand"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 )
 
@@ -33,8 +34,17 @@ func TestPushAndClone(t *testing.T) {
 	one := filepath.Join(work, "one")
 	git(t, one, "commit", "-q", "--allow-empty", "-m", "First")
 	git(t, one, "push", "-q", "origin", "HEAD:main")
+
+	noise := make([]byte, 3<<20) // more than git sends at once
+	_, _ = rand.Read(noise)
+	if err := os.WriteFile(filepath.Join(one, "noise"), noise, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git(t, one, "add", "noise")
+	git(t, one, "commit", "-q", "-m", "Second")
+	git(t, one, "push", "-q", "origin", "HEAD:main")
 	git(t, work, "clone", "-q", server.URL+"/shop.git", "two")
-	if log := git(t, filepath.Join(work, "two"), "log", "--format=%s"); strings.TrimSpace(log) != "First" {
+	if log := git(t, filepath.Join(work, "two"), "log", "--format=%s"); log != "Second\nFirst\n" {
 		t.Errorf("log %q", log)
 	}
 }
