@@ -41,8 +41,10 @@ type Fetched struct {
 	Tree   Tree
 	Commit cluster.Commit
 
-	// Rewritten: the last revision is no ancestor of this one.
+	// Rewritten: the last revision is no ancestor of this one, or may be none:
+	// then Doubt says why that is not known.
 	Rewritten bool
+	Doubt     error
 }
 
 // Tree is the files of one revision. Paths are relative to its top, with

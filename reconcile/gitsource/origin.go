@@ -20,6 +20,7 @@ type origin struct {
 	ref     string
 	remote  remote
 	limits  cluster.Limits // none is zero
+	strict  bool           // a rewritten history is not followed
 	key     string         // of what is asked, and with what
 	secrets secrets
 	log     *slog.Logger
@@ -77,13 +78,15 @@ func (o *origin) fetch(ctx context.Context, hash, last plumbing.Hash) (reconcile
 	}
 	fetched := reconcile.Fetched{Tree: o.files, Commit: describe(commit)}
 	fetched.Rewritten, err = o.rewritten(ctx, last, commit)
-	if err != nil && ctx.Err() != nil {
+	if err == nil {
+		return fetched, nil
+	}
+	if ctx.Err() != nil || o.strict && passes(err) {
 		return reconcile.Fetched{}, err
 	}
-	if err != nil {
-		o.log.WarnContext(ctx, "it is not known whether history was rewritten, so it is taken as not",
-			"last", last.String(), "revision", hash.String(), "error", o.secrets.scrub(err.Error()))
-	}
+	fetched.Doubt = errors.New(o.secrets.scrub(err.Error()))
+	o.log.WarnContext(ctx, "it is not known whether history was rewritten",
+		"last", last.String(), "revision", hash.String(), "error", fetched.Doubt)
 	return fetched, nil
 }
 

@@ -326,39 +326,6 @@ func TestSourcesOfARepositoryAskTheSame(t *testing.T) {
 	}
 }
 
-func TestRewrittenHistory(t *testing.T) {
-	for _, filter := range []string{"true", "false"} {
-		t.Run("filter "+filter, func(t *testing.T) {
-			server := gittest.NewHTTP(t, gittest.Options{})
-			repo := server.Repo("shop")
-			repo.Config("uploadpack.allowFilter", filter)
-			root := repo.Push(map[string]string{"a": "0"})
-			for i := range 20 {
-				repo.Git("commit", "-q", "--allow-empty", "-m", fmt.Sprint(i))
-			}
-			before := repo.Push(map[string]string{"a": "1"})
-			o := open(t, server, "shop")
-			fetchTree(t, o, before, "")
-			for _, c := range []struct {
-				last string
-				want bool
-			}{{"", false}, {before, false}, {root, false}, {strings.Repeat("1", 40), true}} {
-				if f := fetchTree(t, o, before, c.last); f.Rewritten != c.want {
-					t.Errorf("from %s: rewritten %t", c.last, f.Rewritten)
-				}
-			}
-			now := repo.ForcePush(map[string]string{"a": "2"})
-			f := fetchTree(t, o, now, before)
-			if !f.Rewritten || files(t, f.Tree)["a"] != "2" {
-				t.Errorf("rewritten %t, files %v", f.Rewritten, files(t, f.Tree))
-			}
-			if f := fetchTree(t, o, now, root); f.Rewritten {
-				t.Error("the root is an ancestor of both")
-			}
-		})
-	}
-}
-
 // projects are files of a repository with 500 projects.
 func projects() map[string]string {
 	out := map[string]string{}

@@ -115,6 +115,7 @@ func (p *Pool) open(spec *cluster.Source, held cluster.SourceSecrets) (*origin, 
 		secrets: secrets{held.Token, held.Password, held.SSHPassphrase},
 		log:     p.options.Logger.With("source", spec.Name),
 		limits:  reconcile.WithDefaults(spec.Limits),
+		strict:  spec.Git.ForcePush == cluster.ForcePushDeny,
 	}
 	o.cacheKey = sum(fmt.Sprintf("%s\n%s\n%d", spec.Name, spec.Git.URL, o.limits.FileBytes))
 	if a.scheme == "ssh" {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -42,6 +43,7 @@ type request struct {
 	want   plumbing.Hash
 	below  *string // the ref that is wanted instead
 	depth  int
+	since  time.Time     // instead of depth, if it is not zero
 	have   plumbing.Hash // zero: nothing. Its files are here, not its history
 	thin   bool          // objects may come as changes of some that are here
 	filter packp.Filter  // left out where the other side knows no filters
@@ -61,6 +63,9 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string { return "the server says: " + e.message }
+
+// errSince is the error of a server that can't be asked for the commits since a time.
+var errSince = errors.New("the server can't send the commits since a time (it has no capability deepen-since)")
 
 var errShallow = errors.New("the server can't send single commits (it has no capability shallow)")
 
@@ -96,6 +101,13 @@ func (r *request) encode(offered *capability.List) (body []byte, filtered bool, 
 	caps := []capability.Capability{
 		capability.Shallow, capability.OFSDelta, capability.NoProgress, sidebandOf(offered),
 		capability.MultiACKDetailed, // Azure insists on it
+	}
+	if !r.since.IsZero() {
+		if !offered.Supports(capability.DeepenSince) {
+			return nil, false, errSince
+		}
+		u.Depth = packp.DepthSince(r.since)
+		caps = append(caps, capability.DeepenSince)
 	}
 	if !r.have.IsZero() {
 		u.Shallows = []plumbing.Hash{r.have}
