@@ -191,7 +191,7 @@ func TestLogQueries(t *testing.T) {
 			t.Errorf("%q: %+v, %v", test.query, got, err)
 		}
 	}
-	for _, bad := range []string{"format=xml", "follow=perhaps", "tail=0", "tail=x", "since=yesterday"} {
+	for _, bad := range []string{"format=xml", "follow=perhaps", "tail=0", "tail=x", "since=yesterday", "until=x", "previous=perhaps", "follow&until=1m"} {
 		values, _ := url.ParseQuery(bad)
 		if _, err := parseLogQuery(values, now); err == nil {
 			t.Errorf("%q was taken", bad)
