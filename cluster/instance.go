@@ -39,11 +39,17 @@ type Instance struct {
 	ReadyAt      time.Time `json:"ready_at"`
 	Restarts     int       `json:"restarts"`
 	BackoffUntil time.Time `json:"backoff_until"`
+	Holds        bool      `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
 	WasReady     bool      `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
 }
 
 // Routable tells whether new requests may be sent to i.
 func (i *Instance) Routable() bool { return i.State == InstanceReady && i.Address != "" }
+
+// Serves tells whether new requests may be sent to i, whose placement has a Want.
+func (i *Instance) Serves(want Want) bool {
+	return i.Routable() && (want == WantRun || i.Holds)
+}
 
 // InstanceList is the full list of a node's instances at one moment. A list
 // replaces all that is known of the node; the newer (Epoch, Counter) wins.

@@ -67,7 +67,7 @@ func (u *unit) failed(f *cluster.Failure) {
 	if f.Reason != cluster.ReasonEngineDown {
 		wait = u.crashes.next
 	}
-	u.inst.State = cluster.InstanceBackoff
+	u.inst.State, u.inst.Holds = cluster.InstanceBackoff, false
 	u.inst.Reason, u.inst.Message = f.Reason, f.Message
 	u.inst.BackoffUntil = time.Now().Add(wait())
 	u.report()

@@ -45,12 +45,24 @@ func (u *unit) during(ctx context.Context, conditions ...condition) (context.Con
 	}
 }
 
-// stopWanted: the placement wants to stop, at a version that was not denied.
+// stopWanted: the placement wants to stop, at a version that was not denied, and
+// not for a version of the component that can't come yet.
 func stopWanted(u *unit) error {
 	if u.target.want != cluster.WantStop || u.denied != 0 && u.denied == u.target.at() {
 		return nil
 	}
+	if u.blocked != 0 && u.target.current != nil && u.blocked == u.target.current.Version {
+		return nil
+	}
 	return errStopWanted
+}
+
+// turnedBack: the container need not make way any more.
+func turnedBack(u *unit) error {
+	if u.blocked == 0 {
+		return nil
+	}
+	return runWanted(u)
 }
 
 func runWanted(u *unit) error {

@@ -45,6 +45,9 @@ type Images interface {
 	// Pull fetches the image of a component that is not here.
 	Pull(ctx context.Context, order PullOrder) error
 
+	// Ready fetches it if it is not here.
+	Ready(ctx context.Context, order PullOrder) error
+
 	// Refresh fetches it where the component asks for that although it is
 	// here: before each start, or once after a change. Where that fails, an
 	// image that is here will do.

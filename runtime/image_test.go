@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -90,5 +91,81 @@ func TestPullImageOnStartBringsAnotherImage(t *testing.T) {
 		if two.ImageID != "sha256:two" || two.ImageNow != "" || one.ImageID != "sha256:one" || one.ImageNow != "sha256:two" {
 			t.Errorf("first %s (now %q), second %s (now %q)", one.ImageID, one.ImageNow, two.ImageID, two.ImageNow)
 		}
+	})
+}
+
+// A version whose image can't be had stops nothing: the old one serves on, also
+// where it has to make way first.
+func TestOldVersionServesUntilTheImageOfTheNewOneIsHere(t *testing.T) {
+	bubble(t, fake.Image{}, func(w *world) {
+		w.engine.SetImage("next", fake.Image{Remote: true, PullError: "unauthorized: authentication required"})
+		w.start()
+		w.place("p1")
+		w.pass(time.Second)
+		before := w.expect("p1", ready, cluster.ReasonNone)
+		w.declare(2, "next")
+		w.want("p1", cluster.WantStop)
+		w.pass(time.Second)
+		i := w.expect("p1", ready, cluster.ReasonPullFailed)
+		if !i.Holds || !i.Serves(cluster.WantStop) || i.ContainerID != before.ContainerID {
+			t.Fatalf("it does not serve on: %+v", i)
+		}
+		if !strings.Contains(i.Message, "version 2 can't replace it yet") || !strings.Contains(i.Message, "`pullusername`") {
+			t.Errorf("message %q", i.Message)
+		}
+		w.pass(10 * time.Minute)
+		if n := w.engine.Counts().Pulls; n < 8 || n > 20 {
+			t.Errorf("%d pulls in ten minutes", n)
+		}
+		w.engine.SetImage("next", fake.Image{Remote: true, PullDelay: 10 * time.Second})
+		w.pass(time.Minute)
+		w.pass(16 * time.Second)
+		w.expectGone("p1")
+	})
+}
+
+func TestWhatEndsTheWaitForAnImage(t *testing.T) {
+	held := func(t *testing.T, story func(w *world)) {
+		bubble(t, fake.Image{}, func(w *world) {
+			w.engine.SetImage("next", fake.Image{Missing: true})
+			w.start()
+			w.place("p1")
+			w.pass(time.Second)
+			w.declare(2, "next")
+			w.want("p1", cluster.WantStop)
+			w.pass(30 * time.Second)
+			w.expect("p1", ready, cluster.ReasonImageMissing)
+			story(w)
+		})
+	}
+	t.Run("the old image is declared again", func(t *testing.T) {
+		held(t, func(w *world) {
+			w.declare(3, "app")
+			w.pass(10 * time.Millisecond)
+			w.expectGone("p1")
+		})
+	})
+	t.Run("the component is removed", func(t *testing.T) {
+		held(t, func(w *world) {
+			w.feed.change(func(cs *cluster.ChangeSet) { cs.Components = map[string]*cluster.ComponentRow{"shop_web": nil} })
+			w.pass(10 * time.Millisecond)
+			w.expectGone("p1")
+		})
+	})
+	t.Run("the placement may stay", func(t *testing.T) {
+		held(t, func(w *world) {
+			w.want("p1", cluster.WantRun)
+			w.pass(time.Minute)
+			if i := w.instance("p1"); i.State != ready || i.Holds {
+				t.Errorf("%+v", i)
+			}
+		})
+	})
+	t.Run("the container dies", func(t *testing.T) {
+		held(t, func(w *world) {
+			w.engine.Kill("p1")
+			w.pass(time.Second)
+			w.expectGone("p1")
+		})
 	})
 }

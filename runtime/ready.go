@@ -99,7 +99,8 @@ func (u *unit) resume() phase {
 
 // serve watches over a ready container.
 func (u *unit) serve(ctx context.Context) phase {
-	work, done := u.during(ctx, stopWanted, died)
+	defer u.unblock()
+	work, done := u.during(ctx, stopWanted, turnedBack, died)
 	defer done()
 	period := u.spec.HealthCheckPeriod()
 	timer := time.NewTimer(period - rand.N(period/2+1)) // adopted together, checked apart
@@ -132,8 +133,10 @@ func (u *unit) leaveReady(ctx context.Context, cause error) phase {
 		return nil
 	case errors.Is(cause, errDied):
 		return u.bury
+	case errors.Is(cause, errRunWanted):
+		return u.stay
 	}
-	return u.drain
+	return u.makeWay
 }
 
 func (u *unit) check(ctx context.Context) error {

@@ -40,14 +40,16 @@ type unit struct {
 	log      *slog.Logger
 	launched bool // under the agent's lock
 
-	mu     sync.Mutex
-	target target
-	seen   observation
-	guard  *guard
-	held   string // id of the container; empty: none
-	since  int64  // lists up to this number are older than the container
-	denied int64  // placement version that may not be stopped any more
-	fine   int64  // outages of the engine that the container has survived
+	mu      sync.Mutex
+	target  target
+	seen    observation
+	guard   *guard
+	held    string      // id of the container; empty: none
+	since   int64       // lists up to this number are older than the container
+	denied  int64       // placement version that may not be stopped any more
+	blocked int64       // version of the component that the container can't make way for yet
+	retry   *time.Timer // ends that
+	fine    int64       // outages of the engine that the container has survived
 
 	// Only the unit's goroutine touches what follows.
 	inst       cluster.Instance
@@ -57,6 +59,7 @@ type unit struct {
 	known      bool               // adopted and looked at
 	crashes    backoff
 	waits      backoff    // for the engine
+	holds      backoff    // for the image of what comes after it
 	ready      time.Time  // since when
 	collector  *collector // of the container's output; nil: nobody wants it
 	stopFollow context.CancelFunc

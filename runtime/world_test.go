@@ -137,6 +137,16 @@ func (w *world) placeOf(id string, change func(*project.Component)) {
 	synctest.Wait()
 }
 
+// declare stores a version of shop_web with another image.
+func (w *world) declare(version int64, image string) {
+	c := project.Component{Name: "shop_web", Project: "shop", Image: image}
+	effective := c.Effective()
+	w.feed.change(func(cs *cluster.ChangeSet) {
+		cs.Components = map[string]*cluster.ComponentRow{c.Name: {Spec: &c, Effective: &effective, Version: version}}
+	})
+	synctest.Wait()
+}
+
 // want changes what a placement wants.
 func (w *world) want(id string, want cluster.Want) {
 	w.feed.want(id, want)

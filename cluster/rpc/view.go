@@ -73,7 +73,7 @@ func (v view) componentState(name string) componentState {
 		i, reported := v.snap.Instances.Get(p.ID)
 		word := ComponentStarting
 		switch {
-		case reported && i.Routable() && p.Want == cluster.WantRun:
+		case reported && i.Serves(p.Want):
 			word = ComponentReady
 			s.ready++
 		case reported && i.State == cluster.InstanceBackoff:

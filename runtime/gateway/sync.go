@@ -65,7 +65,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 
 // seeInstance takes in what the snapshot says of one placement.
 func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, known bool) {
-	runs := known && in.Node == d.g.opt.Node && in.Routable() && p.Want == cluster.WantRun
+	runs := known && in.Node == d.g.opt.Node && in.Serves(p.Want)
 	i, r := d.instances[p.ID], d.retreats[p.ID]
 	if r != nil {
 		r.round = d.round

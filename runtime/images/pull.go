@@ -161,6 +161,15 @@ func (d *Depot) pullByEngine(ctx context.Context, c *project.Component, progress
 	return err
 }
 
+// Ready implements runtime.Images.
+func (d *Depot) Ready(ctx context.Context, order runtime.PullOrder) error {
+	_, err := d.deps.Engine.Image(ctx, order.Component.Image)
+	if errors.Is(err, runtime.ErrImageMissing) {
+		return d.Pull(ctx, order)
+	}
+	return err
+}
+
 // Refresh implements runtime.Images.
 func (d *Depot) Refresh(ctx context.Context, order runtime.PullOrder) error {
 	c := order.Component
