@@ -58,12 +58,19 @@ kills() {
   done
 }
 
+# logs: a container that writes 10 GiB (FLOOD_MIB) leaves its ring at the cap.
+logs() {
+  make/engine.sh
+  step "${FLOOD_MIB:-10240} MiB of output" go test -run '^TestAFloodLeavesTheRingAtItsCap$' -timeout 3h -v \
+    ./cmd/maelstromd -logs.flood "${FLOOD_MIB:-10240}"
+}
+
 case $scenario in
-  fuzz | histories | kills | simulation)
+  fuzz | histories | kills | logs | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, logs, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
