@@ -28,6 +28,8 @@ restore_images() {
 finish() {
   local status=$?
   if [ $status -ne 0 ] && [ -s "$output" ]; then cat "$output" >&2; fi
+  # shellcheck disable=SC2046
+  kill $(jobs -p) 2>/dev/null || true # what a block has left in the background
   (cd "$temp/maelstrom" && make -s down) || true
   restore_images
   chmod -R u+w "$temp" # of Go's module cache, if it is there
@@ -42,9 +44,9 @@ copy_tree() {
     tar --null -T - -c | tar -x -C "$temp/maelstrom"
 }
 
-# split_blocks writes NNN.sh and NNN.text, with our port in place of 8008.
+# split_blocks writes NNN.sh and NNN.text, with our ports in place of theirs.
 split_blocks() {
-  sed "s/\b8008\b/$MAEL_PUBLIC_PORT/g" "$document" | awk -v dir="$temp/blocks" '
+  sed "s/\b8008\b/$MAEL_PUBLIC_PORT/g; s/\b8375\b/18375/g; s/\b8418\b/18418/g" "$document" | awk -v dir="$temp/blocks" '
     /^```sh$/   { n++; file = sprintf("%s/%03d.sh", dir, n); next }
     /^```text$/ { file = sprintf("%s/%03d.text", dir, n); next }
     /^```/      { file = ""; next }
@@ -53,7 +55,7 @@ split_blocks() {
 
 # flatten makes lines comparable that differ in ids, times and column widths.
 flatten() {
-  sed -E 's/\b[0-9a-f]{12,64}\b/ID/g; s/\b[a-z2-7]{26}\b/ID/g; s/[0-9]+(\.[0-9]+)?/N/g; s/[[:space:]]+/ /g; s/ $//' "$1"
+  sed -E 's/\b[0-9a-f]{8,64}\b/ID/g; s/\b[a-z2-7]{26}\b/ID/g; s/[0-9]+(\.[0-9]+)?/N/g; s/N(ms|[smhd])\b/N/g; s/[[:space:]]+/ /g; s/ $//' "$1"
   echo # the last line may have no end
 }
 

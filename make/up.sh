@@ -37,10 +37,10 @@ check_port() {
   fi
 }
 
-# The daemon is started again if it is of another build or for another port.
+# The daemon is started again if it is of another build or with other settings.
 start_daemon() {
   local settings
-  settings="$(sha256sum <bin/maelstromd) $MAEL_PUBLIC_PORT $MAEL_PRIVATE_PORT"
+  settings=$(cat bin/maelstromd <(env | grep '^MAEL_' | sort) | sha256sum)
   if running; then
     if [ "$(cat "$state/settings")" = "$settings" ]; then return; fi
     say "stop the older maelstromd (its containers go on)"
