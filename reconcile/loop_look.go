@@ -171,14 +171,14 @@ func (k *look) fetch(ctx context.Context) error {
 	if git := k.row.Spec.Git; rewritten && !k.requested() && git != nil && git.ForcePush == cluster.ForcePushDeny {
 		return &OriginError{
 			Reason: cluster.ReasonHistoryRewritten, Permanent: true,
-			Err:  fmt.Errorf("history was rewritten from %s to %s, and forcepush is deny", short(last), short(k.target.Revision)),
+			Err:  fmt.Errorf("%s, and forcepush is deny", rewriting(last, k.target.Revision, fetched.Doubt)),
 			Hint: "look at it, and follow it by maelctl project sync --source " + k.source,
 		}
 	}
 	if rewritten {
 		k.tell(cluster.Event{
 			Kind: cluster.EventHistoryRewritten, Severity: cluster.EventWarning,
-			Message: fmt.Sprintf("history was rewritten from %s to %s", short(last), short(k.target.Revision)),
+			Message: rewriting(last, k.target.Revision, fetched.Doubt),
 		})
 	}
 	k.fetched, k.tree, k.commit = k.target.Revision, fetched.Tree, fetched.Commit
@@ -189,6 +189,14 @@ func (k *look) fetch(ctx context.Context) error {
 	})
 	k.paths, err = k.reader.Projects()
 	return err
+}
+
+// rewriting says that history was rewritten, or with a doubt that it may have been.
+func rewriting(from, to string, doubt error) string {
+	if doubt != nil {
+		return fmt.Sprintf("history may have been rewritten from %s to %s, which is not known: %v", short(from), short(to), doubt)
+	}
+	return fmt.Sprintf("history was rewritten from %s to %s", short(from), short(to))
 }
 
 // passes goes over the projects until a pass has nothing to store.

@@ -91,6 +91,7 @@ type pushed struct {
 	head      string
 	err       error // of every query
 	fetchErr  error
+	doubt     error // whether history was rewritten
 	resolves  int
 	fetches   int
 	hint      chan struct{}
@@ -156,7 +157,7 @@ func (r *pushed) Fetch(_ context.Context, revision, last string) (Fetched, error
 	}
 	f := Fetched{Tree: tree, Commit: cluster.Commit{ID: revision, Author: "ann", Subject: "change " + revision, Signature: r.signature}}
 	if _, known := r.trees[last]; known {
-		f.Rewritten = !r.ancestor(last, revision)
+		f.Rewritten, f.Doubt = r.doubt != nil || !r.ancestor(last, revision), r.doubt
 	}
 	return f, nil
 }
