@@ -21,6 +21,7 @@ type removalSet struct {
 	names      []string // full names, and "project NAME" for a whole one; sorted
 	components int      // of them
 	total      int      // components of the source that are stored
+	added      int      // components that come in the same look
 }
 
 // removalTerms are what removals are judged by.
@@ -63,7 +64,8 @@ func judgeRemovals(set removalSet, terms removalTerms) removalVerdict {
 	return v
 }
 
-// braked tells whether so many removals are more likely a mistake.
+// braked tells whether so many removals are more likely a mistake: all, unless
+// as many come in their place, or a large part.
 func braked(set removalSet, brake *cluster.Brake) bool {
 	limit := cluster.Brake{Components: brakeComponents, Percent: brakePercent}
 	if brake != nil {
@@ -72,7 +74,7 @@ func braked(set removalSet, brake *cluster.Brake) bool {
 	if set.components == 0 {
 		return false
 	}
-	return set.components >= set.total ||
+	return set.components >= set.total && set.added < set.components ||
 		set.components > limit.Components && set.components*100 > limit.Percent*set.total
 }
 

@@ -31,6 +31,14 @@ func TestBrake(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, got)
 		}
 	}
+	for _, tt := range []struct {
+		removed, total, added int
+		want                  bool
+	}{{1, 1, 1, false}, {3, 3, 2, true}, {3, 3, 3, false}, {3, 3, 9, false}, {6, 6, 6, true}, {6, 20, 0, false}} {
+		if got := braked(removalSet{components: tt.removed, total: tt.total, added: tt.added}, nil); got != tt.want {
+			t.Errorf("%+v: %v", tt, got)
+		}
+	}
 }
 
 func TestApprovalIsOfOnePlan(t *testing.T) {

@@ -50,6 +50,14 @@ func (a *aspect) after(before cluster.Condition, revision string, now time.Time)
 	return c
 }
 
+// observe notes the revision that conditions speak of, where they are written
+// anyway. They must not be shared.
+func observe(list []cluster.Condition, revision string) {
+	for i := range list {
+		list[i].ObservedRevision = revision
+	}
+}
+
 func conditionOf(list []cluster.Condition, kind cluster.ConditionType) (cluster.Condition, bool) {
 	for _, c := range list {
 		if c.Type == kind {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"crypto/pbkdf2"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"maelstrom/cluster"
 )
 
 // digestFormat grows when what a digest covers changes, or when the same files
@@ -39,7 +42,8 @@ func (r *Reader) Digest(path string, files []string) string {
 }
 
 func (r *Reader) settingsDigest() string {
-	return joined(fmt.Sprint(digestFormat, r.opt.AllowUnset, r.limits.FileBytes), r.opt.Overlay, r.variablesDigest())
+	return joined(fmt.Sprint(digestFormat, r.opt.AllowUnset, r.limits.FileBytes), r.opt.Overlay, r.variablesDigest(),
+		string(cmp.Or(r.opt.Prune, cluster.PruneAuto)))
 }
 
 func (r *Reader) variablesDigest() string {

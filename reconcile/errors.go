@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"maelstrom/cluster"
@@ -45,6 +46,12 @@ func (e *ConflictError) Error() string {
 		fmt.Fprintf(&b, "%s: %s", c.Path, c.message())
 	}
 	return b.String()
+}
+
+// ownOnly tells whether only the project itself is in its way: what it no
+// longer declares is still stored.
+func (e *ConflictError) ownOnly() bool {
+	return !slices.ContainsFunc(e.Conflicts, func(c Conflict) bool { return c.Claim.Owner != e.Project })
 }
 
 func (e *ConflictError) Unwrap() error { return cluster.ErrConflict }

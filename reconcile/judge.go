@@ -25,6 +25,10 @@ type Owner = func(kind cluster.ClaimKind, key string) (owner string, since time.
 type Verdict struct {
 	Reason   cluster.ConditionReason
 	Problems []project.Problem
+
+	// Owners are the projects that have what it wants, sorted; an empty name
+	// stands for whatever else is in its way.
+	Owners []string
 }
 
 // Judge finds the files that can't be applied because of others, by path. It
@@ -219,6 +223,14 @@ func (w *want) reason(usual cluster.ConditionReason) cluster.ConditionReason {
 	return usual
 }
 
+// project is whose w is; empty if no project has it.
+func (w *want) project() string {
+	if w.kind == ClaimProject {
+		return ""
+	}
+	return w.owner
+}
+
 func (j *judge) verdicts(wanted []want) map[string]Verdict {
 	out := map[string]Verdict{}
 	for _, r := range conflictReasons {
@@ -231,11 +243,15 @@ func (j *judge) verdicts(wanted []want) map[string]Verdict {
 				v := out[l.file.path]
 				v.Reason = cmp.Or(v.Reason, w.reason(r.reason))
 				v.Problems = append(v.Problems, j.problem(w, l))
+				v.Owners = append(v.Owners, w.project())
 				out[l.file.path] = v
 			}
 		}
 	}
-	for _, v := range out {
+	for path, v := range out {
+		slices.Sort(v.Owners)
+		v.Owners = slices.Compact(v.Owners)
+		out[path] = v
 		slices.SortFunc(v.Problems, func(a, b project.Problem) int {
 			return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 		})

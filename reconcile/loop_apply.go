@@ -86,6 +86,9 @@ func (k *look) refusedApply(ctx context.Context, e *entry, err error) error {
 		return fmt.Errorf("%w: %w", cluster.ErrFenced, err)
 	case errors.Is(err, cluster.ErrFenced), ctx.Err() != nil:
 		return err
+	case errors.As(err, &conflict) && conflict.ownOnly():
+		e.result = k.inItsOwnWay(e, conflict)
+		k.blockers[e.path] = []string{e.name}
 	case errors.As(err, &conflict):
 		e.result = k.blocked(e, Verdict{Reason: conflictReason(conflict), Problems: conflict.Problems()})
 		names := []string{e.name}

@@ -115,8 +115,8 @@ func (k *look) wholeStatus(s *cluster.SourceStatus) {
 	}
 	s.Revision, s.Ref = k.target.Revision, k.target.Ref
 	s.Subject, s.Author = k.commit.Subject, k.commit.Author
-	if s.Ref == "" && k.row.Spec.Git != nil {
-		s.Ref = k.status.Ref
+	if r := k.request(); r != nil && r.Revision != "" {
+		s.Ref = k.status.Ref // the look was beside it, once
 	}
 	s.PlanHash, s.Removals = "", nil
 	if k.verdict.held {
@@ -143,6 +143,10 @@ func (k *look) statusWrite(err error, status cluster.SourceStatus) cluster.Statu
 	k.tellSource(&status, err)
 	write := cluster.StatusWrite{Hold: &k.hold, Events: k.events}
 	if !sameJSON(&status, &k.status) {
+		if k.target.Revision != "" {
+			status.Conditions = slices.Clone(status.Conditions) // of a snapshot, if this look left them as they are
+			observe(status.Conditions, k.target.Revision)
+		}
 		write.Source = &status
 	}
 	if err != nil || k.final == nil {
@@ -231,6 +235,9 @@ func (k *look) readyAspect(s *cluster.SourceStatus, err error) aspect {
 	default:
 		a.status, a.reason = cluster.StatusTrue, cluster.ReasonFetched
 		a.message = strings.TrimSuffix("looked at "+short(k.target.Revision)+" of "+k.target.Ref, " of ")
+	}
+	if k.verdict.held && err == nil && a.reason != k.verdict.reason {
+		a.message += "; " + removalMessage(k.set, k.verdict)
 	}
 	if err != nil && !served(err) {
 		a.unsteady = true

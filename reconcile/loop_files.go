@@ -17,12 +17,14 @@ type entry struct {
 	file  *File                  // nil: not loaded, it is as it was
 	name  string                 // of its project; empty: never known
 
+	left    *entry // the file that declared the project before, and now another
 	control cluster.ControlRow
 	drifted bool
 	removes []string // full names that an apply takes away
 	keeps   []string // of them, those that stay while removals wait
 	apply   bool
-	result  *result // nil: as it is known
+	owners  []string // of what is in its way, as a Verdict names them
+	result  *result  // nil: as it is known
 }
 
 // pass goes over all files once: it loads what changed, judges, stores what may
@@ -37,7 +39,9 @@ func (k *look) pass(ctx context.Context) (wrote bool, err error) {
 	}
 	k.prepare(entries)
 	gone := k.gone(entries)
+	k.holdLeft(entries, gone)
 	k.weigh(entries, gone)
+	k.await(entries, gone)
 	for _, e := range k.inOrder(entries) {
 		if k.exhausted() {
 			break
@@ -53,6 +57,10 @@ func (k *look) pass(ctx context.Context) (wrote bool, err error) {
 			continue
 		}
 		e.apply = false
+		if e.left != nil && e.left.apply && k.obstructed(e.left) {
+			e.result = k.leftBehind(e)
+			continue
+		}
 		did, err := k.removeEntry(ctx, e)
 		if err != nil {
 			return wrote, err
@@ -189,7 +197,7 @@ func (k *look) judge(ctx context.Context, entries []*entry) error {
 	}
 	for _, e := range contenders {
 		if verdict, blocked := verdicts[e.path]; blocked {
-			e.result = k.blocked(e, verdict)
+			e.result, e.owners = k.blocked(e, verdict), verdict.Owners
 			k.blockers[e.path] = owner.of(e.file.Loaded.Project)
 			continue
 		}

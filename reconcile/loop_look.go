@@ -185,7 +185,7 @@ func (k *look) fetch(ctx context.Context) error {
 	spec := k.row.Spec
 	k.reader = NewReader(fetched.Tree, ReadOptions{
 		Paths: spec.Paths, Exclude: spec.Exclude, Overlay: spec.Overlay,
-		Variables: k.vars, AllowUnset: spec.AllowUnset, Limits: spec.Limits,
+		Variables: k.vars, AllowUnset: spec.AllowUnset, Limits: spec.Limits, Prune: spec.Prune,
 	})
 	k.paths, err = k.reader.Projects()
 	return err

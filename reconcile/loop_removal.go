@@ -182,6 +182,7 @@ func (k *look) weigh(entries, gone []*entry) {
 			set.components += len(k.stock(e.name).components)
 		}
 	}
+	set.added = k.added(entries, gone)
 	if len(set.names) > 0 {
 		k.stock("") // reads all
 		for _, s := range k.stockOf {

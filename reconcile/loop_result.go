@@ -100,6 +100,7 @@ func (k *look) statusOf(e *entry) *cluster.ProjectStatus {
 	if e.known != nil && sameJSON(&s, e.known) {
 		return e.known
 	}
+	observe(s.Conditions, k.target.Revision)
 	return &s
 }
 

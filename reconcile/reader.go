@@ -32,6 +32,11 @@ type ReadOptions struct {
 
 	Limits cluster.Limits // zero fields: the defaults
 
+	// Prune is what becomes of what a project no longer has. Reading does not
+	// depend on it, but the digest does: a project that was read under another
+	// policy is planned anew.
+	Prune cluster.PrunePolicy
+
 	// Show turns a path in the tree into one for people; nil: as it is.
 	Show func(path string) string
 }
