@@ -34,6 +34,13 @@ type Ledger interface {
 
 	// LastFirings returns the newest firings of an event source.
 	LastFirings(ctx context.Context, eventSource string, limit int) ([]cluster.Firing, error)
+
+	// OpenFirings returns the firings claimed under an identity whose end is
+	// not stored, oldest first.
+	OpenFirings(ctx context.Context, key string, ordinal int) ([]cluster.Firing, error)
+
+	// LastDue returns the latest due time that was claimed under each identity.
+	LastDue(ctx context.Context) (map[cluster.FiringID]time.Time, error)
 }
 
 // Sender answers a request by a component, waking it if need be.
@@ -59,7 +66,8 @@ type Options struct {
 // DefaultLimit is how many requests may be under way at a time.
 const DefaultLimit = 256
 
-// Grace is how late a due time may still fire. What is older is skipped.
+// Grace is how late a due time may still fire. What is older is skipped, unless
+// its event source says missed: run_once.
 const Grace = 60 * time.Second
 
 // Cron fires cron event sources while this node holds the role.

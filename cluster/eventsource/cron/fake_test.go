@@ -86,6 +86,42 @@ func (l *ledger) LastFirings(_ context.Context, eventSource string, _ int) ([]cl
 	return out, l.fail
 }
 
+func (l *ledger) OpenFirings(_ context.Context, key string, ordinal int) ([]cluster.Firing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []cluster.Firing
+	for _, f := range l.rows {
+		if f.Key == key && f.Ordinal == ordinal && f.FinishedAt.IsZero() {
+			out = append(out, *f)
+		}
+	}
+	return out, l.fail
+}
+
+func (l *ledger) LastDue(context.Context) (map[cluster.FiringID]time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := map[cluster.FiringID]time.Time{}
+	for _, f := range l.rows {
+		id := cluster.FiringID{Key: f.Key, Ordinal: f.Ordinal}
+		last[id] = later(last[id], f.Due)
+	}
+	return last, l.fail
+}
+
+// reasons returns why firings were not sent, by their due times in UTC.
+func (l *ledger) reasons() map[string]cluster.Reason {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	out := map[string]cluster.Reason{}
+	for _, f := range l.rows {
+		if f.Reason != "" {
+			out[f.Due.UTC().Format("15:04:05")] = f.Reason
+		}
+	}
+	return out
+}
+
 func (l *ledger) set(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,6 +28,8 @@ type firing struct {
 	cluster.Firing
 	term *term
 	row  *cluster.EventSourceRow
+
+	entry *entry // as it was when this became due
 }
 
 // run claims the due time, sends the request and stores the outcome. Once
@@ -37,7 +39,11 @@ func (f *firing) run(ctx, request context.Context) {
 	if !f.claim(ctx) {
 		return
 	}
-	f.send(request)
+	if f.overlaps(request) {
+		f.skip()
+	} else {
+		f.send(request)
+	}
 	f.log()
 	f.record(request)
 }
@@ -47,7 +53,7 @@ func (f *firing) run(ctx, request context.Context) {
 func (f *firing) claim(ctx context.Context) bool {
 	for doubt := false; ; doubt = true {
 		now := f.term.now()
-		if now.Sub(f.Due) > Grace {
+		if f.tooLate(now) {
 			f.term.opt.Logger.Warn("cron firing missed", "event_source", f.EventSource, "due", f.Due)
 			return false
 		}
@@ -69,6 +75,43 @@ func (f *firing) claim(ctx context.Context) bool {
 			return false
 		}
 	}
+}
+
+// tooLate tells whether a due time is given up: after a while, or, where one
+// firing makes up for all, when there is a later one to do that.
+func (f *firing) tooLate(now time.Time) bool {
+	if !f.entry.runsOnce() {
+		return now.Sub(f.Due) > Grace
+	}
+	later := f.entry.schedule.Next(f.Due, f.row.CreatedAt)
+	return now.Sub(f.Due) > Grace && !later.IsZero() && !later.After(now)
+}
+
+// ReasonOverlap says that a due time was skipped because the one before still
+// ran.
+const ReasonOverlap cluster.Reason = "overlap"
+
+// overlaps tells whether the firing is to be skipped because an earlier one
+// still runs, on whatever node. The claims tell: they are there before any
+// request. One whose end nobody has told is over once its request's time is.
+func (f *firing) overlaps(ctx context.Context) bool {
+	if f.row.Spec.Cron.Overlap != project.OverlapSkip {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
+	defer cancel()
+	open, err := f.term.deps.Ledger.OpenFirings(ctx, f.Key, f.Ordinal)
+	if err != nil {
+		f.term.opt.Logger.Warn("cron can't tell whether the last firing still runs", "event_source", f.EventSource, "error", err)
+		return true
+	}
+	return slices.ContainsFunc(open, func(o cluster.Firing) bool {
+		return o.Due.Before(f.Due) && f.term.now().Before(o.StartedAt.Add(f.timeout()))
+	})
+}
+
+func (f *firing) skip() {
+	f.FinishedAt, f.Reason, f.Error = f.StartedAt, ReasonOverlap, "skipped: the one before still runs"
 }
 
 // tryClaim claims once. After a try whose outcome is in doubt, a row that is

@@ -32,24 +32,20 @@ type entry struct {
 	next     time.Time // zero: never
 }
 
-// identity is what a due time is claimed under. It outlives renames.
-type identity struct {
-	key     string
-	ordinal int
-}
-
 func newTable(opt Options) *table { return &table{opt: opt, entries: map[string]*entry{}} }
 
 // update takes the event sources as they are now. Due times up to now must
 // have been taken before. One that was not known before, under whatever name,
-// is due from its creation on, but no longer back than Grace.
-func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time) {
+// is due from its creation on, but no longer back than Grace; where missed due
+// times count, from the last one that was claimed, as fired says, or from the
+// last time that it was changed or switched on.
+func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time, fired map[cluster.FiringID]time.Time) {
 	if t.same(crons) {
 		return
 	}
-	known := map[identity]bool{}
+	known := map[cluster.FiringID]bool{}
 	for _, e := range t.entries {
-		known[identity{e.key, e.ordinal}] = true
+		known[e.id()] = true
 	}
 	fresh := map[string]*entry{}
 	var added []*entry
@@ -67,8 +63,11 @@ func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time
 	t.number()
 	for _, e := range added {
 		after := now
-		if !known[identity{e.key, e.ordinal}] {
+		if !known[e.id()] {
 			after = later(e.row.CreatedAt, now.Add(-Grace))
+			if e.runsOnce() {
+				after = e.before(later(fired[e.id()], e.row.ModifiedAt), now)
+			}
 		}
 		e.next = e.after(after)
 	}
@@ -136,10 +135,16 @@ func (t *table) due(now time.Time) []cluster.Firing {
 	var out []cluster.Firing
 	for len(t.queue) > 0 && !t.queue[0].next.After(now) {
 		e := t.queue[0]
-		if oldest := now.Add(-Grace); e.next.Before(oldest) {
+		oldest := now.Add(-Grace)
+		switch {
+		case e.next.Before(oldest) && e.runsOnce():
+			e.next = e.latest(e.next.Add(-1), now)
+			out = append(out, e.firing())
+			e.next = e.after(e.next)
+		case e.next.Before(oldest):
 			t.opt.Logger.Warn("cron firing missed", "event_source", e.name, "due", e.next)
 			e.next = e.after(oldest.Add(-1))
-		} else {
+		default:
 			out = append(out, e.firing())
 			e.next = e.after(e.next)
 		}
@@ -150,6 +155,39 @@ func (t *table) due(now time.Time) []cluster.Firing {
 		}
 	}
 	return out
+}
+
+func (e *entry) id() cluster.FiringID { return cluster.FiringID{Key: e.key, Ordinal: e.ordinal} }
+
+// runsOnce tells whether due times that nobody could fire are made up for.
+func (e *entry) runsOnce() bool { return e.row.Spec.Cron.Missed == project.MissedRunOnce }
+
+// latest is the last due time after a moment and up to now, or else the next
+// one after it. It looks back further and further, so that a long outage of a
+// dense schedule costs no more than a short one.
+func (e *entry) latest(after, now time.Time) time.Time {
+	for back := time.Minute; ; back *= 2 {
+		from := later(after, now.Add(-back))
+		found := e.after(from)
+		if found.IsZero() || found.After(now) && !from.After(after) {
+			return found
+		}
+		if found.After(now) {
+			continue
+		}
+		for next := e.after(found); !next.IsZero() && !next.After(now); next = e.after(found) {
+			found = next
+		}
+		return found
+	}
+}
+
+// before is a moment after which the latest due time comes next.
+func (e *entry) before(after, now time.Time) time.Time {
+	if latest := e.latest(after, now); !latest.IsZero() {
+		return latest.Add(-1)
+	}
+	return now
 }
 
 func (e *entry) after(at time.Time) time.Time { return e.schedule.Next(at, e.row.CreatedAt) }

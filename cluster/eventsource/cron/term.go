@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 const (
@@ -28,6 +29,8 @@ type term struct {
 	end     context.CancelCauseFunc
 	table   *table
 
+	known   bool         // what was fired before this term is asked for once
+	again   bool         // the question has failed
 	number  int64        // of the change that table knows
 	offset  atomic.Int64 // the database's clock minus ours, in nanoseconds
 	asked   time.Time    // when offset was measured; zero: not yet
@@ -76,16 +79,43 @@ func (t *term) step(ctx context.Context) {
 	now := t.now()
 	t.take(now)
 	if s := t.deps.Feed.Snapshot(); s.Number != t.number && !s.Restored {
-		t.table.update(s.Crons, now)
+		fired, err := t.lastDue(ctx, s.Crons)
+		if err != nil {
+			t.opt.Logger.Warn("cron waits to learn what was missed", "error", err)
+			t.again = true
+			return
+		}
+		t.again = false
+		t.table.update(s.Crons, now, fired)
 		t.number = s.Number
 		t.take(now)
 	}
 	t.start(ctx)
 }
 
+// lastDue returns what was fired before this term, where that matters. Later
+// on the table knows.
+func (t *term) lastDue(ctx context.Context, crons cluster.Map[*cluster.EventSourceRow]) (map[cluster.FiringID]time.Time, error) {
+	if t.known {
+		return nil, nil
+	}
+	for _, row := range crons.All() {
+		if row.Spec.Cron.Missed != project.MissedRunOnce {
+			continue
+		}
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		fired, err := t.deps.Ledger.LastDue(ctx)
+		t.known = err == nil
+		return fired, err
+	}
+	t.known = true
+	return nil, nil
+}
+
 func (t *term) take(now time.Time) {
 	for _, f := range t.table.due(now) {
-		t.waiting = append(t.waiting, firing{Firing: f, term: t, row: t.table.entries[f.EventSource].row})
+		t.waiting = append(t.waiting, firing{Firing: f, term: t, row: t.table.entries[f.EventSource].row, entry: t.table.entries[f.EventSource]})
 	}
 }
 
@@ -136,6 +166,9 @@ func (t *term) wait(ctx context.Context) {
 
 func (t *term) pause() (time.Duration, bool) {
 	if t.asked.IsZero() {
+		return retryPause, true
+	}
+	if t.again {
 		return retryPause, true
 	}
 	next := t.table.next()
