@@ -91,7 +91,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		in.ContainerID, in.Image, in.Address = i.ContainerID, i.Image, i.Address
 		in.ImageID, in.ImageDigest, in.ImageNow, in.PullPercent = i.ImageID, i.ImageDigest, i.ImageNow, i.PullPercent
 		in.StartedAt, in.BackoffUntil = timeOrNil(i.StartedAt), timeOrNil(i.BackoffUntil)
-		in.Restarts = i.Restarts
+		in.Restarts, in.Holds = i.Restarts, i.Holds
 	}
 	if load, ok := v.loads[p.ID]; ok {
 		in.InFlight, in.Queued, in.RequestsTotal = load.InFlight, load.Queued, load.Total

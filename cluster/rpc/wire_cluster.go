@@ -58,6 +58,7 @@ type Instance struct {
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"`
 	Restarts          int            `json:"restarts"`
 	BackoffUntil      *time.Time     `json:"backoff_until"`
+	Holds             bool           `json:"holds"` // serves on until the image of what replaces it is on the node
 }
 
 // InstancePlaced is the state of a placement that its node has not reported.

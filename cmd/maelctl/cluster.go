@@ -88,7 +88,7 @@ func printInstances(w io.Writer, a *app, instances []rpc.Instance) error {
 	s := a.outStyle()
 	t := newTable(s, "COMPONENT", "SLOT", "STATE", "REASON", "VERSION", "CONTAINER", "NODE", "UP", "IN FLIGHT", "REQUESTS", "LAST", "RESTARTS")
 	for _, i := range instances {
-		state := i.State
+		state := stateText(i)
 		if i.BackoffUntil != nil {
 			state += " " + max(time.Until(*i.BackoffUntil), 0).Round(time.Second).String()
 		}

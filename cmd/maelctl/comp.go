@@ -39,13 +39,13 @@ func newCompList(a *app) *cobra.Command {
 		},
 		list: "components",
 		text: func(w io.Writer, answer rpc.ComponentList) error {
-			return componentTable(a, answer.Components).write(w)
+			return printComponents(w, a, answer.Components)
 		},
 	}.on(a, cmd)
 }
 
 func componentTable(a *app, components []rpc.Component) *table {
-	t := newTable(a.outStyle(), "COMPONENT", "STATE", "READY", "MAX", "IMAGE", "VERSION", "REASON")
+	t := newTable(a.outStyle(), "COMPONENT", "STATE", "READY", "MAX", "IMAGE", "RUNS", "VERSION", "REASON")
 	for _, c := range components {
 		most := "-"
 		if c.MaxInstances > 0 {
@@ -55,7 +55,7 @@ func componentTable(a *app, components []rpc.Component) *table {
 		if c.Message != "" {
 			reason += ": " + c.Message
 		}
-		t.add(c.Name, string(c.State), strconv.Itoa(c.InstancesReady), most, c.Image, strconv.FormatInt(c.Version, 10), orDash(reason))
+		t.add(c.Name, string(c.State), strconv.Itoa(c.InstancesReady), most, c.Image, orDash(runs(c)), strconv.FormatInt(c.Version, 10), orDash(reason))
 	}
 	return t
 }
@@ -120,7 +120,7 @@ func (a *app) componentVerb(cmd *cobra.Command, verb func(context.Context, *rpc.
 			return answer.Component, err
 		},
 		text: func(w io.Writer, answer rpc.Component) error {
-			return componentTable(a, []rpc.Component{answer}).write(w)
+			return printComponents(w, a, []rpc.Component{answer})
 		},
 	}.on(a, cmd)
 }

@@ -62,7 +62,7 @@ func printProject(w io.Writer, a *app, p rpc.ProjectDetail) error {
 		return err
 	}
 	fmt.Fprintln(w)
-	if err := componentTable(a, p.Components).write(w); err != nil {
+	if err := printComponents(w, a, p.Components); err != nil {
 		return err
 	}
 	fmt.Fprintln(w)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,43 +9,13 @@ import (
 	"maelstrom/cluster/rpc"
 )
 
-// rollOutPoll is how often a waiting apply looks.
-const rollOutPoll = 250 * time.Millisecond
-
 // awaitRollOut waits until an applied revision is in effect.
 func (a *app) awaitRollOut(ctx context.Context, applied rpc.ApplyAnswer, timeout time.Duration) error {
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	ticker := time.NewTicker(rollOutPoll)
-	defer ticker.Stop()
 	client := a.client()
-	for {
-		missing, err := rollOut(limited, client, applied)
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err == nil && missing == "":
-			return nil
-		case err != nil && limited.Err() == nil && !transient(err):
-			return a.serverError(err)
-		case err != nil:
-			missing = err.Error()
-		}
-		select {
-		case <-ticker.C:
-		case <-limited.Done():
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			return exitWith(exitTimeout, fmt.Errorf("%s is applied, but not in effect after %s: %s", applied.Project, timeout, missing))
-		}
-	}
-}
-
-// transient tells whether a daemon that does not answer may do so again.
-func transient(err error) bool {
-	var known *rpc.Error
-	return errors.As(err, &known) && (known.Kind == rpc.KindUnavailable || known.Kind == rpc.KindTimeout)
+	what := applied.Project + " is applied, but not in effect"
+	return a.await(ctx, waiting{timeout: timeout, what: what}, func(ctx context.Context) (string, error) {
+		return rollOut(ctx, client, applied)
+	})
 }
 
 // rollOut tells what an applied revision still lacks to be in effect; empty:
@@ -78,10 +47,18 @@ func behind(components []rpc.Component, instances []rpc.Instance) string {
 	for _, i := range instances {
 		switch {
 		case i.Version != versions[i.Component]:
-			return fmt.Sprintf("%s slot %d still runs version %d", i.Component, i.Slot, i.Version)
+			return fmt.Sprintf("%s slot %d still runs version %d%s", i.Component, i.Slot, i.Version, because(i))
 		case i.Want == cluster.WantRun && i.State != string(cluster.InstanceReady):
-			return fmt.Sprintf("%s slot %d is %s", i.Component, i.Slot, i.State)
+			return fmt.Sprintf("%s slot %d is %s", i.Component, i.Slot, stateText(i))
 		}
 	}
 	return ""
+}
+
+// because is why an instance is not what it should be, where that is known.
+func because(i rpc.Instance) string {
+	if i.Message == "" {
+		return ""
+	}
+	return ": " + i.Message
 }

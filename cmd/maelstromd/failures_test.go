@@ -23,7 +23,7 @@ type broken struct {
 }
 
 var brokenComponents = []broken{
-	{name: "noimage", image: "127.0.0.1:1/nothing/here:1", reason: cluster.ReasonImageMissing, message: "`image`"},
+	{name: "noimage", image: "nothing.invalid/here:1", reason: cluster.ReasonPullFailed, message: "does not answer the node"},
 	{name: "exits", lines: []string{environment("EXIT_CODE=3", "ERR=no money left")}, reason: cluster.ReasonExited, message: "no money left"},
 	{name: "ends", lines: []string{environment("EXIT_CODE=0")}, reason: cluster.ReasonExited, message: "`command`"},
 	{name: "otherport", lines: []string{environment("LISTEN=:9090")}, reason: cluster.ReasonNeverListened, message: "`httpport: 9090`"},

@@ -41,12 +41,24 @@ func BuildImage(t testing.TB) string {
 	return name
 }
 
+var buildAppOnce = sync.OnceValues(buildApp)
+
+// BuildApp returns the test app's program, for images that tests make themselves.
+func BuildApp(t testing.TB) []byte {
+	t.Helper()
+	program, err := buildAppOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
 func buildImage() (string, error) {
 	engine, err := dialEngine()
 	if err != nil {
 		return "", err
 	}
-	binary, err := buildApp()
+	binary, err := buildAppOnce()
 	if err != nil {
 		return "", err
 	}
