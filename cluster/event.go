@@ -140,6 +140,7 @@ type NotifierWrite struct {
 	Version int64
 	Origin  string
 	Actor   string
+	Hold    *Hold // nil: not fenced
 }
 
 // NotifierState is how far a notifier has come.

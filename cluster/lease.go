@@ -8,6 +8,7 @@ const (
 	RolePlacement = "placement"
 	RoleCron      = "cron"
 	RoleMigrate   = "migrate"
+	RoleSources   = "sources" // declares what the sources file of its holder says
 )
 
 // Lease is one row of the lease table: who holds a role. Any change of the row

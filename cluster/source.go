@@ -129,6 +129,19 @@ type SourceWrite struct {
 	Version int64
 	Origin  string
 	Actor   string
+	Hold    *Hold // nil: not fenced
+}
+
+// Deletion deletes a source or a notifier at Version; 0: at any.
+type Deletion struct {
+	Name    string
+	Version int64
+	Actor   string
+	Hold    *Hold // nil: not fenced
+
+	// Undeclared: nobody said that it shall go, its declaration is not there
+	// any more. If it comes back, the projects that it had are its again.
+	Undeclared bool
 }
 
 // RoleReconcile is the role of the loop that keeps a source's projects.

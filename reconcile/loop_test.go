@@ -58,7 +58,7 @@ func TestLifeOfASource(t *testing.T) {
 		n.stop()
 		w.noWrites("restart", func() { n = w.start("a", true, ReconcilerOptions{}); wait(10 * time.Minute) })
 
-		if _, err := w.db.DeleteSource(t.Context(), "main", 0, "ann"); err != nil {
+		if _, err := w.db.DeleteSource(t.Context(), cluster.Deletion{Name: "main", Actor: "ann"}); err != nil {
 			t.Fatal(err)
 		}
 		tick()

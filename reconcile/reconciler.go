@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maelstrom/cluster"
@@ -34,9 +35,9 @@ type PresentStore interface {
 // DeclarationStore keeps the sources and notifiers that a sources file declares.
 type DeclarationStore interface {
 	PutSource(ctx context.Context, write cluster.SourceWrite) (*cluster.SourceRow, error)
-	DeleteSource(ctx context.Context, name string, version int64, actor string) (changeNumber int64, err error)
+	DeleteSource(ctx context.Context, d cluster.Deletion) (changeNumber int64, err error)
 	PutNotifier(ctx context.Context, write cluster.NotifierWrite) (*cluster.NotifierRow, error)
-	DeleteNotifier(ctx context.Context, name string, version int64, actor string) error
+	DeleteNotifier(ctx context.Context, d cluster.Deletion) error
 	NotifierSecret(ctx context.Context, name string) (string, error)
 }
 
@@ -61,8 +62,9 @@ type ReconcilerOptions struct {
 	Logger *slog.Logger // nil: silent
 	Open   OpenOrigin
 
-	// SourcesFile is a file on this node that declares sources; empty: none.
-	// Environ answers the ${NAME} in it.
+	// SourcesFile is a file on this node that declares sources; empty: none. Of
+	// all nodes that have one, the holder of the role sources declares what is
+	// in its own. Environ answers the ${NAME} in it.
 	SourcesFile string
 	Environ     func(name string) (value string, ok bool)
 }
@@ -83,6 +85,8 @@ type Reconciler struct {
 	roles   Roles
 	log     *slog.Logger
 	applier *Applier
+
+	refusals atomic.Int64 // of writes for the sources file
 
 	mu      sync.Mutex // guards watches
 	watches map[string]*sourceWatch
@@ -107,7 +111,8 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	defer cancel()
 	var file sync.WaitGroup
 	if r.opt.SourcesFile != "" {
-		file.Go(func() { r.keepFile(ctx) })
+		r.roles.Add(cluster.RoleSources, r.keepFile)
+		file.Go(func() { r.compareFile(ctx) })
 	}
 	defer file.Wait()
 	for {

@@ -65,6 +65,7 @@ func ParseSources(in SourcesInput) (Declared, []project.Problem) {
 	}
 	var out Declared
 	names := map[string]project.Position{}
+	p.listed(root)
 	p.mapping(root, "", keySet{
 		"sources": func(n *yaml.Node, path string) {
 			p.each(n, path, func(item *yaml.Node, path string) {
@@ -85,8 +86,21 @@ func ParseSources(in SourcesInput) (Declared, []project.Problem) {
 	return out, p.problems
 }
 
-// refusal is the first error among problems, nil without one.
-func refusal(problems []project.Problem) error {
+// listed refuses a list at the top whose key has no value.
+func (p *sourcesParser) listed(root *yaml.Node) {
+	if root.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key := root.Content[i]
+		if root.Content[i+1].Tag == "!!null" {
+			p.add(key, key.Value, "nothing is declared here: the file may not be whole", "write "+key.Value+": [] if nothing is meant")
+		}
+	}
+}
+
+// firstError is the first error among problems, nil without one.
+func firstError(problems []project.Problem) error {
 	for _, p := range problems {
 		if p.Severity == project.Error {
 			return errors.New(p.String())
@@ -111,6 +125,15 @@ func (p *sourcesParser) add(n *yaml.Node, path, message, hint string) {
 	})
 }
 
+// hintNone says how to declare nothing. Nothing else means that: all that was
+// declared before would go.
+const hintNone = "write sources: [] if nothing is meant"
+
+// isEmpty tells whether a document says nothing.
+func isEmpty(root *yaml.Node) bool {
+	return root.Tag == "!!null" || root.Kind == yaml.MappingNode && len(root.Content) == 0
+}
+
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 // document is the only document of the file, nil if there is none.
@@ -127,8 +150,9 @@ func (p *sourcesParser) document() *yaml.Node {
 	decoder := yaml.NewDecoder(bytes.NewReader(p.in.Data))
 	var doc, more yaml.Node
 	err := decoder.Decode(&doc)
-	if errors.Is(err, io.EOF) {
-		return nil // nothing is declared
+	if errors.Is(err, io.EOF) || err == nil && isEmpty(doc.Content[0]) {
+		p.add(top, "", "nothing is declared here: the file may not be whole", hintNone)
+		return nil
 	}
 	if err == nil {
 		if err = decoder.Decode(&more); err == nil {

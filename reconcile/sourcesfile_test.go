@@ -58,7 +58,7 @@ func sourcesInput(text string) SourcesInput {
 
 func TestSourcesFile(t *testing.T) {
 	declared, problems := ParseSources(sourcesInput(fullSources))
-	if err := refusal(problems); err != nil || len(declared.Sources) != 2 || len(declared.Notifiers) != 1 {
+	if err := firstError(problems); err != nil || len(declared.Sources) != 2 || len(declared.Notifiers) != 1 {
 		t.Fatalf("%v, %+v", problems, declared)
 	}
 	s, secrets := declared.Sources[0].Spec, declared.Sources[0].Secrets
@@ -111,7 +111,7 @@ func TestSourcesFileProblems(t *testing.T) {
 			in.ReadFile, in.Lookup = nil, nil
 		}
 		_, problems := ParseSources(in)
-		err := refusal(problems)
+		err := firstError(problems)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}

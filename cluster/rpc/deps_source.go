@@ -9,7 +9,7 @@ import (
 // SourceStore keeps sources, and what users have told their loops.
 type SourceStore interface {
 	PutSource(ctx context.Context, w cluster.SourceWrite) (*cluster.SourceRow, error)
-	DeleteSource(ctx context.Context, name string, version int64, actor string) (changeNumber int64, err error)
+	DeleteSource(ctx context.Context, d cluster.Deletion) (changeNumber int64, err error)
 	SourceSecrets(ctx context.Context, name string) (cluster.SourceSecrets, error)
 	PutControl(ctx context.Context, row cluster.ControlRow, hold *cluster.Hold, events ...cluster.Event) (cluster.ControlRow, error)
 	Deliveries(ctx context.Context, source string, limit int) ([]cluster.Delivery, error)
@@ -18,7 +18,7 @@ type SourceStore interface {
 // NotifierStore keeps notifiers.
 type NotifierStore interface {
 	PutNotifier(ctx context.Context, w cluster.NotifierWrite) (*cluster.NotifierRow, error)
-	DeleteNotifier(ctx context.Context, name string, version int64, actor string) error
+	DeleteNotifier(ctx context.Context, d cluster.Deletion) error
 	NotifierSecret(ctx context.Context, name string) (string, error)
 	NotifierStates(ctx context.Context) ([]cluster.NotifierState, error)
 }

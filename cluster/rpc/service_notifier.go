@@ -124,7 +124,8 @@ func (s *Server) removeNotifier(ctx context.Context, req RemoveNotifierRequest) 
 	if row.Origin != "" {
 		return RemoveNotifierAnswer{}, errorf(KindConflict, "notifier %s is declared in %s: remove it there", name, originText(row.Origin))
 	}
-	if err := s.deps.Notifiers.DeleteNotifier(ctx, name, req.IfVersion, callerOf(ctx).actor(req.Actor)); err != nil {
+	deletion := cluster.Deletion{Name: name, Version: req.IfVersion, Actor: callerOf(ctx).actor(req.Actor)}
+	if err := s.deps.Notifiers.DeleteNotifier(ctx, deletion); err != nil {
 		return RemoveNotifierAnswer{}, s.sourceConflict(err, "notifier "+name)
 	}
 	s.await(ctx, func(snap *cluster.Snapshot) bool {

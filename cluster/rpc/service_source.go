@@ -88,7 +88,7 @@ func (s *Server) removeSource(ctx context.Context, req RemoveSourceRequest) (Rem
 	}
 	actor := callerOf(ctx).actor(req.Actor)
 	// First the source: its loop would bring its projects back.
-	number, err := s.deps.Sources.DeleteSource(ctx, name, req.IfVersion, actor)
+	number, err := s.deps.Sources.DeleteSource(ctx, cluster.Deletion{Name: name, Version: req.IfVersion, Actor: actor})
 	if err != nil {
 		return answer, s.sourceConflict(err, name)
 	}

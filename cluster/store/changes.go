@@ -163,15 +163,22 @@ func named[V any](ctx context.Context, keys []string, read reader[V], where stri
 	return out, err
 }
 
-// prune shortens the change log and the events, each in a transaction of its
-// own, after one that was due for it; what fails now succeeds at a later one.
-func (s *Store) prune(ctx context.Context) {
+// prune shortens the change log, the events and the histories, each in a
+// transaction of its own, after the one of that number, which was due for it;
+// what fails now succeeds at a later one.
+func (s *Store) prune(ctx context.Context, number int64) {
 	if err := s.pruneLog(ctx); err != nil {
 		s.log.Warn("change log not pruned", "error", err)
 	}
 	_, err := s.attempt(ctx, writeOptions{}, func(t *tx) error { return t.pruneEvents(ctx, s.eventsKept) })
 	if err != nil {
 		s.log.Warn("events not pruned", "error", err)
+	}
+	if number%pruneHistoriesEvery != 0 {
+		return
+	}
+	if err := s.pruneHistories(ctx); err != nil {
+		s.log.Warn("histories not pruned", "error", err)
 	}
 }
 

@@ -44,7 +44,7 @@ func TestLogIsPrunedAndThoseBehindReload(t *testing.T) {
 		for n := range 30 {
 			apply1(t, s, projectOf("p", component("p", "p_c", fmt.Sprint("image:", n))))
 		}
-		s.prune(t.Context())
+		s.prune(t.Context(), 1)
 		last := number(t, s)
 		var rows int
 		must(t, s.reader.QueryRow(`select count(*) from mael_change`).Scan(&rows))
@@ -59,7 +59,7 @@ func TestLogIsPrunedAndThoseBehindReload(t *testing.T) {
 				t.Errorf("since %d of %d: full %v", since, last, cs.Full)
 			}
 		}
-		s.prune(t.Context())
+		s.prune(t.Context(), 1)
 		if cs, err := s.Changes(t.Context(), kept); err != nil || cs.Full {
 			t.Fatalf("pruning twice cut more: %v", err)
 		}

@@ -168,7 +168,7 @@ func TestOldEventsArePruned(t *testing.T) {
 		}
 		_, err := s.AddDelivery(t.Context(), cluster.Delivery{Source: "gone", ID: "1"})
 		must(t, err)
-		s.prune(t.Context())
+		s.prune(t.Context(), 1)
 		found, err := s.Events(t.Context(), cluster.EventQuery{})
 		must(t, err)
 		if len(found) != 20 || found[0].Message != "10" || found[19].Message != "29" {
@@ -180,7 +180,7 @@ func TestOldEventsArePruned(t *testing.T) {
 		old := micros(time.Now().Add(-eventsAge - time.Hour))
 		_, err = s.writer.Exec(s.dialect.rebind(`update mael_event set happened_at = ? where id <= ?`), old, found[4].ID)
 		must(t, err)
-		s.prune(t.Context())
+		s.prune(t.Context(), 1)
 		if left := events(t, s, cluster.EventQuery{}); len(left) != 15 {
 			t.Fatalf("%d events are left", len(left))
 		}

@@ -65,6 +65,8 @@ func fill(t *testing.T, s *Store) {
 func fillSources(t *testing.T, s *Store) {
 	t.Helper()
 	fullSource(t, s, "git")
+	fullSource(t, s, "gone")
+	undeclare(t, s, "gone")
 	w := cluster.StatusWrite{Put: []cluster.ProjectStatus{longStatus(1), longStatus(2)}}
 	_, err := s.WriteSourceStatus(t.Context(), w)
 	must(t, err)

@@ -15,7 +15,7 @@ func (s *Store) PutNotifier(ctx context.Context, w cluster.NotifierWrite) (row *
 	if err := checkKeys(w.Spec.Name); err != nil {
 		return nil, fmt.Errorf("put notifier: %w", err)
 	}
-	_, err = s.write(ctx, writeOptions{durable: true}, func(t *tx) error {
+	_, err = s.write(ctx, writeOptions{hold: w.Hold, durable: true}, func(t *tx) error {
 		row, err = t.putNotifier(ctx, w)
 		return err
 	})
@@ -85,9 +85,10 @@ func (t *tx) writeNotifier(ctx context.Context, w cluster.NotifierWrite, old *cl
 	return row, err
 }
 
-// DeleteNotifier removes a notifier at a version (0: at any) with its state.
-func (s *Store) DeleteNotifier(ctx context.Context, name string, version int64, actor string) error {
-	_, err := s.write(ctx, writeOptions{durable: true}, func(t *tx) error {
+// DeleteNotifier removes a notifier with its state.
+func (s *Store) DeleteNotifier(ctx context.Context, d cluster.Deletion) error {
+	_, err := s.write(ctx, writeOptions{hold: d.Hold, durable: true}, func(t *tx) error {
+		name, version := d.Name, d.Version
 		found, err := t.notifiers(ctx, `where name = ?`, name)
 		switch {
 		case err != nil:
@@ -102,12 +103,12 @@ func (s *Store) DeleteNotifier(ctx context.Context, name string, version int64, 
 			return err
 		}
 		t.gone(cluster.ChangeNotifier, name)
-		t.event(cluster.Event{Kind: cluster.EventNotifierChanged, Actor: actor, Message: "notifier " + name + " removed"})
+		t.event(cluster.Event{Kind: cluster.EventNotifierChanged, Actor: d.Actor, Message: "notifier " + name + " removed"})
 		_, err = t.put(ctx, "mael_notifier_state", `delete from mael_notifier_state where name = ?`, name)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("delete notifier %s: %w", name, err)
+		return fmt.Errorf("delete notifier %s: %w", d.Name, err)
 	}
 	return nil
 }

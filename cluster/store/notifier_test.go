@@ -61,11 +61,11 @@ func TestNotifierIsChangedByVersion(t *testing.T) {
 		if third.HasSecret || all(t, s).Notifiers["chat"].HasSecret {
 			t.Fatal("the secret is still there")
 		}
-		wantError(t, s.DeleteNotifier(t.Context(), "chat", first.Version, "anna"), cluster.ErrConflict)
+		wantError(t, s.DeleteNotifier(t.Context(), cluster.Deletion{Name: "chat", Version: first.Version, Actor: "anna"}), cluster.ErrConflict)
 		hold := take(t, s, cluster.RoleNotify, "a")
 		must(t, s.WriteNotifierState(t.Context(), hold, cluster.NotifierState{Name: "chat", Cursor: 1}))
-		must(t, s.DeleteNotifier(t.Context(), "chat", third.Version, "anna"))
-		wantError(t, s.DeleteNotifier(t.Context(), "chat", 0, "anna"), cluster.ErrNotFound)
+		must(t, s.DeleteNotifier(t.Context(), cluster.Deletion{Name: "chat", Version: third.Version, Actor: "anna"}))
+		wantError(t, s.DeleteNotifier(t.Context(), cluster.Deletion{Name: "chat", Actor: "anna"}), cluster.ErrNotFound)
 		states, err := s.NotifierStates(t.Context())
 		must(t, err)
 		if len(states) != 0 || len(all(t, s).Notifiers) != 0 {

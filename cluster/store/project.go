@@ -109,5 +109,8 @@ func (t *tx) addProject(ctx context.Context, p *cluster.ProjectRow) error {
 // removeProject deletes a project's row at the revision before.
 func (t *tx) removeProject(ctx context.Context, p *cluster.ProjectRow) error {
 	t.gone(cluster.ChangeProject, p.Name)
+	if err := t.forgetOwner(ctx, p.Name); err != nil {
+		return err
+	}
 	return met(t.put(ctx, "mael_project", `delete from mael_project where name = ? and revision = ?`, p.Name, p.Revision-1))
 }

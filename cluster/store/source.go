@@ -16,7 +16,7 @@ func (s *Store) PutSource(ctx context.Context, w cluster.SourceWrite) (row *clus
 	if err := checkKeys(w.Spec.Name, cluster.RoleReconcile(w.Spec.Name), cluster.ControlKey(cluster.ControlSource, w.Spec.Name)); err != nil {
 		return nil, fmt.Errorf("put source: %w", err)
 	}
-	_, err = s.write(ctx, writeOptions{durable: true}, func(t *tx) error {
+	_, err = s.write(ctx, writeOptions{hold: w.Hold, durable: true}, func(t *tx) error {
 		row, err = t.putSource(ctx, w)
 		return err
 	})
@@ -76,15 +76,18 @@ func (t *tx) writeSource(ctx context.Context, w cluster.SourceWrite, old *cluste
 	if err != nil {
 		return nil, err
 	}
-	verb := "declared"
+	verb := "changed"
 	if old == nil {
+		if verb, err = t.comes(ctx, w); err != nil {
+			return nil, err
+		}
 		if row.Version, err = t.freshVersion(ctx); err != nil {
 			return nil, err
 		}
 		err = t.insert(ctx, "mael_source", []string{"name", "spec", "secrets", "row_version", "origin", "created_at", "modified_at"},
 			[][]any{{w.Spec.Name, spec, held, row.Version, text(row.Origin), micros(now), micros(now)}})
 	} else {
-		verb, row.CreatedAt = "changed", old.CreatedAt
+		row.CreatedAt = old.CreatedAt
 		err = met(t.put(ctx, "mael_source",
 			`update mael_source set spec = ?, secrets = ?, row_version = ?, origin = ?, modified_at = ? where name = ? and row_version = ?`,
 			spec, held, row.Version, text(row.Origin), micros(now), w.Spec.Name, w.Version))

@@ -46,7 +46,7 @@ func sourcesInDoubt(t *testing.T, cut storetest.Cut) {
 				return s.WriteNotifierState(t.Context(), notify, cluster.NotifierState{Name: "chat", Cursor: 5})
 			},
 			func() error {
-				_, err := s.DeleteSource(t.Context(), "git", 0, "anna")
+				_, err := s.DeleteSource(t.Context(), cluster.Deletion{Name: "git", Actor: "anna"})
 				return err
 			},
 		}

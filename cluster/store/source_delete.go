@@ -8,28 +8,36 @@ import (
 	"maelstrom/cluster"
 )
 
-// DeleteSource removes a source at a version (0: at any) with its secrets,
-// statuses, control and deliveries. Its projects stay as they are, applied by
-// hand from now on. What users have told about them stays too.
-func (s *Store) DeleteSource(ctx context.Context, name string, version int64, actor string) (changeNumber int64, err error) {
-	changeNumber, err = s.write(ctx, writeOptions{durable: true}, func(t *tx) error {
+// DeleteSource removes a source with its secrets, statuses, control and
+// deliveries. Its projects stay as they are, applied by hand from now on. What
+// users have told about them stays too.
+func (s *Store) DeleteSource(ctx context.Context, d cluster.Deletion) (changeNumber int64, err error) {
+	changeNumber, err = s.write(ctx, writeOptions{hold: d.Hold, durable: true}, func(t *tx) error {
+		found, err := t.sources(ctx, `where name = ?`, d.Name)
+		if err != nil {
+			return err
+		}
+		if found[d.Name] == nil {
+			return cluster.ErrNotFound
+		}
+		r := release{Deletion: d, origin: found[d.Name].Origin}
 		// Projects come before their source, as in every apply. An apply that
 		// this meets holds either its project or, at last, the source; what
 		// it has committed by then is met the second time.
-		if err := t.releaseProjects(ctx, name); err != nil {
+		if err := t.releaseProjects(ctx, r); err != nil {
 			return err
 		}
-		if err := t.removeSource(ctx, name, version); err != nil {
+		if err := t.removeSource(ctx, d.Name, d.Version); err != nil {
 			return err
 		}
-		if err := t.releaseProjects(ctx, name); err != nil {
+		if err := t.releaseProjects(ctx, r); err != nil {
 			return err
 		}
-		t.event(cluster.Event{Kind: cluster.EventSourceChanged, Source: name, Actor: actor, Message: "source removed"})
-		return t.removeSourceRows(ctx, name)
+		t.event(cluster.Event{Kind: cluster.EventSourceChanged, Source: d.Name, Actor: d.Actor, Message: "source removed"})
+		return t.removeSourceRows(ctx, d.Name)
 	})
 	if err != nil {
-		return 0, fmt.Errorf("delete source %s: %w", name, err)
+		return 0, fmt.Errorf("delete source %s: %w", d.Name, err)
 	}
 	return changeNumber, nil
 }
@@ -49,34 +57,6 @@ func (t *tx) removeSource(ctx context.Context, name string, version int64) error
 		return cluster.ErrNotFound
 	}
 	return met(0, err)
-}
-
-// releaseProjects makes the projects of a source ones that were applied by
-// hand. Their content is what it was, so they keep their revisions.
-func (t *tx) releaseProjects(ctx context.Context, source string) error {
-	var names []string
-	err := t.each(ctx, func(rows *sql.Rows) error {
-		var name string
-		err := rows.Scan(&name)
-		names = append(names, name)
-		return err
-	}, `select name from mael_project where source = ? order by name`, source)
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	now, err := t.now(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		t.changed(cluster.ChangeProject, name)
-		_, err := t.put(ctx, "mael_project", `update mael_project set source = '', modified_at = ? where name = ? and source = ?`,
-			micros(now), name, source)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // removeSourceRows deletes all that is kept of a source beside its own row.

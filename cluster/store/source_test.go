@@ -141,10 +141,10 @@ func TestDeletedSourceLeavesItsProjectsToUsers(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		row := fullSource(t, s, "git")
 		fullSource(t, s, "other")
-		_, err := s.DeleteSource(t.Context(), "git", row.Version+1, "anna")
+		_, err := s.DeleteSource(t.Context(), cluster.Deletion{Name: "git", Version: row.Version + 1, Actor: "anna"})
 		wantError(t, err, cluster.ErrConflict)
 		before := all(t, s)
-		n, err := s.DeleteSource(t.Context(), "git", row.Version, "anna")
+		n, err := s.DeleteSource(t.Context(), cluster.Deletion{Name: "git", Version: row.Version, Actor: "anna"})
 		must(t, err)
 		cs, err := s.Changes(t.Context(), before.Number)
 		must(t, err)
@@ -164,7 +164,7 @@ func TestDeletedSourceLeavesItsProjectsToUsers(t *testing.T) {
 			t.Fatalf("controls %+v", after.Controls)
 		}
 		checkNothingOf(t, s, "git")
-		_, err = s.DeleteSource(t.Context(), "git", 0, "anna")
+		_, err = s.DeleteSource(t.Context(), cluster.Deletion{Name: "git", Actor: "anna"})
 		wantError(t, err, cluster.ErrNotFound)
 		told := events(t, s, cluster.EventQuery{Source: "git", Kinds: []cluster.EventKind{cluster.EventSourceChanged}})
 		if len(told) != 2 || told[1] != "source_changed source removed" {
@@ -174,7 +174,7 @@ func TestDeletedSourceLeavesItsProjectsToUsers(t *testing.T) {
 		if again := declare(t, s, "git"); again.Version <= row.Version {
 			t.Fatalf("version %d after %d", again.Version, row.Version)
 		}
-		_, err = s.DeleteSource(t.Context(), "git", 0, "anna")
+		_, err = s.DeleteSource(t.Context(), cluster.Deletion{Name: "git", Actor: "anna"})
 		must(t, err)
 	})
 }
@@ -223,7 +223,7 @@ func TestNothingIsStoredForASourceThatGoes(t *testing.T) {
 				wg.Go(func() { applyUntilGone(t, store, fmt.Sprintf("p%d%d", round, w)) })
 			}
 			wg.Go(func() {
-				if _, err := d.open(t).DeleteSource(t.Context(), "git", 0, "anna"); err != nil {
+				if _, err := d.open(t).DeleteSource(t.Context(), cluster.Deletion{Name: "git", Actor: "anna"}); err != nil {
 					t.Error(err)
 				}
 			})

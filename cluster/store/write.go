@@ -43,7 +43,7 @@ func (s *Store) write(ctx context.Context, opt writeOptions, fn func(*tx) error)
 		}
 	}
 	if err == nil && number%pruneEvery == 0 && number > 0 {
-		s.prune(ctx)
+		s.prune(ctx, number)
 	}
 	return number, err
 }

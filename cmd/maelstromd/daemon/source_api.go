@@ -24,13 +24,13 @@ func (s declaredStore) PutSource(ctx context.Context, w cluster.SourceWrite) (*c
 }
 
 // DeleteSource is refused once the node moves.
-func (s declaredStore) DeleteSource(ctx context.Context, name string, version int64, actor string) (int64, error) {
+func (s declaredStore) DeleteSource(ctx context.Context, d cluster.Deletion) (int64, error) {
 	done, err := s.gate.enter()
 	if err != nil {
 		return 0, err
 	}
 	defer done()
-	return s.Store.DeleteSource(ctx, name, version, actor)
+	return s.Store.DeleteSource(ctx, d)
 }
 
 // PutControl is refused once the node moves.
@@ -54,13 +54,13 @@ func (s declaredStore) PutNotifier(ctx context.Context, w cluster.NotifierWrite)
 }
 
 // DeleteNotifier is refused once the node moves.
-func (s declaredStore) DeleteNotifier(ctx context.Context, name string, version int64, actor string) error {
+func (s declaredStore) DeleteNotifier(ctx context.Context, d cluster.Deletion) error {
 	done, err := s.gate.enter()
 	if err != nil {
 		return err
 	}
 	defer done()
-	return s.Store.DeleteNotifier(ctx, name, version, actor)
+	return s.Store.DeleteNotifier(ctx, d)
 }
 
 // probe tries sources and notifiers for the API.

@@ -20,7 +20,10 @@ func (d *Daemon) buildSources() {
 	}, reconcile.ReconcilerDeps{
 		Feed: d.feed, Store: d.declared, Roles: recordedRoles{d.keeper, d.recorder},
 	})
-	d.registry.MustRegister(&sourceMetrics{stats: d.reconciler.Stats})
+	d.registry.MustRegister(&sourceMetrics{stats: d.reconciler.Stats}, prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "maelstrom_sources_file_refused_writes_total",
+		Help: "Writes of this node for its sources file that were refused because it had lost the role sources.",
+	}, func() float64 { return float64(d.reconciler.Refused()) }))
 }
 
 func (d *Daemon) startSources(base context.Context) {

@@ -3,7 +3,7 @@
 -- revisions, and who had declared the source: it is the source's again if that
 -- comes back before anybody has changed the project.
 create table if not exists mael_former_owner (
-    project  varbinary(191) primary key,
+    project  varbinary(191) not null primary key,
     source   varbinary(191) not null,
     origin   varbinary(191) not null,
     revision bigint         not null

@@ -3,7 +3,7 @@
 -- revisions, and who had declared the source: it is the source's again if that
 -- comes back before anybody has changed the project.
 create table if not exists mael_former_owner (
-    project  varchar(191) collate "C" primary key,
+    project  varchar(191) collate "C" not null primary key,
     source   varchar(191) collate "C" not null,
     origin   varchar(191) collate "C" not null,
     revision bigint                   not null

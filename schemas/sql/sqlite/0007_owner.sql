@@ -3,7 +3,7 @@
 -- revisions, and who had declared the source: it is the source's again if that
 -- comes back before anybody has changed the project.
 create table if not exists mael_former_owner (
-    project  text    primary key,
+    project  text    not null primary key,
     source   text    not null,
     origin   text    not null,
     revision integer not null
