@@ -192,7 +192,7 @@ func (c *Client) checkStatus(resp *http.Response) error {
 		return errorf(KindUnauthorized, "%s refuses requests from here: %s", c.URL(), excerpt(resp.Body))
 	case status == http.StatusBadRequest:
 		return errorf(KindInvalid, "%s", excerpt(resp.Body))
-	case status == http.StatusNotFound && resp.Header.Get(headerReason) == reasonNotFound:
+	case status == http.StatusNotFound && resp.Header.Get(headerError) == reasonNotFound:
 		return errorf(KindNotFound, "%s", excerpt(resp.Body))
 	case status >= 300 && status < 400:
 		return errorf(KindUnavailable, "%s redirects to %q: name that address instead, a token follows no redirect", c.URL(), redacted(resp.Header.Get("Location")))

@@ -18,7 +18,7 @@ const (
 
 // A 404 with this header is about what was asked for, not about the address.
 const (
-	headerReason   = "Maelstrom-Reason"
+	headerError    = "Maelstrom-Error"
 	reasonNotFound = "not_found"
 )
 
@@ -31,7 +31,7 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 	}
 	if status, err := s.checkKept(&q); err != nil {
 		if status == http.StatusNotFound {
-			w.Header().Set(headerReason, reasonNotFound)
+			w.Header().Set(headerError, reasonNotFound)
 		}
 		plain(w, status, err.Error())
 		return
