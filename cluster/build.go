@@ -65,8 +65,12 @@ func (s *Snapshot) keepLists(old *Snapshot, stored []InstanceList) {
 
 func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	minimum := map[string]int{}
+	unreleased := map[string]*ComponentRow{}
 	var remove []string
 	for name, row := range rows {
+		if unreleased[name] = nil; row != nil && row.Unreleased() {
+			unreleased[name] = row
+		}
 		if row != nil && row.Current().Effective.MinInstances > 0 {
 			minimum[name] = row.Current().Effective.MinInstances
 		} else {
@@ -74,6 +78,7 @@ func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 		}
 	}
 	s.Components = withRows(s.Components, rows)
+	s.Unreleased = withRows(s.Unreleased, unreleased)
 	s.Minimum = s.Minimum.With(minimum, remove)
 }
 

@@ -32,7 +32,8 @@ type Snapshot struct {
 	Controls        Map[*ControlRow]    // by ControlRow.Key
 	Notifiers       Map[*NotifierRow]
 
-	Runs Map[*Run] // by id
+	Runs       Map[*Run]          // by id
+	Unreleased Map[*ComponentRow] // by name: whose release command has yet to succeed
 
 	Lists Map[ListPosition] // by node: how new its instances are
 

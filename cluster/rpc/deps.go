@@ -90,6 +90,11 @@ type Placer interface {
 	Refusals() map[string]*cluster.Failure
 }
 
+// Firings tells when cron event sources were fired last, by their names.
+type Firings interface {
+	LatestFirings(ctx context.Context) (map[string]cluster.Firing, error)
+}
+
 // Deps is all that a Server works with. Every field but Kept must be set.
 type Deps struct {
 	Version   string
@@ -110,6 +115,8 @@ type Deps struct {
 	Keys         *Keyring
 	Roles        func() []Role
 	Logs         LogOpener
+	Commands     Commander
+	Firings      Firings
 	Kept         LogKeeper // nil: output is not kept
 	Mover        Mover
 	Doctor       Doctor

@@ -16,9 +16,22 @@ func (s *Server) eventSourceService() []method {
 	}
 }
 
-func (s *Server) listEventSources(_ context.Context, req ListEventSourcesRequest) (EventSourceList, error) {
+func (s *Server) listEventSources(ctx context.Context, req ListEventSourcesRequest) (EventSourceList, error) {
 	v := s.view()
-	return EventSourceList{EventSources: v.eventSources(v.eventSourceRows(req.selects))}, nil
+	list := EventSourceList{EventSources: v.eventSources(v.eventSourceRows(req.selects))}
+	if !req.Last {
+		return list, nil
+	}
+	latest, err := s.deps.Firings.LatestFirings(ctx)
+	if err != nil {
+		return list, fromStore(err)
+	}
+	for i, es := range list.EventSources {
+		if f, ok := latest[es.Name]; ok && es.Type == project.TypeCron {
+			list.EventSources[i].Last = lastFiring(f)
+		}
+	}
+	return list, nil
 }
 
 func (s *Server) enable(ctx context.Context, req SwitchRequest) (SwitchAnswer, error) {

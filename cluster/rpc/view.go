@@ -40,6 +40,7 @@ func (s *Server) view() view {
 func (v view) component(row *cluster.ComponentRow) Component {
 	c := row.Effective
 	state := v.componentState(c.Name)
+	v.addRelease(&state, row)
 	return Component{
 		Name:              c.Name,
 		Project:           c.Project,

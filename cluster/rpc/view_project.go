@@ -235,6 +235,9 @@ func (v view) unhealthy(row *cluster.ComponentRow) string {
 	switch state := v.componentState(name); {
 	case state.word == ComponentFailed:
 		return name + ": " + string(state.reason) + ": " + state.message
+	case row.Unreleased():
+		v.addRelease(&state, row)
+		return name + ": " + state.message
 	case state.ready < row.Effective.MinInstances:
 		return name + ": fewer instances are ready than mininstances asks for"
 	}

@@ -3,6 +3,7 @@ package rpc
 import (
 	"time"
 
+	"maelstrom/cluster"
 	"maelstrom/project"
 )
 
@@ -26,6 +27,19 @@ type EventSource struct {
 	State     EventSourceState        `json:"state"`
 	Summary   string                  `json:"summary"` // what it reacts to, on one line
 	NextAt    *time.Time              `json:"next_at"` // cron: when it fires next
+
+	Last *LastFiring `json:"last,omitempty"` // cron, where it was asked for
+}
+
+// LastFiring is how a cron event source was fired last.
+type LastFiring struct {
+	Due       time.Time      `json:"due"`
+	StartedAt time.Time      `json:"started_at"`
+	Running   bool           `json:"running"`
+	Seconds   float64        `json:"seconds"`
+	Status    int            `json:"status"` // of the answer; 0: none
+	Reason    cluster.Reason `json:"reason"`
+	Error     string         `json:"error"`
 }
 
 // EventSourceFilter selects event sources; what is empty selects all.
@@ -39,6 +53,7 @@ type EventSourceFilter struct {
 // ListEventSourcesRequest asks for event sources.
 type ListEventSourcesRequest struct {
 	EventSourceFilter
+	Last bool `json:"last,omitempty"` // with how crons were fired last
 }
 
 // EventSourceList is the answer to a ListEventSourcesRequest, sorted by name.

@@ -46,6 +46,7 @@ type world struct {
 	logs     map[string][]LogLine
 	backedUp string
 	mover    mover
+	commands commandsFake
 	hints    int
 }
 
@@ -81,7 +82,7 @@ func newWorld(t testing.TB) *world {
 	w.server = NewServer(Deps{
 		Version: "1.2.3", Node: testNode, CronZone: time.UTC,
 		ClusterID:    func() string { return "cluster-1" },
-		Declarations: (*declarations)(w), Store: w, Events: w, Feed: w, Loads: w, Placer: w, Keys: w.keys, Logs: w, Mover: &w.mover, Doctor: &w.mover,
+		Declarations: (*declarations)(w), Store: w, Events: w, Feed: w, Loads: w, Placer: w, Keys: w.keys, Logs: w, Commands: &w.commands, Firings: &w.commands, Mover: &w.mover, Doctor: &w.mover,
 		Roles:  func() []Role { return []Role{{Role: "placement", Holder: testNode, Fence: 3, AgeSeconds: 1.5}} },
 		Logger: logger,
 	})

@@ -52,6 +52,8 @@ func (p *PrivatePort) Loopback() http.Handler {
 			p.Server.ServeHTTP(w, r)
 		case path == PathLogs:
 			p.guarded(w, r, p.Server.serveLogs)
+		case path == PathCommand:
+			p.serveCommand(w, r)
 		case path == PathEvents:
 			p.guarded(w, r, p.Server.serveEvents)
 		case p.Profiles != nil && strings.HasPrefix(path, ProfilesPrefix):

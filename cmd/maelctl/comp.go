@@ -15,8 +15,8 @@ import (
 )
 
 func newComp(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "comp", Aliases: []string{"component"}, Short: "Look at components, restart, wake and put them to sleep"}
-	cmd.AddCommand(newCompList(a), newCompRestart(a), newCompWake(a), newCompSleep(a))
+	cmd := &cobra.Command{Use: "comp", Aliases: []string{"component"}, Short: "Look at components, restart, wake and put them to sleep, run commands"}
+	cmd.AddCommand(newCompList(a), newCompRestart(a), newCompWake(a), newCompSleep(a), newCompRun(a), newCompExec(a))
 	return cmd
 }
 

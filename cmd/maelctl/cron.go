@@ -13,7 +13,7 @@ import (
 
 func newCron(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "cron", Short: "Look at schedules"}
-	cmd.AddCommand(newCronNext(a))
+	cmd.AddCommand(newCronList(a), newCronNext(a))
 	return cmd
 }
 

@@ -106,6 +106,8 @@ func (d *Daemon) buildPrivate() {
 		Keys:         d.keys,
 		Roles:        d.roles,
 		Logs:         logSource{daemon: d},
+		Commands:     commands{d},
+		Firings:      d.store,
 		Kept:         d.kept(),
 		Mover:        &mover{Daemon: d, gate: d.declared.gate},
 		Doctor:       &doctor{Daemon: d},

@@ -86,6 +86,7 @@ type Daemon struct {
 	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
 	identity atomic.Pointer[identity]
 	agent    atomic.Pointer[runtime.Agent]
+	runner   atomic.Pointer[runtime.Runner]
 	depot    atomic.Pointer[images.Depot]
 	serving  atomic.Bool // the first snapshot is there and containers are adopted
 	leaving  atomic.Bool
@@ -248,6 +249,7 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	if err := d.startAgent(ctx, base); err != nil {
 		return err
 	}
+	d.startRuns(base)
 	d.serving.Store(true)
 	d.startJournal(base)
 	d.startSources(base)

@@ -13,6 +13,7 @@ import (
 // on without the database, so that a stop ends whatever is broken.
 func (d *Daemon) shutdown() {
 	d.stopCron()
+	d.endRuns()
 	d.tasks.end(d.log, "sources", stepLimit)
 	if !d.embedded() {
 		d.giveUpRoles() // others can take over while this node still serves
