@@ -50,6 +50,7 @@ const (
 	EventSynced           EventKind = "synced"    // a project is as its source says
 	EventApplied          EventKind = "applied"   // by hand
 	EventRemoved          EventKind = "removed"   // a project
+	EventLooked           EventKind = "looked"    // all of a new revision of a source was looked at
 	EventFailed           EventKind = "failed"    // a source or project can't be synced
 	EventRecovered        EventKind = "recovered" // it can again
 	EventReminder         EventKind = "reminder"  // it still can't

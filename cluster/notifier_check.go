@@ -8,7 +8,7 @@ import (
 
 // EventKinds are all kinds of events, in the order of their declaration.
 var EventKinds = []EventKind{
-	EventSynced, EventApplied, EventRemoved, EventFailed, EventRecovered, EventReminder, EventRolledBack,
+	EventSynced, EventApplied, EventRemoved, EventLooked, EventFailed, EventRecovered, EventReminder, EventRolledBack,
 	EventDrift, EventBrake, EventHistoryRewritten, EventStale, EventSuspended, EventResumed, EventSourceChanged,
 	EventNotifierChanged, EventNode, EventRole, EventWake, EventSleep, EventCrash, EventCron, EventRelease, EventRefusedWrite, EventUndelivered, EventImage,
 }

@@ -140,6 +140,7 @@ func (k *look) statusWrite(err error, status cluster.SourceStatus) cluster.Statu
 		k.tellProjects()
 		k.remindProjects()
 	}
+	k.tellLooked(&status)
 	k.tellSource(&status, err)
 	write := cluster.StatusWrite{Hold: &k.hold, Events: k.events}
 	if !sameJSON(&status, &k.status) {

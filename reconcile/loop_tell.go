@@ -3,6 +3,7 @@ package reconcile
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -74,6 +75,24 @@ func reminderDue(s *cluster.ProjectStatus) time.Time {
 		last = s.Reminded
 	}
 	return last.Add(reminderPeriod)
+}
+
+// tellLooked tells what came of a new revision, once all of it was looked at.
+func (k *look) tellLooked(status *cluster.SourceStatus) {
+	if status.Revision == k.before.status.Revision {
+		return
+	}
+	e := cluster.Event{Kind: cluster.EventLooked, Severity: cluster.EventInfo, Message: fmt.Sprintf("%d projects are synced", status.Projects)}
+	if status.Projects == 1 {
+		e.Message = "1 project is synced"
+	}
+	switch _, first := failing(k.final); {
+	case k.declared != nil:
+		e.Severity, e.Message = cluster.EventError, k.declared.Error()
+	case status.Failing > 0:
+		e.Severity, e.Message = cluster.EventError, fmt.Sprintf("%d of %d projects are not synced: %s", status.Failing, status.Projects, first)
+	}
+	k.tell(e)
 }
 
 // tellSource tells what became different of the source as a whole.

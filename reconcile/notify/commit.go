@@ -34,10 +34,18 @@ type commitStatus struct {
 type told map[string]commitStatus
 
 // supersedes tells whether an event makes the one before it superfluous: a
-// commit with many projects has an event for each.
+// commit with many projects has an event for each, and one for all.
 func supersedes(later, e *cluster.Event) bool {
-	return later.Kind == e.Kind && later.Kind == cluster.EventSynced &&
-		later.Source == e.Source && later.Revision == e.Revision
+	if later.Source != e.Source || later.Revision != e.Revision {
+		return false
+	}
+	switch e.Kind {
+	case cluster.EventSynced:
+		return later.Kind == cluster.EventSynced || later.Kind == cluster.EventLooked
+	case cluster.EventFailed, cluster.EventRecovered:
+		return later.Kind == cluster.EventLooked
+	}
+	return false
 }
 
 // sendStatus makes one attempt to set the status that an event gives a commit.
@@ -63,6 +71,9 @@ func (w *worker) sendStatus(ctx context.Context, e cluster.Event) *failure {
 	if failed != nil && at.provider == "gitlab" && strings.Contains(answer.message, "Cannot transition status") {
 		failed = nil // it has that state already
 	}
+	if failed != nil && noCommit(answer.status) {
+		failed.permanent = true
+	}
 	if failed == nil {
 		if w.told == nil {
 			w.told = told{}
@@ -70,6 +81,12 @@ func (w *worker) sendStatus(ctx context.Context, e cluster.Event) *failure {
 		w.told[e.Source] = status
 	}
 	return failed
+}
+
+// noCommit tells whether an answer says that there is no such commit, or none
+// that the token may see: the next of the repository may be another matter.
+func noCommit(status int) bool {
+	return status == http.StatusNotFound || status == http.StatusGone || status == http.StatusUnprocessableEntity
 }
 
 // statusOf is what an event says of a commit, if it says anything.
@@ -80,6 +97,11 @@ func statusOf(s *cluster.Snapshot, e *cluster.Event) (status commitStatus, ok bo
 		status.state = stateFailure
 	case cluster.EventBrake:
 		status.state = statePending
+	case cluster.EventLooked:
+		status.state = stateSuccess
+		if e.Severity != cluster.EventInfo {
+			status.state = stateFailure
+		}
 	case cluster.EventSynced, cluster.EventRecovered:
 		status.state, status.description = sourceState(s, e)
 	case cluster.EventRolledBack:
@@ -101,7 +123,11 @@ var waits = []cluster.ConditionReason{
 }
 
 // sourceState sums up the projects of a source, when one of them is synced.
+// Until all of the revision was looked at, others may yet fail.
 func sourceState(s *cluster.Snapshot, e *cluster.Event) (commitState, string) {
+	if source, ok := s.SourceStatuses.Get(e.Source); !ok || source.Revision != e.Revision {
+		return statePending, "not all projects were looked at yet"
+	}
 	keys, _ := s.BySource.Get(e.Source)
 	failing := 0
 	for _, key := range keys {

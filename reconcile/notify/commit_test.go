@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,15 +85,21 @@ func (s *statuses) take() []string {
 	return seen
 }
 
+// looked is the event of a whole look at a commit.
+func looked(commit string, failing bool, message string) cluster.Event {
+	e := cluster.Event{Kind: cluster.EventLooked, Severity: cluster.EventInfo, Source: "shop", Revision: commit, Message: message}
+	if failing {
+		e.Severity = cluster.EventError
+	}
+	return e
+}
+
 func TestACommitOfManyProjectsHasOneStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, s := newWorld(), &statuses{}
 		well, bad := cluster.Condition{Status: cluster.StatusTrue}, cluster.Condition{Status: cluster.StatusFalse, Reason: cluster.ReasonParseError}
 		held := cluster.Condition{Status: cluster.StatusFalse, Reason: cluster.ReasonRemovalsHeld}
-		projects := map[string]cluster.Condition{"held": held}
-		for n := range 500 {
-			projects[fmt.Sprint("p", n)] = well
-		}
+		projects := map[string]cluster.Condition{"held": held, "p7": bad}
 		w.source("shop", "https://github.com/o/r.git", projects)
 		w.notifier(&cluster.Notifier{Name: "status", Commit: &cluster.CommitStatus{Provider: "github"}}, "t")
 		run(t, w.sender(s))
@@ -102,42 +109,50 @@ func TestACommitOfManyProjectsHasOneStatus(t *testing.T) {
 				e := happened(cluster.EventSynced, "added")
 				e.Project, e.Revision = fmt.Sprint("p", n), commit
 				w.happen(e)
+				if n%100 == 0 {
+					wait(3 * time.Second)
+				}
 			}
 			wait(10 * time.Second)
 		}
+		sent := func(what string, want ...string) {
+			t.Helper()
+			wait(5 * time.Second)
+			if got := s.take(); !slices.Equal(got, want) {
+				t.Errorf("%s gives %q, want %q", what, got, want)
+			}
+		}
 		push("c1")
-		if got := s.take(); len(got) == 0 || len(got) > 5 || got[len(got)-1] != "success: 501 projects are synced" {
-			t.Errorf("one commit gives %q", got)
-		}
-		projects["p7"] = bad
-		w.source("shop", "https://github.com/o/r.git", projects)
+		sent("a commit that is not all looked at", "pending: not all projects were looked at yet")
+		w.happen(looked("c1", false, "501 projects are synced"))
+		sent("a commit", "success: 501 projects are synced")
 		push("c2")
-		if got := s.take(); len(got) == 0 || len(got) > 5 || got[len(got)-1] != "failure: 1 of 501 projects are not synced" {
-			t.Errorf("a commit with an error gives %q", got)
-		}
+		failed := happened(cluster.EventFailed, "p7 is not synced")
+		failed.Revision = "c2"
+		w.happen(failed, looked("c2", true, "1 of 501 projects are not synced"))
+		sent("a commit with an error", "pending: not all projects were looked at yet", "failure: 1 of 501 projects are not synced")
+		w.happen(looked("c3", false, "501 projects are synced"))
+		sent("a commit that changes no project", "success: 501 projects are synced")
+
+		w.at = "c0ffee"
+		w.source("shop", "https://github.com/o/r.git", map[string]cluster.Condition{"held": held, "p7": bad, "p8": well})
 		e := happened(cluster.EventRecovered, "well again")
+		e.Project = "p8"
+		w.happen(e)
+		sent("one of two that recovers", "failure: 1 of 3 projects are not synced")
 		e.Project = "p7"
 		w.happen(e, e)
-		wait(5 * time.Second)
-		if got := s.take(); len(got) != 1 || got[0] != "success: 501 projects are synced" {
-			t.Errorf("recovered, twice: %q", got)
-		}
+		sent("recovered, twice", "success: 3 projects are synced")
 		drift, manual := happened(cluster.EventDrift, "x"), happened(cluster.EventSynced, "x")
 		manual.Source = ""
 		elsewhere := happened(cluster.EventFailed, "x")
 		elsewhere.Source = "unknown"
 		w.happen(drift, manual, elsewhere, happened(cluster.EventRolledBack, "pinned"))
-		wait(5 * time.Second)
-		if got := s.take(); len(got) != 0 {
-			t.Errorf("what is of no commit gives %q", got)
-		}
+		sent("what is of no commit")
 		skip := &cluster.ControlRow{Kind: cluster.ControlProject, Name: "checkout", Control: cluster.Control{Skipped: &cluster.Skip{SourceRevision: "c2"}}}
 		w.move(cluster.ChangeSet{Controls: map[string]*cluster.ControlRow{skip.Key(): skip}})
 		w.happen(happened(cluster.EventRolledBack, "rolled back by ann"))
-		wait(5 * time.Second)
-		if got := s.take(); len(got) != 1 || got[0] != "failure: rolled back by ann" {
-			t.Errorf("a rollback gives %q", got)
-		}
+		sent("a rollback", "failure: rolled back by ann")
 	})
 }
 

@@ -32,5 +32,6 @@
 // HMAC-SHA256 of <timestamp> "." <id> "." <body>. Any answer of 2xx will do.
 //
 // Events reach each notifier in their order and at least once. One that can't
-// be delivered holds up those behind it, for a day at most.
+// be delivered holds up those behind it, for a day at most; where events become
+// states of commits, only those of the same source.
 package notify

@@ -31,6 +31,7 @@ type world struct {
 	secrets  map[string]string
 	fence    int64
 	away     bool
+	at       string // revision of sources that are stored
 	logged   bytes.Buffer
 }
 
@@ -239,7 +240,7 @@ func happened(kind cluster.EventKind, message string) cluster.Event {
 func (w *world) source(name, url string, synced map[string]cluster.Condition) {
 	c := cluster.ChangeSet{
 		Sources:         map[string]*cluster.SourceRow{name: {Spec: &cluster.Source{Name: name, Git: &cluster.GitSource{URL: url}}, Version: 1}},
-		SourceStatuses:  map[string]*cluster.SourceStatus{name: {Source: name, Conditions: []cluster.Condition{{Type: cluster.ConditionReady, Status: cluster.StatusTrue}}}},
+		SourceStatuses:  map[string]*cluster.SourceStatus{name: {Source: name, Revision: w.at, Conditions: []cluster.Condition{{Type: cluster.ConditionReady, Status: cluster.StatusTrue}}}},
 		ProjectStatuses: map[string]*cluster.ProjectStatus{},
 	}
 	for project, condition := range synced {

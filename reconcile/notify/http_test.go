@@ -136,6 +136,7 @@ func TestCommitStatusesAreSetAsTheAPIsWantThem(t *testing.T) {
 		t.Run(provider, func(t *testing.T) {
 			url, arrivals := server(t, created)
 			w := newWorld()
+			w.at = "c0ffee"
 			w.source("shop", api.repository, map[string]cluster.Condition{"checkout": {Status: cluster.StatusTrue}})
 			spec := &cluster.Notifier{Name: "status", Commit: &cluster.CommitStatus{Provider: provider, API: url + "/"}}
 			w.notifier(spec, "t0ken")
@@ -148,6 +149,7 @@ func TestCommitStatusesAreSetAsTheAPIsWantThem(t *testing.T) {
 				{happened(cluster.EventFailed, strings.Repeat("long ", 100)), api.failure, strings.Repeat("long ", 27) + "lo..."},
 				{happened(cluster.EventBrake, "12 removals wait"), "pending", "12 removals wait"},
 				{happened(cluster.EventRecovered, "well"), "success", "1 project is synced"},
+				{looked("c0ffee", true, "shop: no"), api.failure, "shop: no"},
 			} {
 				w.happen(c.event)
 				a := next(t, arrivals)

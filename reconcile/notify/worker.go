@@ -5,22 +5,25 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
 	"maelstrom/cluster"
 )
 
-// worker sends events to one notifier, one after the other.
+// worker sends events to one notifier: those of a webhook one after the other,
+// the states of commits so for each source.
 type worker struct {
 	*Sender
 	row    *cluster.NotifierRow
 	hold   cluster.Hold
 	log    *slog.Logger
 	secret string
-	state  cluster.NotifierState
-	seen   int64 // change up to which there are no more events for us
-	warned bool  // that events were given up, since the last success
+	lanes  map[string]*lane // by source; a webhook has one, without a name
+	read   int64            // id of the last event that is in a lane, or done with
+	seen   int64            // change up to which there are no more events for us
+	sent   time.Time
 	told   told
 }
 
@@ -30,13 +33,8 @@ func (w *worker) run(ctx context.Context) error {
 	defer unsubscribe()
 	err := w.untilDone(ctx, w.load)
 	for err == nil {
-		var more bool
-		err = w.untilDone(ctx, func(ctx context.Context) (err error) {
-			more, err = w.pass(ctx)
-			return err
-		})
-		if err != nil || more {
-			continue
+		if err = w.untilDone(ctx, w.pass); err != nil {
+			break
 		}
 		if err = pause(ctx, restPeriod); err == nil {
 			err = w.news(ctx, changed)
@@ -63,12 +61,20 @@ func (w *worker) untilDone(ctx context.Context, do func(context.Context) error) 
 	}
 }
 
-// news waits for a change after what was looked at.
+// news waits for a change after what was looked at, or until an attempt is due.
 func (w *worker) news(ctx context.Context, changed <-chan struct{}) error {
-	for w.feed.Snapshot().Number <= w.seen {
+	var due <-chan time.Time
+	if at := w.nextAttempt(); !at.IsZero() {
+		timer := time.NewTimer(time.Until(at))
+		defer timer.Stop()
+		due = timer.C
+	}
+	for w.full() || w.feed.Snapshot().Number <= w.seen {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-due:
+			return nil
 		case <-changed:
 		}
 	}
@@ -78,15 +84,14 @@ func (w *worker) news(ctx context.Context, changed <-chan struct{}) error {
 // load reads how far the notifier has come. A new one begins with what
 // happened since it was declared.
 func (w *worker) load(ctx context.Context) (err error) {
+	w.lanes, w.read = map[string]*lane{}, 1
 	if w.secret, err = w.store.NotifierSecret(ctx, w.row.Spec.Name); err != nil {
 		return err
 	}
 	states, err := w.store.NotifierStates(ctx)
-	w.state = cluster.NotifierState{Name: w.row.Spec.Name, Cursor: 1}
 	for _, state := range states {
-		if state.Name == w.state.Name {
-			w.state = state
-			w.state.Cursor = max(state.Cursor, 1)
+		if state.Name == w.row.Spec.Name {
+			w.read, w.sent = max(state.Cursor, 1), state.SentAt
 		}
 	}
 	return err
@@ -98,49 +103,61 @@ var defaultKinds = []cluster.EventKind{
 	cluster.EventRolledBack, cluster.EventDrift, cluster.EventBrake,
 }
 
-// pass sends what has happened since the cursor, and tells whether there may
-// be more.
-func (w *worker) pass(ctx context.Context) (more bool, err error) {
+// kinds are the events that are read. The states of commits also need what
+// says that all of a revision was looked at.
+func (w *worker) kinds() []cluster.EventKind {
 	kinds := w.row.Spec.Kinds
 	if len(kinds) == 0 {
 		kinds = defaultKinds
 	}
-	number := w.feed.Snapshot().Number
-	events, err := w.store.Events(ctx, cluster.EventQuery{
-		After: w.state.Cursor, Since: w.row.CreatedAt, Kinds: kinds, Limit: batch,
-	})
-	if err != nil {
-		return false, err
+	if w.row.Spec.Commit != nil && slices.Contains(kinds, cluster.EventSynced) {
+		kinds = append(slices.Clone(kinds), cluster.EventLooked)
 	}
-	for len(events) > 0 {
-		sent, err := w.next(ctx, events)
-		if err != nil {
-			return false, err
-		}
-		more = true // some time has passed
-		events = events[sent:]
-	}
-	if !more {
-		w.seen = number
-	}
-	return more, nil
+	return kinds
 }
 
-// next is done with the first of some events, and with those that it stands for.
-func (w *worker) next(ctx context.Context, events []cluster.Event) (done int, err error) {
-	e := events[0]
-	if !wants(w.row.Spec, e.Source) {
-		w.state.Cursor = e.ID // not worth a write
-		return 1, nil
+// pass makes all attempts that are due.
+func (w *worker) pass(ctx context.Context) error {
+	for {
+		if err := w.take(ctx); err != nil {
+			return err
+		}
+		l := w.ready(time.Now())
+		if l == nil {
+			return nil
+		}
+		if err := w.attempt(ctx, l); err != nil {
+			return err
+		}
 	}
-	if w.row.Spec.Commit != nil && len(events) > 1 && supersedes(&events[1], &e) {
-		w.state.Cursor = e.ID
-		return 1, nil
+}
+
+// take puts what has happened into the lanes.
+func (w *worker) take(ctx context.Context) error {
+	number := w.feed.Snapshot().Number
+	if w.full() || number <= w.seen {
+		return nil
 	}
-	if err := w.deliver(ctx, e); err != nil {
-		return 0, err
+	events, err := w.store.Events(ctx, cluster.EventQuery{
+		After: w.read, Since: w.row.CreatedAt, Kinds: w.kinds(), Limit: batch,
+	})
+	if err != nil {
+		return err
 	}
-	return 1, nil
+	for _, e := range events {
+		before := w.read
+		w.read = e.ID
+		if !wants(w.row.Spec, e.Source) {
+			continue
+		}
+		if err := w.enqueue(ctx, waiting{Event: e, before: before}); err != nil {
+			return err
+		}
+	}
+	if len(events) < batch {
+		w.seen = number
+	}
+	return nil
 }
 
 // wants tells whether a notifier is about a source.
@@ -148,76 +165,79 @@ func wants(spec *cluster.Notifier, source string) bool {
 	return len(spec.Sources) == 0 || slices.Contains(spec.Sources, source)
 }
 
-// deliver sends one event until it has arrived or is given up.
-func (w *worker) deliver(ctx context.Context, e cluster.Event) error {
-	if w.state.Failed > 0 && expired(&e) {
-		return w.giveUp(ctx, e, errors.New(w.state.Error))
+// attempt sends the first event of a lane, once.
+func (w *worker) attempt(ctx context.Context, l *lane) error {
+	if l.expired(time.Now()) {
+		return w.giveUp(ctx, l)
 	}
-	for {
-		err := w.send(ctx, e)
-		if err == nil {
-			return w.arrived(ctx, e)
-		}
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err.permanent || expired(&e) {
-			w.state.Failed++
-			return w.giveUp(ctx, e, err)
-		}
-		if err := w.missed(ctx, err); err != nil {
-			return err
-		}
-		if err := pause(ctx, backoff(w.state.Failed, err.after)); err != nil {
-			return err
-		}
+	failed := w.send(ctx, l.queue[0].Event)
+	switch {
+	case failed == nil:
+		return w.arrived(ctx, l)
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
-}
-
-func expired(e *cluster.Event) bool { return time.Since(e.Time) > giveUpAfter }
-
-// arrived notes that the notifier is done with an event.
-func (w *worker) arrived(ctx context.Context, e cluster.Event) error {
-	if w.state.Failed > 0 {
-		w.log.Info("notifier is reached again", "failed", w.state.Failed)
+	if l.failed == 0 && !failed.permanent {
+		w.log.Warn("notifier is not reached", "source", l.key, "error", failed)
 	}
-	w.warned = false
-	w.state = cluster.NotifierState{Name: w.state.Name, Cursor: e.ID, SentAt: time.Now()}
+	l.missed(failed, time.Now())
+	if failed.permanent {
+		return w.giveUp(ctx, l)
+	}
 	return w.write(ctx)
 }
 
-// missed notes an attempt that failed.
-func (w *worker) missed(ctx context.Context, cause *failure) error {
-	w.state.Failed++
-	if w.state.Failed == 1 {
-		w.log.Warn("notifier is not reached", "error", cause)
+// arrived goes on to the next event.
+func (w *worker) arrived(ctx context.Context, l *lane) error {
+	if l.failed > 0 {
+		w.log.Info("notifier is reached again", "source", l.key, "failed", l.failed)
 	}
-	w.state.Error = cause.Error()
+	w.sent = time.Now()
+	*l = lane{key: l.key, queue: l.queue[1:]}
+	if len(l.queue) == 0 {
+		delete(w.lanes, l.key)
+	}
 	return w.write(ctx)
 }
 
 // giveUp goes on to the next event, and says so once until one arrives again.
-func (w *worker) giveUp(ctx context.Context, e cluster.Event, cause error) error {
-	w.state.Cursor, w.state.Error = e.ID, cause.Error()
-	if !w.warned && e.Kind != cluster.EventUndelivered {
-		w.log.Warn("event is given up", "event", e.ID, "error", cause)
+func (w *worker) giveUp(ctx context.Context, l *lane) error {
+	e := &l.queue[0]
+	if !l.warned && e.Kind != cluster.EventUndelivered {
+		w.log.Warn("event is given up", "event", e.ID, "error", l.err)
 		err := w.store.AddEvents(ctx, []cluster.Event{{
 			Kind: cluster.EventUndelivered, Severity: cluster.EventWarning, Source: e.Source, Project: e.Project,
-			Message: fmt.Sprintf("notifier %s gives up events: %v", w.state.Name, cause),
+			Message: fmt.Sprintf("notifier %s gives up events: %s", w.row.Spec.Name, l.err),
 		}})
 		if err != nil {
 			return err
 		}
-		w.warned = true
+		l.warned = true
 	}
+	l.queue = l.queue[1:]
 	return w.write(ctx)
+}
+
+// state is how far the notifier has come: up to the first event that waits.
+func (w *worker) state() cluster.NotifierState {
+	s := cluster.NotifierState{Name: w.row.Spec.Name, Cursor: w.read, SentAt: w.sent}
+	for _, key := range slices.Sorted(maps.Keys(w.lanes)) {
+		l := w.lanes[key]
+		if len(l.queue) > 0 {
+			s.Cursor = min(s.Cursor, l.queue[0].before)
+		}
+		if l.failed > s.Failed {
+			s.Failed, s.Error = l.failed, l.err
+		}
+	}
+	return s
 }
 
 // write stores how far the notifier has come. Where the database is away the
 // next write will do: what was sent since is sent again if this node loses the
 // role before.
 func (w *worker) write(ctx context.Context) error {
-	err := w.store.WriteNotifierState(ctx, w.hold, w.state)
+	err := w.store.WriteNotifierState(ctx, w.hold, w.state())
 	if errors.Is(err, cluster.ErrFenced) || ctx.Err() != nil {
 		return err
 	}
