@@ -64,7 +64,7 @@ func (c Claim) Conflict(other Claim) Problem {
 		return c.problem(ruleProjectTwice, fmt.Sprintf("the project %s stands in %s as well", c.Key, at),
 			"rename one of the two, or put both into one file")
 	case ClaimRoute:
-		return c.problem(ruleRouteTwice, fmt.Sprintf("the same hostname and pathprefix as %s (%s)", other.object(), at),
+		return c.problem(ruleRouteTwice, fmt.Sprintf("host %q with path prefix %q is wanted by %s (%s) too", c.host(), c.prefix(), other.object(), at),
 			"change hostname or pathprefix of one of the two")
 	}
 	return c.problem(ruleNameTwice, fmt.Sprintf("the full name %s is taken by %s (%s)", c.Key, other.Path, at),

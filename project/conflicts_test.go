@@ -32,9 +32,9 @@ func TestConflictsBetweenFiles(t *testing.T) {
 	}
 	want := []string{
 		"MAEL021 b.yml:3:3: components.api: the full name s_web_api is taken by components.web_api (a.yml:3); rename one of the two; a full name is the project, _ and the name",
-		"MAEL043 b.yml:8:21: components.api.eventsources.one.http.hostname: the same hostname and pathprefix as components.web_api.eventsources.one (a.yml:6); change hostname or pathprefix of one of the two",
+		"MAEL043 b.yml:8:21: components.api.eventsources.one.http.hostname: host \"a.example.com\" with path prefix \"/x\" is wanted by components.web_api.eventsources.one (a.yml:6) too; change hostname or pathprefix of one of the two",
 		"MAEL048 c.yml:1:7: name: the project s stands in a.yml:1 as well; rename one of the two, or put both into one file",
-		"MAEL043 d.yml:5:103: components.web.eventsources.any.http.pathprefix: the same hostname and pathprefix as components.web_api.eventsources.two (a.yml:7); change hostname or pathprefix of one of the two",
+		"MAEL043 d.yml:5:103: components.web.eventsources.any.http.pathprefix: host \"\" with path prefix \"/\" is wanted by components.web_api.eventsources.two (a.yml:7) too; change hostname or pathprefix of one of the two",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(strings.Join(got, "\n"), diff)

@@ -68,11 +68,11 @@ func TestJudge(t *testing.T) {
 	}{
 		"nothing in common": {[]File{declaring(t, "a.yml", "a", "web", "a.test"), declaring(t, "b.yml", "b", "web", "b.test")}, had(), nil},
 		"a host that nobody had": {[]File{declaring(t, "a.yml", "a", "web", "x.test"), declaring(t, "b.yml", "b", "web", "X.test.")}, had(), []string{
-			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: the same hostname and pathprefix as components.web.eventsources.e0 (b.yml:7); change hostname or pathprefix of one of the two",
-			"b.yml HostConflict\n  MAEL043 b.yml:7:29: components.web.eventsources.e0.http.hostname: the same hostname and pathprefix as components.web.eventsources.e0 (a.yml:7); change hostname or pathprefix of one of the two",
+			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.web.eventsources.e0 (b.yml:7) too; change hostname or pathprefix of one of the two",
+			"b.yml HostConflict\n  MAEL043 b.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.web.eventsources.e0 (a.yml:7) too; change hostname or pathprefix of one of the two",
 		}},
 		"a host that one had": {[]File{declaring(t, "a.yml", "a", "web", "x.test"), declaring(t, "b.yml", "b", "web", "x.test")}, had("route x.test /=b"), []string{
-			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: the same hostname and pathprefix as components.web.eventsources.e0 (b.yml:7); change hostname or pathprefix of one of the two",
+			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.web.eventsources.e0 (b.yml:7) too; change hostname or pathprefix of one of the two",
 		}},
 		"a host of one that did not change": {[]File{declaring(t, "a.yml", "a", "web", "x.test")}, had("route x.test /=b"), []string{
 			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" belongs to project b, since 2026-03-01 12:00 UTC; change hostname or pathprefix, or remove the other event source first",
@@ -82,8 +82,8 @@ func TestJudge(t *testing.T) {
 		}},
 		"a host that is given up": {[]File{declaring(t, "a.yml", "a", "web", "x.test"), declaring(t, "b.yml", "b", "web", "y.test")}, had("route x.test /=b"), nil},
 		"a host that is given up, and two want it": {[]File{declaring(t, "a.yml", "a", "web", "x.test"), declaring(t, "b.yml", "b", "web", "y.test"), declaring(t, "c.yml", "c", "web", "x.test")}, had("route x.test /=b"), []string{
-			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: the same hostname and pathprefix as components.web.eventsources.e0 (c.yml:7); change hostname or pathprefix of one of the two",
-			"c.yml HostConflict\n  MAEL043 c.yml:7:29: components.web.eventsources.e0.http.hostname: the same hostname and pathprefix as components.web.eventsources.e0 (a.yml:7); change hostname or pathprefix of one of the two",
+			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.web.eventsources.e0 (c.yml:7) too; change hostname or pathprefix of one of the two",
+			"c.yml HostConflict\n  MAEL043 c.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.web.eventsources.e0 (a.yml:7) too; change hostname or pathprefix of one of the two",
 		}},
 		"a host that would be given up by one that is kept back": {[]File{declaring(t, "a.yml", "a", "web", "x.test"), declaring(t, "b.yml", "b", "web", "z.test")}, had("route x.test /=b", "route z.test /=c"), []string{
 			"a.yml HostConflict\n  MAEL043 a.yml:7:29: components.web.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" belongs to project b, since 2026-03-01 12:00 UTC; change hostname or pathprefix, or remove the other event source first",
@@ -114,7 +114,7 @@ func TestJudge(t *testing.T) {
 		}},
 		"all at once": {[]File{declaring(t, "a.yml", "a", "b_c", "x.test"), declaring(t, "b.yml", "a", "d"), declaring(t, "c.yml", "a_b", "c", "x.test")}, had("project a=a.yml", "route x.test /=a", "component a_b_c=a"), []string{
 			"b.yml ProjectTwice\n  MAEL048 b.yml:1:7: name: the project a stands in a.yml:1 as well; rename one of the two, or put both into one file",
-			"c.yml NameConflict\n  MAEL021 c.yml:3:3: components.c: the full name a_b_c is taken by components.b_c (a.yml:3); rename one of the two; a full name is the project, _ and the name\n  MAEL043 c.yml:7:29: components.c.eventsources.e0.http.hostname: the same hostname and pathprefix as components.b_c.eventsources.e0 (a.yml:7); change hostname or pathprefix of one of the two",
+			"c.yml NameConflict\n  MAEL021 c.yml:3:3: components.c: the full name a_b_c is taken by components.b_c (a.yml:3); rename one of the two; a full name is the project, _ and the name\n  MAEL043 c.yml:7:29: components.c.eventsources.e0.http.hostname: host \"x.test\" with path prefix \"/\" is wanted by components.b_c.eventsources.e0 (a.yml:7) too; change hostname or pathprefix of one of the two",
 		}},
 	} {
 		if diff := cmp.Diff(test.want, verdictText(Judge(test.files, test.owner))); diff != "" {
