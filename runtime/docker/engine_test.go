@@ -116,9 +116,11 @@ func TestEngineDown(t *testing.T) {
 			_, list := d.List(t.Context())
 			_, start := d.Start(t.Context(), spec)
 			_, image := d.ImagePresent(t.Context(), "x")
+			_, images := d.Images(t.Context())
+			remove := d.RemoveImage(t.Context(), "x")
 			pull := d.Pull(t.Context(), runtime.PullRequest{Image: "x"})
 			stop := d.Stop(t.Context(), "x", 0)
-			for what, err := range map[string]error{"info": info, "list": list, "start": start, "image": image, "pull": pull, "stop": stop} {
+			for what, err := range map[string]error{"info": info, "list": list, "start": start, "image": image, "images": images, "remove": remove, "pull": pull, "stop": stop} {
 				if !errors.Is(err, runtime.ErrEngineDown) {
 					t.Errorf("%s = %v, want ErrEngineDown", what, err)
 				}

@@ -1,9 +1,14 @@
 package docker
 
 import (
+	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
+
+	"maelstrom/runtime"
 )
 
 // Errors are told inside a stream whose status is 200.
@@ -68,4 +73,24 @@ func TestPullProgress(t *testing.T) {
 		t.Fatal(err)
 	}
 	same(t, "steps", got, want)
+}
+
+// A full disk can't be had from the real engine: its words are said by a
+// scripted one, which tells most failures inside a stream that began well.
+func TestPullOntoAFullDisk(t *testing.T) {
+	const words = "failed to register layer: Error processing tar file(exit status 1): write /app: no space left on device"
+	for name, answer := range map[string]http.HandlerFunc{
+		"in the stream": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprintf(w, `{"status":"Pulling from app","id":"1"}{"status":"Downloading","id":"a","progressDetail":{"current":1,"total":2}}{"errorDetail":{"message":%q},"error":%[1]q}`, words)
+		},
+		"at once": refuse(http.StatusInternalServerError, words),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := scripted(t, "1.41", answer)
+			err := d.Pull(t.Context(), runtime.PullRequest{Image: "app:1"})
+			if !errors.Is(err, runtime.ErrPull) || !strings.Contains(err.Error(), words) {
+				t.Errorf("pull = %v, want ErrPull and the engine's words", err)
+			}
+		})
+	}
 }

@@ -28,6 +28,12 @@ func testImages(t *testing.T, h Harness) {
 			t.Errorf("ImagePresent(%s) = %t, %v; want %t", image, got, err, want)
 		}
 	}
+	if _, err := h.Driver.Image(t.Context(), h.MissingImage); !errors.Is(err, runtime.ErrImageMissing) {
+		t.Errorf("Image(%s) = %v, want ErrImageMissing", h.MissingImage, err)
+	}
+	if err := h.Driver.RemoveImage(t.Context(), h.MissingImage); err != nil {
+		t.Errorf("remove an image that is not there: %v", err)
+	}
 	err := h.Driver.Pull(t.Context(), runtime.PullRequest{Image: h.MissingImage})
 	if !errors.Is(err, runtime.ErrPull) {
 		t.Errorf("Pull(%s) = %v, want ErrPull", h.MissingImage, err)
@@ -46,6 +52,7 @@ func testStart(t *testing.T, h Harness) {
 	if c.Placement != spec.Placement || c.Component != spec.Component.Name || c.Version != 7 || c.Epoch != 3 || c.Image != spec.Component.Image {
 		t.Errorf("started = %+v: want what the spec says", c)
 	}
+	checkImageOf(t, h, c)
 	if !strings.Contains(c.Name, spec.Placement) || !strings.Contains(c.Name, spec.Component.Name) {
 		t.Errorf("name = %q: want the component and the placement in it", c.Name)
 	}
@@ -204,4 +211,20 @@ func testCancelledStart(t *testing.T, h Harness) {
 		t.Errorf("start = %v, want context.Canceled", err)
 	}
 	wantNothing(t, h)
+}
+
+// checkImageOf checks that the engine tells what a container runs, and keeps it.
+func checkImageOf(t *testing.T, h Harness, c runtime.Container) {
+	t.Helper()
+	found, err := h.Driver.Image(t.Context(), c.Image)
+	if err != nil || found.ID == "" || found.ID != c.ImageID {
+		t.Errorf("container runs %q, %s is %+v, %v", c.ImageID, c.Image, found, err)
+	}
+	all, err := h.Driver.Images(t.Context())
+	if err != nil || !slices.ContainsFunc(all, func(i runtime.Image) bool { return i.ID == c.ImageID && i.InUse }) {
+		t.Errorf("%s is not in use: %+v, %v", c.ImageID, all, err)
+	}
+	if err := h.Driver.RemoveImage(t.Context(), c.ImageID); err == nil {
+		t.Error("an image in use was removed")
+	}
 }
