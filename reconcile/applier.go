@@ -49,7 +49,7 @@ func (a *Applier) Diff(ctx context.Context, req Request) (Plan, error) {
 		return Plan{}, err
 	}
 	if refused != nil {
-		plan.Changes.Notes = append(plan.Changes.Notes, fmt.Sprintf("apply refuses without taking it over: %v", refused))
+		plan.Changes.Notes = append(plan.Changes.Notes, fmt.Sprintf("%v: apply refuses it unless it takes the project over, with --adopt", refused))
 	}
 	a.preview(&plan.Changes)
 	return plan, nil

@@ -12,14 +12,22 @@ import (
 // The reasons to refuse a plan. Each is a cluster.ErrConflict.
 var (
 	// ErrManaged: the project has another owner.
-	ErrManaged = fmt.Errorf("managed by another owner (%w)", cluster.ErrConflict)
+	ErrManaged error = clash("managed by another owner")
 
 	// ErrStale: what the caller looked at has moved.
-	ErrStale = fmt.Errorf("changed since it was looked at (%w)", cluster.ErrConflict)
+	ErrStale error = clash("changed since it was looked at")
 
 	// ErrUnapproved: something would be removed that nobody approved.
-	ErrUnapproved = fmt.Errorf("removal not approved (%w)", cluster.ErrConflict)
+	ErrUnapproved error = clash("removal not approved")
 )
+
+// clash is a cluster.ErrConflict that says what it is in its own words.
+type clash string
+
+func (c clash) Error() string { return string(c) }
+
+// Is makes a clash a cluster.ErrConflict.
+func (c clash) Is(target error) bool { return target == cluster.ErrConflict }
 
 // ConflictError names every name and route that the desired project wants and
 // something else has. It is a cluster.ErrConflict.

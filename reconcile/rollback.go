@@ -66,7 +66,7 @@ const historyMost = 10_000
 const rollbackAttempts = 5
 
 // errMoved says that the project is not the one that was looked at.
-var errMoved = fmt.Errorf("the project has moved (%w)", cluster.ErrConflict)
+var errMoved error = clash("the project has moved")
 
 // Rollback stores the content of an earlier revision as a new one, in one
 // transaction. The owner stays; its loop leaves the project alone until it is

@@ -15,7 +15,7 @@ var ErrNoRevision = fmt.Errorf("no content to go back to (%w)", cluster.ErrNotFo
 
 // ErrNoImage says that an image can't be had any more. It is a
 // cluster.ErrConflict.
-var ErrNoImage = fmt.Errorf("an image can't be had any more (%w)", cluster.ErrConflict)
+var ErrNoImage error = clash("an image can't be had any more")
 
 // target is the number of the revision that is asked for.
 func (r *Rollback) target(revisions []cluster.Revision) (int64, error) {

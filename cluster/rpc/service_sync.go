@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -79,9 +80,8 @@ func (s *Server) sync(ctx context.Context, req SyncProjectRequest) (SyncAnswer, 
 	if err != nil {
 		return SyncAnswer{}, err
 	}
-	req.Revision = strings.TrimSpace(req.Revision)
-	if strings.HasPrefix(req.Revision, "-") || strings.ContainsAny(req.Revision, " \t\r\n") || len(req.Revision) > maxReason {
-		return SyncAnswer{}, errorf(KindInvalid, "revision %q is not a commit", req.Revision)
+	if err := s.checkSyncRevision(&req, target.source); err != nil {
+		return SyncAnswer{}, err
 	}
 	actor := callerOf(ctx).actor(req.Actor)
 	row, err := s.direct(ctx, subject{kind: cluster.ControlSource, name: target.source, source: target.source}, func(v view, c *cluster.Control) ([]cluster.Event, error) {
@@ -104,6 +104,27 @@ func (s *Server) sync(ctx context.Context, req SyncProjectRequest) (SyncAnswer, 
 		return SyncAnswer{}, err
 	}
 	return SyncAnswer{Source: target.source, Number: row.Control.Sync.Number, Revision: req.Revision}, nil
+}
+
+var fullCommit = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// checkSyncRevision refuses what a loop could not look up, or would find to be
+// another commit by the time it does.
+func (s *Server) checkSyncRevision(req *SyncProjectRequest, source string) error {
+	req.Revision = strings.ToLower(strings.TrimSpace(req.Revision))
+	if req.Revision == "" {
+		return nil
+	}
+	if !fullCommit.MatchString(req.Revision) {
+		return errorf(KindInvalid, "revision %q is not the full id of a commit: give all 40 or 64 digits, as `git rev-parse` prints them", req.Revision)
+	}
+	if req.Project != "" {
+		return errorf(KindInvalid, "a commit is applied by all of source %s, not by project %s alone: name the source instead of the project", source, req.Project)
+	}
+	if row, ok := s.view().snap.Sources.Get(source); ok && row.Spec.Git == nil {
+		return errorf(KindInvalid, "source %s is a directory: it has no commits", source)
+	}
+	return nil
 }
 
 func (s *Server) suspend(ctx context.Context, req SuspendRequest) (ControlAnswer, error) {

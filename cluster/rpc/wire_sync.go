@@ -12,7 +12,8 @@ type Target struct {
 type SyncProjectRequest struct {
 	Target
 
-	// Revision is a commit to apply once instead of what the source follows.
+	// Revision is the full id of a commit that the source applies once instead
+	// of what it follows; it takes a source as the target.
 	Revision string `json:"revision,omitempty"`
 	Actor    string `json:"actor,omitempty"`
 }

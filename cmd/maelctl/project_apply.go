@@ -50,7 +50,8 @@ project is applied then all the same.
 
 With --plan exactly what 'project diff --save-plan' has shown is applied, without
 a question. Exit code 5 if an object that the plan touches has changed since, or
-if it was made for another cluster; other changes do not matter.
+if it was made for another cluster; other changes do not matter. A plan that was
+applied before, and whose objects are still as it made them, changes nothing.
 
 With --adopt a project that a source keeps is applied by hand from now on; with
 --adopt --source NAME a project becomes that source's, which must declare it. With
@@ -65,6 +66,9 @@ exit code 5 if what it holds has changed.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.ifRevision < 0 && cmd.Flags().Changed("if-revision") {
 				return usagef("--if-revision %d is negative", opt.ifRevision)
+			}
+			if err := checkTimeout(opt.timeout); err != nil {
+				return err
 			}
 			if opt.approve != "" {
 				if err := checkApproveFlags(cmd); err != nil {

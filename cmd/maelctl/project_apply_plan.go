@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/project"
 )
 
 // planExcludes are the flags whose meaning a saved plan has settled.
@@ -56,21 +59,65 @@ func (a *app) applyPlan(ctx context.Context, path string, opt applyOptions) erro
 	if daemon.ClusterID != plan.ClusterID {
 		return exitWith(exitConflict, fmt.Errorf("the plan was made for cluster %s, and %s is cluster %s", plan.ClusterID, a.client().URL(), daemon.ClusterID))
 	}
-	if !opt.out.machine() {
-		if err := a.writeChanges(a.stdout, plan.Changes); err != nil {
-			return err
-		}
-	}
 	answer := rpc.ApplyAnswer{Changes: plan.Changes, Revision: plan.Revision, RequestID: plan.Request.RequestID}
 	if !plan.Changes.Empty() { // a plan without changes touches nothing, whatever has moved
 		if answer, err = a.client().ApplyProject(ctx, plan.Request); err != nil {
 			return a.staleError(err)
 		}
 	}
+	if answer.Replayed {
+		if err := a.checkStill(ctx, plan); err != nil {
+			return err
+		}
+	}
+	if !opt.out.machine() {
+		if err := a.writePlanned(plan, answer); err != nil {
+			return err
+		}
+	}
 	if err := a.printApplied(opt, path, answer); err != nil || !opt.wait {
 		return err
 	}
 	return a.awaitRollOut(ctx, answer, opt.timeout)
+}
+
+// writePlanned shows what an apply of a plan has changed, which may have been
+// done before.
+func (a *app) writePlanned(plan savedPlan, answer rpc.ApplyAnswer) error {
+	if !answer.Replayed {
+		return a.writeChanges(a.stdout, plan.Changes)
+	}
+	_, err := fmt.Fprintf(a.stdout, "%s: this plan was applied before as revision %d, and nothing that it changes has moved since.\n", plan.Changes.Project, answer.Revision)
+	return err
+}
+
+// checkStill refuses a plan that was applied before, and whose objects are not
+// what it has made of them any more.
+func (a *app) checkStill(ctx context.Context, plan savedPlan) error {
+	now, err := a.client().DiffProject(ctx, rpc.DiffRequest{ProjectFiles: plan.Request.ProjectFiles, Prune: rpc.PruneAuto, Adopt: true})
+	if err != nil {
+		return a.serverError(err)
+	}
+	made := objectsOf(plan.Changes)
+	moved := slices.DeleteFunc(objectsOf(now.Changes), func(name string) bool { return !slices.Contains(made, name) })
+	if len(moved) == 0 {
+		return nil
+	}
+	return exitWith(exitConflict, fmt.Errorf("this plan was applied before, and %s changed since: save a new plan with `maelctl project diff --save-plan`", strings.Join(moved, ", ")))
+}
+
+// objectsOf names all that changes are about.
+func objectsOf(changes project.Changes) []string {
+	var names []string
+	for kind, objects := range map[string]project.ObjectChanges{"component ": changes.Components, "event source ": changes.EventSources} {
+		for _, list := range [][]project.ObjectChange{objects.Added, objects.Updated, objects.Removed} {
+			for _, object := range list {
+				names = append(names, kind+object.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // staleError says what to do about a plan that time has overtaken.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
+	"maelstrom/reconcile/gitsource"
 )
 
 type syncOptions struct {
@@ -29,8 +31,11 @@ func newProjectSync(a *app) *cobra.Command {
 		Use:   "sync [NAME]",
 		Short: "Look at a project's source at once, instead of at the next interval",
 		Long: `Look at a project's source, or at a source, at once instead of at the next
-interval, and try again what could not be applied. With --revision that commit is
-applied once, instead of what the source follows; the next look goes on from there.
+interval, and try again what could not be applied.
+
+With --revision a source applies that commit once, with all its projects, instead
+of what it follows; the next look goes on from there. It is a full commit id; in a
+clone of the repository anything that names a commit there: HEAD~1, v1.2, 9fceb02.
 
 With --wait it ends when the look is done and the project, or all of the source,
 is as declared; exit code 8 if that takes longer than --timeout, or can't be.`,
@@ -41,16 +46,49 @@ is as declared; exit code 8 if that takes longer than --timeout, or can't be.`,
 			if opt.request.Target, err = opt.target.target(args); err != nil {
 				return err
 			}
+			if err := checkTimeout(opt.timeout); err != nil {
+				return err
+			}
+			if err := a.syncRevision(&opt.request); err != nil {
+				return err
+			}
 			return runSync(cmd.Context(), a, opt)
 		},
 	}
 	opt.target.register(a, cmd)
 	opt.out.register(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&opt.request.Revision, "revision", "", "apply this commit, once")
+	flags.StringVar(&opt.request.Revision, "revision", "", "with --source: apply this commit, once")
 	flags.BoolVar(&opt.wait, "wait", false, "wait until it is done")
 	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
 	return cmd
+}
+
+var fullCommit = regexp.MustCompile(`^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+
+// syncRevision makes what names a commit its full id: a source is asked for
+// that one, whatever else the name means when it looks.
+func (a *app) syncRevision(request *rpc.SyncProjectRequest) error {
+	switch {
+	case request.Revision == "":
+		return nil
+	case request.Source == "":
+		return usagef("--revision takes --source: a commit is applied by all of a source, not by one project; `maelctl project rollback` goes back with one")
+	case fullCommit.MatchString(request.Revision):
+		return nil
+	}
+	full := fmt.Errorf("--revision %q is not the full id of a commit: give all 40 or 64 digits, as `git rev-parse` prints them", request.Revision)
+	local, err := gitsource.OpenLocal(".")
+	if err != nil {
+		return exitWith(exitInvalid, fmt.Errorf("%w; in a clone of the repository a short one will do", full))
+	}
+	_, commit, err := local.Tree(request.Revision)
+	if err != nil {
+		return exitWith(exitInvalid, fmt.Errorf("%w; the clone at %s does not have it", full, local.Top()))
+	}
+	fmt.Fprintf(a.stderr, "%s is commit %s in %s\n", request.Revision, commit.ID, local.Top())
+	request.Revision = commit.ID
+	return nil
 }
 
 func runSync(ctx context.Context, a *app, opt syncOptions) error {
@@ -78,7 +116,8 @@ func runSync(ctx context.Context, a *app, opt syncOptions) error {
 // is as declared.
 func (a *app) awaitSync(ctx context.Context, opt syncOptions, request rpc.SyncAnswer) error {
 	client := a.client()
-	return a.await(ctx, opt.timeout, targetName(opt.request.Target)+" is not synced", func(ctx context.Context) (string, error) {
+	what := targetName(opt.request.Target) + " is not synced"
+	return a.await(ctx, waiting{timeout: opt.timeout, what: what}, func(ctx context.Context) (string, error) {
 		answer, err := client.ProjectStatus(ctx, opt.request.Target)
 		switch {
 		case err != nil:

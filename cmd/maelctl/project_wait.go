@@ -31,7 +31,8 @@ func newProjectWait(a *app) *cobra.Command {
 		Short: "Wait until a project, or all of a source, is synced, healthy or ready",
 		Long: `Wait until a project, or each project of a source, is synced (as declared, and seen
 by every node), healthy (nothing in it fails, and its minima are ready) or ready
-(both). Exit code 8 if that takes longer than --timeout, or needs a human first.`,
+(both). Exit code 8 if that takes longer than --timeout, or needs a human first; 1 if
+there is no daemon, or one that answered does not come back within 15 seconds.`,
 		Example: `  maelctl project wait shop
   maelctl project wait --source infra --for synced --timeout 2m`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -42,6 +43,9 @@ by every node), healthy (nothing in it fails, and its minima are ready) or ready
 			kind, ok := waitConditions[state]
 			if !ok {
 				return usagef("--for %q is none of synced, healthy and ready", state)
+			}
+			if err := checkTimeout(timeout); err != nil {
+				return err
 			}
 			return a.waitFor(cmd.Context(), out, named, waited{kind: kind, state: state, timeout: timeout})
 		},
@@ -64,7 +68,8 @@ type waited struct {
 func (a *app) waitFor(ctx context.Context, out outputFlags, target rpc.Target, what waited) error {
 	client := a.client()
 	var last rpc.StatusAnswer
-	err := a.await(ctx, what.timeout, targetName(target)+" is not "+what.state, func(ctx context.Context) (string, error) {
+	how := waiting{timeout: what.timeout, what: targetName(target) + " is not " + what.state, asks: true}
+	err := a.await(ctx, how, func(ctx context.Context) (string, error) {
 		answer, err := client.ProjectStatus(ctx, target)
 		if err != nil {
 			return "", err

@@ -66,6 +66,10 @@ type savedSource struct {
 // saveSource changes spec as the flags say and stores it over a version.
 func (a *app) saveSource(ctx context.Context, opt *sourceOptions, spec *cluster.Source, version *int64) error {
 	var edit secretEdit
+	if err := checkTimeout(opt.timeout); err != nil {
+		return err
+	}
+	opt.flags.secrets.clearVariables(spec)
 	if err := opt.flags.change(a, spec, &edit); err != nil {
 		return err
 	}
@@ -95,7 +99,7 @@ func (a *app) sourceSaved(ctx context.Context, opt *sourceOptions, answer rpc.Pu
 		if !answer.Changed {
 			what = "Unchanged"
 		}
-		_, err := fmt.Fprintf(w, "%s: source %s (version %d)\n", what, answer.Source.Name, answer.Source.Version)
+		_, err := fmt.Fprintf(w, "%s: source %s\n", what, answer.Source.Name)
 		return err
 	}})
 	if err != nil || !opt.wait {
@@ -114,7 +118,8 @@ func (a *app) warnAll(found []cluster.Finding) {
 // and everything in it is applied.
 func (a *app) awaitSource(ctx context.Context, saved rpc.SourceInfo, timeout time.Duration) error {
 	client := a.client()
-	return a.await(ctx, timeout, "source "+saved.Name+" is stored, but not applied", func(ctx context.Context) (string, error) {
+	what := "source " + saved.Name + " is stored, but not applied"
+	return a.await(ctx, waiting{timeout: timeout, what: what}, func(ctx context.Context) (string, error) {
 		detail, err := client.GetSource(ctx, saved.Name)
 		if err != nil {
 			return "", err

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,7 +22,7 @@ type sourceFlags struct {
 	git, dir        string
 	ref             string
 	paths, exclude  []string
-	interval        time.Duration
+	interval        string
 	overlay         string
 	vars            string
 	allowUnset      bool
@@ -30,7 +33,7 @@ type sourceFlags struct {
 	prune           string
 	brakeComponents int
 	brakePercent    int
-	limits          map[string]int64
+	limits          map[string]string
 	sourcesFile     string
 	secrets         secretFlags
 
@@ -45,7 +48,7 @@ func (f *sourceFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.ref, "ref", "", "branch, tag, range of versions such as ^1.2, or commit (default: the repository's default branch)")
 	flags.StringArrayVar(&f.paths, "path", nil, "only project files that this pattern matches, such as 'apps/**' (repeatable)")
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "no project files that this pattern matches (repeatable)")
-	flags.DurationVar(&f.interval, "interval", 0, "time between two looks, from 1s (default: 1m, or 5m with a webhook)")
+	flags.StringVar(&f.interval, "interval", "", "time between two looks, from 1s (default: 1m, or 5m with a webhook)")
 	flags.StringVar(&f.overlay, "overlay", "", "overlay that is merged into every project that has it")
 	flags.StringVar(&f.vars, "vars", "", "dotenv file with the variables of the source; it replaces all of them")
 	flags.BoolVar(&f.allowUnset, "allow-unset", false, "variables that are not set are empty")
@@ -57,7 +60,7 @@ func (f *sourceFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.prune, "prune", "", "what becomes of what the source no longer has: auto (removed), never (kept) or confirm (default: auto)")
 	flags.IntVar(&f.brakeComponents, "brake-components", 5, "removals of up to so many components need no approval")
 	flags.IntVar(&f.brakePercent, "brake-percent", 30, "removals of up to so many percent of the components need no approval")
-	flags.StringToInt64Var(&f.limits, "limit", nil, "bounds of what is read: depth, files, filebytes, totalbytes, fetchbytes")
+	flags.StringToStringVar(&f.limits, "limit", nil, "bounds of what is read: depth, files, filebytes, totalbytes, fetchbytes; files= takes one back")
 	flags.StringVar(&f.sourcesFile, "sources-file", "", "file in the source that declares further sources")
 	for _, name := range []string{"vars", "known-hosts", "ca"} {
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(name, completeFiles))
@@ -155,10 +158,11 @@ func (f *sourceFlags) changeFiles(spec *cluster.Source) {
 
 func (f *sourceFlags) changeLoop(spec *cluster.Source) error {
 	if f.has("interval") {
-		if f.interval != 0 && f.interval < time.Second || f.interval%time.Second != 0 {
-			return usagef("--interval %s is not a number of seconds from 1s", f.interval)
+		interval, err := time.ParseDuration(cmp.Or(f.interval, "0"))
+		if err != nil || interval != 0 && interval < time.Second || interval%time.Second != 0 {
+			return usagef("--interval %q is not a number of seconds from 1s, such as 30s or 5m", f.interval)
 		}
-		spec.IntervalSeconds = int(f.interval / time.Second)
+		spec.IntervalSeconds = int(interval / time.Second)
 	}
 	if f.has("prune") {
 		spec.Prune = cluster.PrunePolicy(f.prune)
@@ -176,18 +180,26 @@ func (f *sourceFlags) changeLoop(spec *cluster.Source) error {
 		}
 		spec.Brake = &brake
 	}
-	for name, value := range f.limits {
+	return f.changeLimits(&spec.Limits)
+}
+
+func (f *sourceFlags) changeLimits(limits *cluster.Limits) error {
+	for name, text := range f.limits {
+		value, err := strconv.ParseInt(cmp.Or(text, "0"), 10, 64)
+		if err != nil || value < 0 || value > math.MaxInt32 && !strings.HasSuffix(strings.ToLower(name), "bytes") {
+			return usagef("--limit %s=%s is not a number", name, text)
+		}
 		switch strings.ToLower(name) {
 		case "depth":
-			spec.Limits.Depth = int(value)
+			limits.Depth = int(value)
 		case "files":
-			spec.Limits.Files = int(value)
+			limits.Files = int(value)
 		case "filebytes":
-			spec.Limits.FileBytes = value
+			limits.FileBytes = value
 		case "totalbytes":
-			spec.Limits.TotalBytes = value
+			limits.TotalBytes = value
 		case "fetchbytes":
-			spec.Limits.FetchBytes = value
+			limits.FetchBytes = value
 		default:
 			return usagef("--limit %q is none of depth, files, filebytes, totalbytes and fetchbytes", name)
 		}

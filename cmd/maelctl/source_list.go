@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,7 +142,9 @@ func sourceFacts(s style, src rpc.SourceInfo) *table {
 	if b := spec.Brake; b != nil {
 		add("brake", fmt.Sprintf("more than %s and %d %%", plural(b.Components, "component"), b.Percent))
 	}
-	add("secrets", strings.Join(src.Secrets, " "))
+	add("limits", limitsText(spec.Limits))
+	add("variables", strings.Join(slices.Sorted(maps.Keys(spec.Variables)), " "))
+	add("secrets", strings.Join(secretNames(src.Secrets), " "))
 	add("projects", fmt.Sprintf("%d, %d failing", src.Projects, src.Failing))
 	add("synced", ageOf(src.SyncedAt)+" ago")
 	add("held by", src.Holder)
@@ -148,6 +152,23 @@ func sourceFacts(s style, src rpc.SourceInfo) *table {
 		add("declared in", src.Origin)
 	}
 	return t
+}
+
+// limitsText is the bounds that are set, as --limit takes them.
+func limitsText(l cluster.Limits) string {
+	var set []string
+	for _, one := range []struct {
+		name  string
+		value int64
+	}{
+		{"depth", int64(l.Depth)}, {"files", int64(l.Files)}, {"filebytes", l.FileBytes},
+		{"totalbytes", l.TotalBytes}, {"fetchbytes", l.FetchBytes},
+	} {
+		if one.value != 0 {
+			set = append(set, fmt.Sprintf("%s=%d", one.name, one.value))
+		}
+	}
+	return strings.Join(set, ",")
 }
 
 // printFiles lists the project files of a source, and below the table what is

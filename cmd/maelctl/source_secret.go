@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,38 @@ func (s *secretFlags) register(cmd *cobra.Command) {
 
 // registerClear adds the flag that removes secrets.
 func (s *secretFlags) registerClear(cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&s.clear, "clear-secret", nil, "forget these secrets, comma-separated, by the names that `source get` shows")
+	cmd.Flags().StringSliceVar(&s.clear, "clear-secret", nil, "forget these secrets, and variables, comma-separated, by the names that `source get` shows")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("clear-secret", cobra.FixedCompletions(slices.Clone(clearable), cobra.ShellCompDirectiveNoFileComp)))
+}
+
+// clearable are the secrets of a source by the names that people use, beside
+// variables.NAME: those of a sources file.
+var clearable = []string{"token", "password", "sshkey", "sshpassphrase", "webhooksecret", "variables"}
+
+// secretNames are names of the API as people use them.
+func secretNames(names []string) []string {
+	shown := slices.Clone(names)
+	for i, name := range shown {
+		if plain := strings.ReplaceAll(name, "_", ""); slices.Contains(clearable, plain) {
+			shown[i] = plain
+		}
+	}
+	return shown
+}
+
+// clearVariables forgets the variables that are to be cleared and are no
+// secrets.
+func (s *secretFlags) clearVariables(spec *cluster.Source) {
+	for _, name := range s.clear {
+		if variable, ok := strings.CutPrefix(name, "variables."); ok {
+			delete(spec.Variables, variable)
+		} else if name == "variables" {
+			spec.Variables = nil
+		}
+	}
+	if len(spec.Variables) == 0 {
+		spec.Variables = nil
+	}
 }
 
 // read reads the secrets that the flags name.
@@ -94,14 +126,15 @@ func (s *secretFlags) readAuth(a *app, edit *secretEdit) error {
 	if s.tokenStdin && s.tokenFile != "" {
 		return usagef("--token-stdin and --token-file exclude each other")
 	}
+	tokenFlag := "token-file"
 	if s.tokenStdin {
-		s.tokenFile = "-"
+		tokenFlag, s.tokenFile = "token-stdin", "-"
 	}
 	for _, secret := range []struct {
 		flag, path, auth, env string
 		to                    *string
 	}{
-		{"token-file", s.tokenFile, authToken, envToken, &edit.set.Token},
+		{tokenFlag, s.tokenFile, authToken, envToken, &edit.set.Token},
 		{"password-file", s.passwordFile, authBasic, envPassword, &edit.set.Password},
 	} {
 		if secret.path != "" && s.auth != "" && s.auth != secret.auth {
@@ -169,9 +202,13 @@ func (a *app) secretFile(flag, path string, to *string) error {
 	if err != nil {
 		return err
 	}
+	where := "--" + flag + " " + path
+	if flag == "token-stdin" {
+		where = "--token-stdin: standard input"
+	}
 	*to = strings.TrimRight(text, "\r\n")
 	if *to == "" {
-		return exitWith(exitInvalid, fmt.Errorf("--%s %s is empty", flag, path))
+		return exitWith(exitInvalid, fmt.Errorf("%s is empty", where))
 	}
 	return nil
 }

@@ -14,10 +14,15 @@ func newSourceSet(a *app) *cobra.Command {
 		Short: "Change single fields of a source",
 		Long: `Change single fields of a source: those that flags name; an empty value takes
 one back. All else stays, secrets too: --clear-secret forgets one. Where a new URL
-leads to another server, its token or password must be given again.`,
+leads to another server, its token or password must be given again.
+
+Secrets are named as in a sources file: token, password, sshkey, sshpassphrase,
+webhooksecret, and variables.NAME for a variable, or variables for all of them; in
+JSON they are token, password, ssh_key, ssh_passphrase and webhook_secret, and both
+may be cleared by.`,
 		Example: `  maelctl source set shop --ref release --interval 10s
   maelctl source set shop --auth token --token-file token
-  maelctl source set shop --path '' --clear-secret webhook_secret`,
+  maelctl source set shop --path '' --clear-secret webhooksecret`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(sourceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {

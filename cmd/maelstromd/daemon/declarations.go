@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"maelstrom/cluster/rpc"
 	"maelstrom/project"
@@ -28,6 +30,9 @@ func (d declarations) Diff(ctx context.Context, in rpc.Declaration) (rpc.DiffAns
 // Apply implements rpc.Declarations.
 func (d declarations) Apply(ctx context.Context, in rpc.Declaration) (rpc.ApplyAnswer, error) {
 	outcome, err := d.applier.Apply(ctx, request(in))
+	if errors.Is(err, reconcile.ErrManaged) {
+		err = fmt.Errorf("%w: push the change to the source, or take the project over with --adopt", err)
+	}
 	return answer(outcome), err
 }
 
