@@ -270,8 +270,11 @@ func ReleaseFailure(run *cluster.Run) string {
 	return fmt.Sprintf("version %d is not rolled out: its release command failed: %s", run.Version, run.Message)
 }
 
-// discardRelease removes a container whose outcome is stored.
+// discardRelease removes a container whose outcome is stored. With that the
+// role may end; what is left then, a sweep removes.
 func (r *Runner) discardRelease(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer cancel()
 	c, err := r.releaseContainer(ctx, id)
 	if err != nil || c == nil {
 		return err
