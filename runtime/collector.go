@@ -122,7 +122,7 @@ func (c *collector) take(line LogLine) {
 	if c.opt.Ring != nil {
 		rec = c.opt.Ring.Kept(rec)
 	}
-	if c.seen.skip(rec) {
+	if c.seen.skip(rec) || c.seen.goesBack(rec, time.Now()) {
 		return
 	}
 	c.seen.add(rec)

@@ -28,9 +28,10 @@ type mark struct {
 type window struct {
 	marks   []mark // the oldest at next once it is full
 	next    int
-	floor   int64        // latest time of a line that left the window
-	again   map[mark]int // of a stream that was opened again: lines to skip
-	noticed string       // the latest notice in the ring
+	floor   int64                 // latest time of a line that left the window
+	latest  [logring.Notice]int64 // time, by stream
+	again   map[mark]int          // of a stream that was opened again: lines to skip
+	noticed string                // the latest notice in the ring
 }
 
 func markOf(rec logring.Record) mark {
@@ -43,6 +44,7 @@ func (w *window) add(rec logring.Record) {
 		return
 	}
 	m := markOf(rec)
+	w.latest[rec.Stream] = max(w.latest[rec.Stream], m.at)
 	if len(w.marks) < windowSize {
 		w.marks = append(w.marks, m)
 		return
@@ -67,6 +69,14 @@ func (w *window) replay() {
 	for _, m := range w.marks {
 		w.again[m]++
 	}
+}
+
+// goesBack tells whether a line is older than one of its stream that was read:
+// an engine that changes its files under a flood gives some again. Where the
+// clock was set back, lines are new all the same.
+func (w *window) goesBack(rec logring.Record, now time.Time) bool {
+	latest := w.latest[rec.Stream]
+	return rec.Time.UnixNano() < latest && now.UnixNano() >= latest
 }
 
 // skip tells whether a line was read before the stream was opened again.

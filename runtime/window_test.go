@@ -64,3 +64,27 @@ func TestSameLinesAtTheSameTimeAreCounted(t *testing.T) {
 		t.Error("two lines were read before: two are skipped, the third is new")
 	}
 }
+
+func TestLinesThatTheEngineGivesAgain(t *testing.T) {
+	at := func(second int64, stream logring.Stream) logring.Record {
+		return logring.Record{Time: time.Unix(second, 0), Stream: stream, Text: "x"}
+	}
+	w := new(window)
+	w.add(at(10, logring.Stdout))
+	w.add(at(12, logring.Stderr))
+	for _, test := range []struct {
+		rec  logring.Record
+		now  int64
+		want bool
+	}{
+		{at(9, logring.Stdout), 20, true},
+		{at(10, logring.Stdout), 20, false},
+		{at(11, logring.Stdout), 20, false}, // of the other stream's past
+		{at(11, logring.Stderr), 20, true},
+		{at(5, logring.Stdout), 6, false}, // the clock was set back
+	} {
+		if got := w.goesBack(test.rec, time.Unix(test.now, 0)); got != test.want {
+			t.Errorf("%+v at %d: %t", test.rec, test.now, got)
+		}
+	}
+}
