@@ -133,7 +133,7 @@ func (l *loader) decodeContent(check checker, f *fileFileMount, source *node, ou
 }
 
 func (l *loader) fileContent(at *node, path, source string) []byte {
-	file, err := l.readFile(source)
+	file, err := l.readNamed(at, source)
 	if err != nil {
 		l.problem(at, path, ruleFileRead, fmt.Sprintf("%s can't be read: %s", at.show(), err), "write the path relative to this file")
 		return nil

@@ -3,6 +3,7 @@ package project
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 )
 
@@ -178,7 +179,7 @@ func (l *loader) envFile(root *node, path string) []placedVar {
 	if at == nil || at.broken || path == "" {
 		return nil
 	}
-	file, err := l.readFile(path)
+	file, err := l.readNamed(at, path)
 	if err != nil {
 		l.problem(at, "envfile", ruleEnvFile, fmt.Sprintf("%s can't be read: %s", at.show(), err), "write the path relative to this file")
 		return nil
@@ -187,6 +188,30 @@ func (l *loader) envFile(root *node, path string) []placedVar {
 		l.problem(at, "envfile", ruleEnvFilePlace, file.Warning, "move the file beside this one")
 	}
 	return l.envLines(file)
+}
+
+var (
+	errNoFile     = errors.New("no such file")
+	errUnreadable = errors.New("there is no file that can be read")
+)
+
+// readNamed reads the file that a value names. Where that holds a secret,
+// nothing that comes back repeats it: paths are told in errors and elsewhere.
+func (l *loader) readNamed(at *node, path string) (File, error) {
+	file, err := l.readFile(path)
+	if !at.secret {
+		return file, err
+	}
+	if file.Path = at.raw(); file.Warning != "" {
+		file.Warning = at.show() + " was read from the working directory"
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = errNoFile
+	case err != nil:
+		err = errUnreadable
+	}
+	return file, err
 }
 
 func (l *loader) readFile(path string) (File, error) {

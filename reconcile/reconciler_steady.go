@@ -17,10 +17,11 @@ type steady struct {
 
 // read tells whether data was read long ago already, and everything since was
 // the same. Modified is when the file was written; zero: what is read of it is
-// always whole.
+// always whole. A time to come is of another clock and says nothing.
 func (s *steady) read(data []byte, modified, now time.Time) bool {
 	if s.since.IsZero() || !bytes.Equal(s.data, data) {
 		s.data, s.since = bytes.Clone(data), now
 	}
-	return modified.IsZero() || now.Sub(s.since) >= steadyFor && now.Sub(modified) >= youngFile
+	young := now.Sub(modified) < youngFile && !modified.After(now)
+	return modified.IsZero() || now.Sub(s.since) >= steadyFor && !young
 }

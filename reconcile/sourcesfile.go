@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -286,9 +287,25 @@ func (p *sourcesParser) file(n *yaml.Node, path string) string {
 	}
 	data, err := p.in.ReadFile(name)
 	if err != nil {
-		p.add(n, path, fmt.Sprintf("can't be read: %v", err), "the daemon must be allowed to read it")
+		p.add(n, path, fmt.Sprintf("%q can't be read: %s", n.Value, unreadableReason(err, name == n.Value)), "it has to be there, and readable")
 	}
 	return string(data)
+}
+
+// unreadableReason is why a file can't be read. The text of an error may have
+// the path in it, and that the value of a variable: it counts only if the path
+// is as it was written.
+func unreadableReason(err error, written bool) string {
+	var at *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "no such file"
+	case errors.As(err, &at):
+		return at.Err.Error()
+	case written:
+		return err.Error()
+	}
+	return "there is no such file that can be read"
 }
 
 // nearestKey suggests what may have been meant.

@@ -3,11 +3,8 @@ package reconcile
 import (
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
 	"maelstrom/cluster"
 )
@@ -97,7 +94,7 @@ func TestSourcesFileProblems(t *testing.T) {
 		{"number", head + "    brake: {percent: many}\n", false, "sources.yml:4:22: sources[0].brake.percent: a whole number"},
 		{"boolean", head + "    allowunset: yes\n", false, "sources.yml:4:17: sources[0].allowunset: true or false"},
 		{"unset variable", head + "    overlay: ${NOT}\n", false, "sources.yml:4:14: sources[0].overlay: the variable NOT is not set"},
-		{"missing file", head + "    varsfile: /none\n", false, "sources.yml:4:15: sources[0].varsfile: can't be read"},
+		{"missing file", head + "    varsfile: /none\n", false, "sources.yml:4:15: sources[0].varsfile: \"/none\" can't be read: no such file"},
 		{"a check", "sources:\n  - name: a\n    git: {url: 'https://ann:hunter2@git.test/x'}\n", false, "sources.yml:3:16: sources[0].git.url: the url has a password"},
 		{"a check of what is missing", "sources:\n  - name: a\n", false, "sources.yml:2:5: sources[0].git: a source needs git or dir"},
 		{"a bad policy", head + "    prune: maybe\n", false, "sources.yml:4:12: sources[0].prune: prune is auto"},
@@ -123,10 +120,22 @@ func TestSourcesFileProblems(t *testing.T) {
 	if len(inside.Sources) != 1 || inside.Sources[0].Secrets != nil {
 		t.Errorf("inside: %+v, %v", inside, problems)
 	}
-	for _, empty := range []string{"", "# nothing\n", "sources:\n"} {
-		if d, problems := ParseSources(sourcesInput(empty)); len(problems) > 0 || len(d.Sources) > 0 {
-			t.Errorf("%q: %v", empty, problems)
+	for _, cut := range []string{"", "# nothing\n", "{}", "---\n", "sources:\n", "sources: []\nnotifiers:\n"} {
+		_, problems := ParseSources(sourcesInput(cut))
+		if err := firstError(problems); err == nil || !strings.Contains(err.Error(), ": [] if nothing is meant") {
+			t.Errorf("%q may be the beginning of anything: %v", cut, err)
 		}
+	}
+	for _, none := range []string{"sources: []\n", "notifiers: []\n"} {
+		if d, problems := ParseSources(sourcesInput(none)); len(problems) > 0 || len(d.Sources) > 0 {
+			t.Errorf("%q: %v", none, problems)
+		}
+	}
+	secret := sourcesInput(head + "    varsfile: /run/${TEAM}\n")
+	secret.ReadFile = func(path string) ([]byte, error) { return nil, fmt.Errorf("%s is broken", path) }
+	_, problems = ParseSources(secret)
+	if err := firstError(problems); err == nil || strings.Contains(err.Error(), "ops") || !strings.Contains(err.Error(), `"/run/${TEAM}" can't be read`) {
+		t.Errorf("the path of a file: %v", err)
 	}
 }
 
@@ -141,74 +150,6 @@ func FuzzSourcesFile(f *testing.F) {
 			if p.Line < 1 || p.Column < 1 || p.Message == "" {
 				t.Errorf("problem without a place: %+v", p)
 			}
-		}
-	})
-}
-
-// The file of the daemon is taken over at the start and when it changes, and a
-// broken one changes nothing.
-func TestSourcesFileOfTheDaemon(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.repos["main"] = newPushed()
-		w.repos["main"].push(one("web:1"))
-		file := filepath.Join(t.TempDir(), "sources.yml")
-		write := func(text string) { must(t, os.WriteFile(file, []byte(text), 0o600)) }
-		write("sources: [{name: main, git: {url: 'https://git.test/x'}}]\nnotifiers: [{name: chat, webhook: 'https://chat.test/x', secret: '${S}'}]\n")
-		w.start("a", true, ReconcilerOptions{SourcesFile: file, Environ: func(name string) (string, bool) { return "sixteen-letters-x", name == "S" }})
-		wait(10 * time.Second)
-		row, ok := w.snap().Sources.Get("main")
-		if !ok || row.Origin != OriginFile || w.image("shop_web") != "web:1" {
-			t.Fatalf("row %+v, image %s", row, w.image("shop_web"))
-		}
-		w.noWrites("the same file", func() { wait(10 * time.Minute) })
-		write("sources: [{name: main, git: {url: 'https://git.test/x', ref: v1}}, {name: bad}]\n")
-		w.noWrites("a broken file", func() { wait(time.Minute) })
-		write("sources: [{name: main, git: {url: 'https://git.test/x', ref: v1}}]\n")
-		wait(time.Minute)
-		if row, _ := w.snap().Sources.Get("main"); row.Spec.Git.Ref != "v1" || w.snap().Notifiers.Len() != 0 {
-			t.Errorf("changed: %+v", row.Spec)
-		}
-		write("sources: []\n")
-		wait(time.Minute)
-		shop, _ := w.snap().Projects.Get("shop")
-		if w.snap().Sources.Len() != 0 || shop == nil || shop.Source != "" {
-			t.Errorf("gone: %d sources, project %+v", w.snap().Sources.Len(), shop)
-		}
-	})
-}
-
-// A file inside of a source declares sources, and no more than that.
-func TestSourcesFileInsideASource(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.repos["team"] = newPushed()
-		w.repos["team"].push(one("web:1"))
-		root := w.declare(cluster.Source{Name: "root", SourcesFile: "sources.yml"})
-		w.declare(cluster.Source{Name: "mine"})
-		root.push(map[string]string{"sources.yml": "sources:\n  - {name: team, git: {url: 'https://git.test/team'}}\n"})
-		w.start("a", true, ReconcilerOptions{})
-		wait(5 * time.Second)
-		row, ok := w.snap().Sources.Get("team")
-		if !ok || row.Origin != "source/root" || w.image("shop_web") != "web:1" {
-			t.Fatalf("row %+v", row)
-		}
-		root.push(map[string]string{"sources.yml": "sources:\n  - name: mine\n    git: {url: 'https://git.test/stolen'}\n  - {name: team, git: {url: 'https://git.test/team'}}\n"})
-		tick()
-		ready, _ := conditionOf(w.source("root").Conditions, cluster.ConditionReady)
-		if mine, _ := w.snap().Sources.Get("mine"); mine.Spec.Git.URL != "https://git.test/mine" || !strings.Contains(ready.Message, "sources.yml:2:5: the source mine is declared by a user already") {
-			t.Errorf("ready %+v", ready)
-		}
-		root.push(map[string]string{"sources.yml": ""})
-		tick()
-		is(t, w.source("root").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonInvalidSource)
-		if _, ok := w.snap().Sources.Get("team"); !ok {
-			t.Error("a file that is missing deleted something")
-		}
-		root.push(map[string]string{"sources.yml": "sources: []\n"})
-		tick()
-		if _, ok := w.snap().Sources.Get("team"); ok || w.image("shop_web") != "web:1" {
-			t.Error("not deleted, or with its projects")
 		}
 	})
 }

@@ -55,7 +55,8 @@ func (s *Server) putNotifier(ctx context.Context, req PutNotifierRequest) (PutNo
 		return PutNotifierAnswer{}, errorf(KindInvalid, "spec is missing: it says whom to tell")
 	}
 	name := req.Spec.Name
-	row, _ := s.deps.Feed.Snapshot().Notifiers.Get(name)
+	v := s.view()
+	row, _ := v.snap.Notifiers.Get(name)
 	write := cluster.NotifierWrite{Spec: req.Spec, Secret: req.Secret, Actor: callerOf(ctx).actor(req.Actor)}
 	if row != nil {
 		write.Version, write.Origin = row.Version, row.Origin
@@ -81,10 +82,14 @@ func (s *Server) putNotifier(ctx context.Context, req PutNotifierRequest) (PutNo
 	case same && secret == stored:
 		answer.Changed, answer.Notifier = false, notifier(row, cluster.NotifierState{})
 		return answer, nil
-	case row != nil && !same && row.Origin != "":
-		return PutNotifierAnswer{}, errorf(KindConflict, "notifier %s is declared in %s: change it there", name, originText(row.Origin))
-	case row != nil && !same && req.Secret == nil && stored != "" && tokenGoesElsewhere(row.Spec, req.Spec):
-		return PutNotifierAnswer{}, errorf(KindInvalid, "the token would be sent to another server: give it again")
+	case row != nil && !same:
+		if err := v.checkOrigin("notifier", name, row.Origin); err != nil {
+			return PutNotifierAnswer{}, err
+		}
+		if req.Secret == nil && stored != "" && cluster.NotifierEscapes(row.Spec, req.Spec) {
+			return PutNotifierAnswer{}, errorf(KindInvalid, "the token would be sent to another server: give it again")
+		}
+		write.Origin = v.origin(row.Origin)
 	}
 	now, err := s.deps.Notifiers.PutNotifier(ctx, write)
 	if err != nil {
@@ -96,15 +101,6 @@ func (s *Server) putNotifier(ctx context.Context, req PutNotifierRequest) (PutNo
 	})
 	answer.Notifier = notifier(now, cluster.NotifierState{})
 	return answer, nil
-}
-
-// tokenGoesElsewhere tells whether a stored secret would now be sent to a
-// server that it was not given for. The secret of a webhook is never sent.
-func tokenGoesElsewhere(old, now *cluster.Notifier) bool {
-	if now.Commit == nil {
-		return false
-	}
-	return old.Commit == nil || old.Commit.Provider != now.Commit.Provider || old.Commit.API != now.Commit.API
 }
 
 func (s *Server) storedSecret(ctx context.Context, row *cluster.NotifierRow) (string, error) {
@@ -121,8 +117,10 @@ func (s *Server) removeNotifier(ctx context.Context, req RemoveNotifierRequest) 
 		return RemoveNotifierAnswer{}, err
 	}
 	name := row.Spec.Name
-	if row.Origin != "" {
-		return RemoveNotifierAnswer{}, errorf(KindConflict, "notifier %s is declared in %s: remove it there", name, originText(row.Origin))
+	if !req.Force {
+		if err := s.view().checkOrigin("notifier", name, row.Origin); err != nil {
+			return RemoveNotifierAnswer{}, err
+		}
 	}
 	deletion := cluster.Deletion{Name: name, Version: req.IfVersion, Actor: callerOf(ctx).actor(req.Actor)}
 	if err := s.deps.Notifiers.DeleteNotifier(ctx, deletion); err != nil {

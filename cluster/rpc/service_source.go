@@ -76,8 +76,10 @@ func (s *Server) removeSource(ctx context.Context, req RemoveSourceRequest) (Rem
 	answer := RemoveSourceAnswer{
 		Name: name, Version: row.Version, Projects: v.projectsOf(name), Removed: []string{}, Failed: []RemovalFailure{},
 	}
-	if err := checkOrigin(row); err != nil {
-		return answer, err
+	if !req.Force {
+		if err := v.checkOrigin("source", name, row.Origin); err != nil {
+			return answer, err
+		}
 	}
 	if req.DryRun {
 		return answer, nil
@@ -125,11 +127,29 @@ func (s *Server) sourceConflict(err error, name string) error {
 }
 
 // checkOrigin refuses to change what a file declares: it would come back.
-func checkOrigin(row *cluster.SourceRow) error {
-	if row.Origin == "" {
+func (v view) checkOrigin(kind, name, origin string) error {
+	if v.origin(origin) == "" {
 		return nil
 	}
-	return errorf(KindConflict, "source %s is declared in %s: change it there", row.Spec.Name, originText(row.Origin))
+	hint := "change it there"
+	if !strings.HasPrefix(origin, "source/") {
+		hint += fmt.Sprintf("; if no node has that file any more, remove it by `maelctl %s rm %s --force`", kind, name)
+	}
+	return errorf(KindConflict, "%s %s is declared in %s: %s", kind, name, originText(origin), hint)
+}
+
+// origin is where something is declared that came from the given place. What
+// came from a source that is gone, or declares nothing any more, is declared
+// nowhere: users may have it.
+func (v view) origin(origin string) string {
+	parent, inside := strings.CutPrefix(origin, "source/")
+	if !inside {
+		return origin
+	}
+	if row, there := v.snap.Sources.Get(parent); there && row.Spec.SourcesFile != "" {
+		return origin
+	}
+	return ""
 }
 
 func originText(origin string) string {

@@ -24,7 +24,7 @@ func (s *Server) putSource(ctx context.Context, req PutSourceRequest) (PutSource
 	if err != nil {
 		return PutSourceAnswer{}, err
 	}
-	secrets, err := mergeSecrets(stored, req)
+	secrets, given, err := mergeSecrets(stored, req)
 	if err != nil {
 		return PutSourceAnswer{}, err
 	}
@@ -39,13 +39,20 @@ func (s *Server) putSource(ctx context.Context, req PutSourceRequest) (PutSource
 		answer.Changed, answer.Source = false, v.source(row)
 		return answer, nil
 	case row != nil && !same:
-		if err := errors.Join(checkOrigin(row), checkEscape(row.Spec, req, stored)); err != nil {
+		err := v.checkOrigin("source", req.Spec.Name, row.Origin)
+		if err == nil {
+			err = checkEscape(row.Spec, req, stored, given)
+		}
+		if err != nil {
 			return PutSourceAnswer{}, err
 		}
 	}
 	write := cluster.SourceWrite{Spec: req.Spec, Version: version(row), Actor: callerOf(ctx).actor(req.Actor)}
 	if row != nil {
 		write.Origin = row.Origin
+		if !same {
+			write.Origin = v.origin(row.Origin)
+		}
 	}
 	if !sameSecrets(stored, secrets) {
 		write.Secrets = &secrets
@@ -75,7 +82,7 @@ func checkExpected(kind, name string, have int64, want *int64) error {
 	case want == nil || *want == have:
 		return nil
 	case *want == 0:
-		return errorf(KindExists, "there is a %s %s already", kind, name)
+		return errorf(KindExists, "there is a %s %s already: `maelctl %s set` changes it", kind, name, kind)
 	case have == 0:
 		return errorf(KindConflict, "there is no %s %s any more", kind, name)
 	}
@@ -95,15 +102,14 @@ func (s *Server) storedSecrets(ctx context.Context, row *cluster.SourceRow) (clu
 
 // mergeSecrets are the stored secrets without what is cleared and with what is
 // given. Secret variables leave the spec.
-func mergeSecrets(stored cluster.SourceSecrets, req PutSourceRequest) (cluster.SourceSecrets, error) {
-	merged := stored
+func mergeSecrets(stored cluster.SourceSecrets, req PutSourceRequest) (merged, given cluster.SourceSecrets, err error) {
+	merged = stored
 	merged.Variables = maps.Clone(stored.Variables)
 	for _, name := range req.ClearSecrets {
 		if err := clearSecret(&merged, name); err != nil {
-			return merged, err
+			return merged, given, err
 		}
 	}
-	given := cluster.SourceSecrets{}
 	if req.Secrets != nil {
 		given = *req.Secrets
 	}
@@ -125,27 +131,29 @@ func mergeSecrets(stored cluster.SourceSecrets, req PutSourceRequest) (cluster.S
 		}
 		merged.Variables[name] = value
 	}
-	return merged, nil
+	return merged, given, nil
 }
 
 func clearSecret(secrets *cluster.SourceSecrets, name string) error {
-	switch variable, ok := strings.CutPrefix(name, "variables."); {
-	case ok:
+	if variable, ok := strings.CutPrefix(name, "variables."); ok {
 		delete(secrets.Variables, variable)
-	case name == "variables":
+		return nil
+	}
+	switch strings.ReplaceAll(name, "_", "") { // a sources file has no underscores
+	case "variables":
 		secrets.Variables = nil
-	case name == "token":
+	case "token":
 		secrets.Token = ""
-	case name == "password":
+	case "password":
 		secrets.Password = ""
-	case name == "ssh_key":
+	case "sshkey":
 		secrets.SSHKey = ""
-	case name == "ssh_passphrase":
+	case "sshpassphrase":
 		secrets.SSHPassphrase = ""
-	case name == "webhook_secret":
+	case "webhooksecret":
 		secrets.WebhookSecret = ""
 	default:
-		return errorf(KindInvalid, "there is no secret %q: there are token, password, ssh_key, ssh_passphrase, webhook_secret, variables and variables.NAME", name)
+		return errorf(KindInvalid, "there is no secret %q: there are token, password, sshkey, sshpassphrase, webhooksecret, variables and variables.NAME", name)
 	}
 	return nil
 }
@@ -156,31 +164,16 @@ func sameSecrets(a, b cluster.SourceSecrets) bool {
 	return variables && reflect.DeepEqual(a, b)
 }
 
-// checkEscape keeps stored credentials from being sent to where nobody meant
-// them for: who names another server must give them anew.
-func checkEscape(old *cluster.Source, req PutSourceRequest, stored cluster.SourceSecrets) error {
-	if old.Git == nil || req.Spec.Git == nil || way(old.Git) == way(req.Spec.Git) {
-		return nil
-	}
-	given := cluster.SourceSecrets{}
-	if req.Secrets != nil {
-		given = *req.Secrets
-	}
-	for _, secret := range []struct{ name, stored, given string }{
-		{"token", stored.Token, given.Token}, {"password", stored.Password, given.Password},
-	} {
-		if secret.stored != "" && secret.given == "" && !slices.Contains(req.ClearSecrets, secret.name) {
-			return errorf(KindInvalid, "the %s would be sent to another server, or past another proxy: give it again, or clear it", secret.name)
+// checkEscape keeps stored secrets from getting to where nobody meant them
+// for: who names another server or repository must give them anew.
+func checkEscape(old *cluster.Source, req PutSourceRequest, stored, given cluster.SourceSecrets) error {
+	anew := given.Held()
+	for _, e := range cluster.SourceEscapes(old, req.Spec, stored.Held()) {
+		_, variable := strings.CutPrefix(e.Secret, "variables.")
+		cleared := slices.Contains(req.ClearSecrets, e.Secret) || variable && slices.Contains(req.ClearSecrets, "variables")
+		if !cleared && !slices.Contains(anew, e.Secret) {
+			return errorf(KindInvalid, "%s: give it again, or clear it", e.Message)
 		}
 	}
 	return nil
-}
-
-// way is all that says who gets what is sent to a repository's server.
-func way(g *cluster.GitSource) [4]string {
-	address, err := cluster.ParseGitURL(g.URL)
-	if err != nil {
-		return [4]string{g.URL}
-	}
-	return [4]string{address.Scheme, address.Host, g.Proxy, g.CA}
 }

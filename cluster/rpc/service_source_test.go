@@ -129,6 +129,9 @@ func TestSourceWritesCompareVersions(t *testing.T) {
 
 func TestASourceOfAFileIsChangedThere(t *testing.T) {
 	s := newStored(t)
+	if _, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: &cluster.Source{Name: "top", Dir: "/srv", SourcesFile: "sources.yml"}}); err != nil {
+		t.Fatal(err)
+	}
 	spec := &cluster.Source{Name: "infra", Git: &cluster.GitSource{URL: "https://git.example.com/x"}}
 	row, err := s.store.PutSource(t.Context(), cluster.SourceWrite{Spec: spec, Origin: "source/top", Actor: "loop"})
 	if err != nil {
@@ -147,6 +150,94 @@ func TestASourceOfAFileIsChangedThere(t *testing.T) {
 	answer, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: spec, Secrets: &cluster.SourceSecrets{Token: "t"}})
 	if err != nil || answer.Source.Origin != "source/top" || answer.Source.Version <= row.Version {
 		t.Errorf("its secrets: %+v, %v", answer, err)
+	}
+}
+
+// What was declared in a source that is gone, or declares nothing any more, is
+// for users to change.
+func TestWhatIsDeclaredNowhereAnyMore(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		parent *cluster.Source
+	}{{"no parent", nil}, {"a parent without a file", &cluster.Source{Name: "top", Dir: "/srv"}}} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStored(t)
+			if test.parent != nil {
+				if _, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: test.parent}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.declared("source/top")
+			spec := gitSpec("https://git.example.com/x")
+			spec.Overlay = "live"
+			saved, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: spec})
+			if err != nil || saved.Source.Origin != "" {
+				t.Errorf("changed: %+v, %v", saved, err)
+			}
+			told, err := s.client.PutNotifier(t.Context(), PutNotifierRequest{Spec: &cluster.Notifier{Name: "chat", Webhook: "https://new.example.com"}})
+			if err != nil || told.Notifier.Origin != "" {
+				t.Errorf("changed: %+v, %v", told, err)
+			}
+			if _, err := s.client.RemoveSource(t.Context(), RemoveSourceRequest{Name: "shop"}); err != nil {
+				t.Error(err)
+			}
+			if _, err := s.client.RemoveNotifier(t.Context(), RemoveNotifierRequest{Name: "chat"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhatAFileDeclaresIsRemovedByForce(t *testing.T) {
+	s := newStored(t)
+	s.declared("file")
+	_, err := s.client.RemoveSource(t.Context(), RemoveSourceRequest{Name: "shop"})
+	if !errors.Is(err, cluster.ErrConflict) || !strings.Contains(err.Error(), "maelctl source rm shop --force") {
+		t.Errorf("a source: %v", err)
+	}
+	_, err = s.client.RemoveNotifier(t.Context(), RemoveNotifierRequest{Name: "chat"})
+	if !errors.Is(err, cluster.ErrConflict) || !strings.Contains(err.Error(), "maelctl notifier rm chat --force") {
+		t.Errorf("a notifier: %v", err)
+	}
+	if _, err := s.client.RemoveSource(t.Context(), RemoveSourceRequest{Name: "shop", Force: true}); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.client.RemoveNotifier(t.Context(), RemoveNotifierRequest{Name: "chat", Force: true}); err != nil {
+		t.Error(err)
+	}
+}
+
+// declared stores a source and a notifier of an origin.
+func (s *stored) declared(origin string) {
+	s.t.Helper()
+	_, err := s.store.PutSource(s.t.Context(), cluster.SourceWrite{Spec: gitSpec("https://git.example.com/x"), Origin: origin})
+	if err == nil {
+		_, err = s.store.PutNotifier(s.t.Context(), cluster.NotifierWrite{Spec: &cluster.Notifier{Name: "chat", Webhook: "https://example.com"}, Origin: origin})
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.server.await(s.t.Context(), func(snap *cluster.Snapshot) bool { _, ok := snap.Notifiers.Get("chat"); return ok })
+}
+
+func TestSecretVariablesAreForOneRepository(t *testing.T) {
+	s := newStored(t)
+	put := func(url string, secrets *cluster.SourceSecrets, clear ...string) error {
+		_, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: gitSpec(url), Secrets: secrets, ClearSecrets: clear})
+		return err
+	}
+	secret := &cluster.SourceSecrets{Variables: map[string]string{"DB_PASSWORD": "hunter2"}}
+	if err := put("https://git.example.com/shop.git", secret); err != nil {
+		t.Fatal(err)
+	}
+	if err := put("https://git.example.com/eve.git", nil); kindOfError(err) != KindInvalid || !strings.Contains(err.Error(), "DB_PASSWORD") {
+		t.Errorf("another repository: %v", err)
+	}
+	if err := put("https://git.example.com/moved.git", secret); err != nil {
+		t.Errorf("given again: %v", err)
+	}
+	if err := put("https://git.example.com/eve.git", nil, "variables"); err != nil {
+		t.Errorf("cleared: %v", err)
 	}
 }
 

@@ -54,6 +54,10 @@ type RemoveNotifierRequest struct {
 	Name      string `json:"name"`
 	IfVersion int64  `json:"if_version,omitempty"` // 0: any
 	Actor     string `json:"actor,omitempty"`
+
+	// Force removes what a file declares, too. It comes back if some node, or
+	// some source, still has that file.
+	Force bool `json:"force,omitempty"`
 }
 
 // RemoveNotifierAnswer names what was removed.

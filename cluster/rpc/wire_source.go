@@ -41,6 +41,9 @@ type SourceInfo struct {
 	SpecVersion   int64 `json:"spec_version"`   // of the declaration that was looked at last
 	SyncRequested int64 `json:"sync_requested"` // number of the latest request to look
 	SyncServed    int64 `json:"sync_served"`    // number of the latest that was answered
+
+	// SyncError is why that could not look at the commit that it named.
+	SyncError string `json:"sync_error"`
 }
 
 // ProjectFile is one project file of a source, as its loop saw it last.
@@ -110,6 +113,10 @@ type RemoveSourceRequest struct {
 	Cascade   bool   `json:"cascade,omitempty"`
 	IfVersion int64  `json:"if_version,omitempty"` // 0: any
 	Actor     string `json:"actor,omitempty"`
+
+	// Force removes what a file declares, too. It comes back if some node, or
+	// some source, still has that file.
+	Force bool `json:"force,omitempty"`
 
 	// DryRun answers what the source has and removes nothing.
 	DryRun bool `json:"dry_run,omitempty"`

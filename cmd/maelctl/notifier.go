@@ -153,6 +153,9 @@ func newNotifierSet(a *app) *cobra.Command {
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(notifierNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if !changesDeclared(cmd.Flags()) {
+				return usagef("say what to change: see %s --help", cmd.CommandPath())
+			}
 			found, err := a.notifier(cmd.Context(), args[0])
 			if err != nil {
 				return err
@@ -185,7 +188,7 @@ func (a *app) saveNotifier(cmd *cobra.Command, f *notifierFlags, spec *cluster.N
 		if !answer.Changed {
 			what = "Unchanged"
 		}
-		_, err := fmt.Fprintf(w, "%s: notifier %s (version %d)\n", what, answer.Notifier.Name, answer.Notifier.Version)
+		_, err := fmt.Fprintf(w, "%s: notifier %s\n", what, answer.Notifier.Name)
 		return err
 	}})
 }
@@ -279,22 +282,28 @@ func printNotifier(w io.Writer, a *app, n rpc.NotifierInfo) error {
 }
 
 func newNotifierRemove(a *app) *cobra.Command {
-	return question[rpc.RemoveNotifierAnswer]{
+	var force bool
+	cmd := question[rpc.RemoveNotifierAnswer]{
 		call: func(ctx context.Context, client *rpc.Client, args []string) (rpc.RemoveNotifierAnswer, error) {
-			return client.RemoveNotifier(ctx, rpc.RemoveNotifierRequest{Name: args[0], Actor: a.actor()})
+			return client.RemoveNotifier(ctx, rpc.RemoveNotifierRequest{Name: args[0], Force: force, Actor: a.actor()})
 		},
 		text: func(w io.Writer, answer rpc.RemoveNotifierAnswer) error {
 			_, err := fmt.Fprintf(w, "Removed: notifier %s\n", answer.Name)
 			return err
 		},
 	}.on(a, &cobra.Command{
-		Use:               "rm NAME",
-		Aliases:           []string{"remove"},
-		Short:             "Remove a notifier: it tells nobody any more",
+		Use:     "rm NAME",
+		Aliases: []string{"remove"},
+		Short:   "Remove a notifier: it tells nobody any more",
+		Long: `Remove a notifier: it tells nobody any more. One that a file declares is removed
+where the file is; --force removes it all the same, and is for what is left of a
+sources file that no node has any more.`,
 		Example:           "  maelctl notifier rm chat",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(notifierNames),
 	})
+	cmd.Flags().BoolVar(&force, "force", false, "remove what a sources file declares, too; it comes back if some node still has that file")
+	return cmd
 }
 
 func newNotifierTry(a *app) *cobra.Command {

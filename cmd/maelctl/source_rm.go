@@ -25,7 +25,9 @@ func newSourceRemove(a *app) *cobra.Command {
 		Short:   "Remove a source; its projects stay, or go with it",
 		Long: `Remove a source. If it has projects, say what becomes of them: with --detach they
 go on as if they were applied by hand, with --cascade they are removed too, with
-all that is in them.
+all that is in them. What a file declares is removed where the file is; --force
+removes it all the same, and is for what is left of a sources file that no node
+has any more.
 
 It asks on a terminal; elsewhere it needs --yes. Exit code 7 if some projects
 could not be removed: they go on as if applied by hand.`,
@@ -44,6 +46,7 @@ could not be removed: they go on as if applied by hand.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&opt.request.Detach, "detach", false, "keep its projects, as if they were applied by hand")
 	flags.BoolVar(&opt.request.Cascade, "cascade", false, "remove its projects too")
+	flags.BoolVar(&opt.request.Force, "force", false, "remove what a sources file declares, too; it comes back if some node still has that file")
 	flags.BoolVarP(&opt.yes, "yes", "y", false, "remove without asking")
 	return cmd
 }
