@@ -194,7 +194,7 @@ func TestEventSources(t *testing.T) {
 	if nightly.Summary != "0 3 * * * GET /nightly" || nightly.NextAt == nil || nightly.NextAt.Hour() != 3 {
 		t.Errorf("cron = %+v", nightly)
 	}
-	filtered, err := client.ListEventSources(t.Context(), ListEventSourcesRequest{EventSourceFilter{Type: project.TypeCron, Project: "shop", Component: "shop_web"}})
+	filtered, err := client.ListEventSources(t.Context(), ListEventSourcesRequest{EventSourceFilter: EventSourceFilter{Type: project.TypeCron, Project: "shop", Component: "shop_web"}})
 	if err != nil || len(filtered.EventSources) != 1 {
 		t.Errorf("filtered = %+v, %v", filtered, err)
 	}
