@@ -13,14 +13,10 @@ import (
 // users have told about them stays too.
 func (s *Store) DeleteSource(ctx context.Context, d cluster.Deletion) (changeNumber int64, err error) {
 	changeNumber, err = s.write(ctx, writeOptions{hold: d.Hold, durable: true}, func(t *tx) error {
-		found, err := t.sources(ctx, `where name = ?`, d.Name)
+		r, err := t.newRelease(ctx, d)
 		if err != nil {
 			return err
 		}
-		if found[d.Name] == nil {
-			return cluster.ErrNotFound
-		}
-		r := release{Deletion: d, origin: found[d.Name].Origin}
 		// Projects come before their source, as in every apply. An apply that
 		// this meets holds either its project or, at last, the source; what
 		// it has committed by then is met the second time.

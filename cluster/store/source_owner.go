@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"maelstrom/cluster"
@@ -12,7 +14,32 @@ import (
 // release is what becomes of the projects of a source that goes.
 type release struct {
 	cluster.Deletion
-	origin string // of the source
+	origin   string                            // of the source
+	statuses map[string]*cluster.ProjectStatus // by project
+}
+
+// newRelease reads what is remembered of a source that goes.
+func (t *tx) newRelease(ctx context.Context, d cluster.Deletion) (release, error) {
+	r := release{Deletion: d, statuses: map[string]*cluster.ProjectStatus{}}
+	found, err := t.sources(ctx, `where name = ?`, d.Name)
+	if err != nil {
+		return r, err
+	}
+	if found[d.Name] == nil {
+		return r, cluster.ErrNotFound
+	}
+	r.origin = found[d.Name].Origin
+	if !d.Undeclared {
+		return r, nil
+	}
+	known, err := t.projectStatuses(ctx, `where source = ? order by status_key`, d.Name)
+	for _, key := range slices.Sorted(maps.Keys(known)) {
+		s := known[key]
+		if other := r.statuses[s.Project]; other == nil || other.LastGood == "" { // of two files the one counts that was applied
+			r.statuses[s.Project] = s
+		}
+	}
+	return r, err
 }
 
 // releaseProjects makes the projects of a source ones that were applied by
@@ -58,9 +85,16 @@ func (t *tx) rememberOwner(ctx context.Context, project string, r release) error
 	if err := t.forgetOwner(ctx, project); err != nil {
 		return err
 	}
+	status := ""
+	if s := r.statuses[project]; s != nil {
+		var err error
+		if status, err = encode(s); err != nil {
+			return err
+		}
+	}
 	_, err := t.put(ctx, "mael_former_owner",
-		`insert into mael_former_owner (project, source, origin, revision) select name, ?, ?, revision from mael_project where name = ?`,
-		r.Name, r.origin, project)
+		`insert into mael_former_owner (project, source, origin, revision, status) select name, ?, ?, revision, ? from mael_project where name = ?`,
+		r.Name, r.origin, status, project)
 	return err
 }
 
@@ -79,21 +113,36 @@ func (t *tx) comes(ctx context.Context, w cluster.SourceWrite) (verb string, err
 	return fmt.Sprintf("declared again, with %d of the projects that it had", taken), nil
 }
 
+// former is a project that a source had.
+type former struct {
+	project, origin string
+	revision        int64
+	status          cluster.ProjectStatus // zero if none was known
+}
+
+func (t *tx) formers(ctx context.Context, source string) (all []former, err error) {
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var f former
+		var status string
+		if err := rows.Scan(&f.project, &f.origin, &f.revision, &status); err != nil {
+			return err
+		}
+		if status != "" {
+			if err := decode(status, &f.status); err != nil {
+				return err
+			}
+		}
+		all = append(all, f)
+		return nil
+	}, `select project, origin, revision, status from mael_former_owner where source = ? order by project`, source)
+	return all, err
+}
+
 // takeBack gives a source that comes back the projects that were its when its
 // declaration went, and that nobody has changed since. It is not given those
 // of another who was declared elsewhere, unless by who may declare anything.
 func (t *tx) takeBack(ctx context.Context, w cluster.SourceWrite) (taken int, err error) {
-	type former struct {
-		project, origin string
-		revision        int64
-	}
-	var all []former
-	err = t.each(ctx, func(rows *sql.Rows) error {
-		var f former
-		err := rows.Scan(&f.project, &f.origin, &f.revision)
-		all = append(all, f)
-		return err
-	}, `select project, origin, revision from mael_former_owner where source = ? order by project`, w.Spec.Name)
+	all, err := t.formers(ctx, w.Spec.Name)
 	if err != nil || len(all) == 0 {
 		return 0, err
 	}
@@ -110,9 +159,17 @@ func (t *tx) takeBack(ctx context.Context, w cluster.SourceWrite) (taken int, er
 		if err != nil {
 			return 0, err
 		}
-		if n > 0 {
-			t.changed(cluster.ChangeProject, f.project)
-			taken++
+		if n == 0 {
+			continue
+		}
+		t.changed(cluster.ChangeProject, f.project)
+		taken++
+		if f.status.Source == "" {
+			continue
+		}
+		f.status.Digest = "" // its file is read again, and its absence is noticed
+		if err := t.putStatuses(ctx, []cluster.ProjectStatus{f.status}); err != nil {
+			return 0, err
 		}
 	}
 	_, err = t.put(ctx, "mael_former_owner", `delete from mael_former_owner where source = ?`, w.Spec.Name)

@@ -20,6 +20,7 @@ func owned(t *testing.T, s *Store, source string, projects ...string) {
 	for _, p := range projects {
 		req := request(projectOf(p, component(p, p+"_c", "image")))
 		req.Source = source
+		req.Status = &cluster.ProjectStatus{Source: source, Path: p + ".yml", Project: p, LastGood: "c1", Digest: "d"}
 		_, err := s.ApplyProject(t.Context(), req)
 		must(t, err)
 	}
@@ -59,6 +60,12 @@ func TestASourceThatComesBackHasItsProjects(t *testing.T) {
 		}
 		if p := all(t, s).Projects["kept"]; p.Revision != before.Projects["kept"].Revision {
 			t.Errorf("revision %d", p.Revision)
+		}
+		if known, err := s.DeclaredBy(t.Context(), "git", "kept"); err != nil || known == nil || known.Path != "kept.yml" || known.LastGood != "c1" || known.Digest != "" {
+			t.Errorf("what is known of its file: %+v, %v", known, err)
+		}
+		if known, err := s.DeclaredBy(t.Context(), "git", "edited"); err != nil || known != nil {
+			t.Errorf("what is known of another's file: %+v, %v", known, err)
 		}
 		cs, err := s.Changes(t.Context(), before.Number)
 		must(t, err)

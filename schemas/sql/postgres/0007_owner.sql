@@ -1,10 +1,12 @@
 -- min_reader: 1
 -- Whose a project was when the declaration of its source went, at which of its
--- revisions, and who had declared the source: it is the source's again if that
--- comes back before anybody has changed the project.
+-- revisions, who had declared the source, and what the source knew of the file
+-- of the project (JSON): it is the source's again if that comes back before
+-- anybody has changed the project.
 create table if not exists mael_former_owner (
     project  varchar(191) collate "C" not null primary key,
     source   varchar(191) collate "C" not null,
     origin   varchar(191) collate "C" not null,
-    revision bigint                   not null
+    revision bigint                   not null,
+    status   text                     not null
 );
