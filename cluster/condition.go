@@ -16,8 +16,8 @@ type Condition struct {
 	Status           ConditionStatus `json:"status"`
 	Reason           ConditionReason `json:"reason"`
 	Message          string          `json:"message"`
-	ObservedRevision string          `json:"observed_revision"` // the source revision it speaks of
-	LastTransition   time.Time       `json:"last_transition"`   // of Status, database time
+	ObservedRevision string          `json:"observed_revision"`        // the source revision it speaks of
+	LastTransition   time.Time       `json:"last_transition,omitzero"` // of Status, database time; absent where it is derived from what runs
 }
 
 // ConditionStatus is what is known of a condition.
@@ -113,6 +113,9 @@ type SourceStatus struct {
 
 	SyncedAt time.Time `json:"synced_at"` // of the last whole look that wrote something
 	Sync     int64     `json:"sync"`      // the SyncRequest.Number that was served last
+
+	// SyncError is why that could not look at the commit it named.
+	SyncError string `json:"sync_error,omitempty"`
 }
 
 // ProjectStatus is what the loop knows of one project file of a source,

@@ -23,6 +23,15 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	if err := s.checkSubject(r.Context(), q); err != nil {
+		status := http.StatusServiceUnavailable
+		if classify(err).Kind == KindNotFound {
+			status = http.StatusNotFound
+			w.Header().Set(headerError, reasonNotFound)
+		}
+		plain(w, status, err.Error())
+		return
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	events := make(chan cluster.Event, eventBuffer)

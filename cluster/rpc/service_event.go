@@ -26,7 +26,52 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 	if err != nil {
 		return EventList{}, fromStore(err)
 	}
+	if len(events) == 0 {
+		if err := s.checkSubject(ctx, q); err != nil {
+			return EventList{}, err
+		}
+	}
 	return EventList{Events: append([]cluster.Event{}, events...)}, nil
+}
+
+// checkSubject refuses the name of a source or a project that there is nothing
+// of, and was not as far back as events are kept: events of it would be waited
+// for in vain.
+func (s *Server) checkSubject(ctx context.Context, q cluster.EventQuery) error {
+	v := s.view()
+	for _, subject := range []struct {
+		kind, name string
+		known      bool
+		query      cluster.EventQuery
+	}{
+		{"source", q.Source, v.knowsSource(q.Source), cluster.EventQuery{Source: q.Source, Limit: 1}},
+		{"project", q.Project, v.knowsProject(q.Project), cluster.EventQuery{Project: q.Project, Limit: 1}},
+	} {
+		if subject.name == "" || subject.known {
+			continue
+		}
+		events, err := s.deps.Events.Events(ctx, subject.query)
+		if err != nil {
+			return fromStore(err)
+		}
+		if len(events) == 0 {
+			return errorf(KindNotFound, "there is no %s %q, and nothing has happened to one: `maelctl %s ls` lists them", subject.kind, subject.name, subject.kind)
+		}
+	}
+	return nil
+}
+
+// knowsSource tells whether a source is stored, or has projects.
+func (v view) knowsSource(name string) bool {
+	_, ok := v.snap.Sources.Get(name)
+	return ok || len(v.projectsOf(name)) > 0
+}
+
+// knowsProject tells whether a project is stored, or declared in a file.
+func (v view) knowsProject(name string) bool {
+	_, ok := v.snap.Projects.Get(name)
+	keys, _ := v.snap.ByProject.Get(name)
+	return ok || len(keys) > 0
 }
 
 func (req *ListEventsRequest) query() (cluster.EventQuery, error) {

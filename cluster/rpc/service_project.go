@@ -174,10 +174,14 @@ func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (Project
 func (s *Server) listProjects(ctx context.Context, req ListProjectsRequest) (ProjectList, error) {
 	list := ProjectList{Projects: []Project{}}
 	prefix := strings.ToLower(req.Prefix)
-	for _, p := range s.wholeView(ctx).projects() {
+	v := s.wholeView(ctx)
+	if req.Source != nil && *req.Source != "" && !v.knowsSource(strings.ToLower(*req.Source)) {
+		return ProjectList{}, errorf(KindNotFound, "there is no source %q: `maelctl source ls` lists them", *req.Source)
+	}
+	for _, p := range v.projects() {
 		if strings.HasPrefix(p.Name, prefix) &&
 			(!req.NotReady || !p.Synced || !p.Healthy) &&
-			(req.Source == nil || *req.Source == p.Source) {
+			(req.Source == nil || strings.EqualFold(*req.Source, p.Source)) {
 			list.Projects = append(list.Projects, p)
 		}
 	}

@@ -208,6 +208,8 @@ func (v view) message(s *ProjectStatus, synced, healthy cluster.Condition) strin
 		return string(stalled.Reason) + ": " + stalled.Message
 	}
 	switch {
+	case p.Revision == 0 && s.Suspended != nil && s.File != nil && s.File.Applied > 0:
+		return "removed, " + suspendedMessage(s.Suspended)
 	case healthy.Status == cluster.StatusFalse:
 		return healthy.Message
 	case !p.Synced && synced.Reason == cluster.ReasonDatabaseError, !p.Synced && synced.Reason == cluster.ReasonNodeUnreachable:

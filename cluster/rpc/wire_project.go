@@ -181,6 +181,6 @@ type Project struct {
 	Synced         bool      `json:"synced"`          // as its source declares it, and every live node works by it
 	Healthy        bool      `json:"healthy"`         // nothing in it fails and its minima are ready
 	Components     int       `json:"components"`
-	ModifiedAt     time.Time `json:"modified_at"`
+	ModifiedAt     time.Time `json:"modified_at,omitzero"` // absent: not stored
 	Message        string    `json:"message"` // what is wrong, else empty
 }

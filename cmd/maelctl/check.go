@@ -103,6 +103,9 @@ func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, varia
 	}
 	c.loaded = project.Load(b.in)
 	c.problems = c.loaded.Problems
+	if f.tree == nil && f.path != "-" && c.loaded.Project != nil {
+		c.problems = append(slices.Clone(c.problems), refusedBySource(f.path, opt.files, variables, c.problems)...)
+	}
 	if !opt.server || c.loaded.Project == nil {
 		return c, nil
 	}
@@ -112,6 +115,26 @@ func (a *app) checkFile(ctx context.Context, f found, opt validateOptions, varia
 	}
 	c.problems = append(slices.Clone(c.problems), without(answer.Problems, c.problems)...)
 	return c, nil
+}
+
+// refusedBySource warns of what a source would refuse in a file that is valid
+// where it lies: paths that lead out of the working copy, and links.
+func refusedBySource(name string, flags fileFlags, variables lookup, known []project.Problem) []project.Problem {
+	t, paths, err := search(name, flags, variables)
+	if t != nil {
+		defer t.Close()
+	}
+	if err != nil || len(paths) != 1 {
+		return nil // whatever it is, it is not about this
+	}
+	var refused []project.Problem
+	for _, p := range without(t.Load(paths[0]).Loaded.Problems, known) {
+		if p.Severity == project.Error {
+			p.Severity, p.Message = project.Warning, "a source refuses it: "+p.Message
+			refused = append(refused, p)
+		}
+	}
+	return refused
 }
 
 // openFound reads one file; with problems there is nothing to load.

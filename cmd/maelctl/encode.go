@@ -39,20 +39,24 @@ func printJSON(w io.Writer, value any) error {
 	return encoder.Encode(value)
 }
 
-// printLines prints a list, or the one that a document has, an item a line;
-// anything else is a line by itself.
-func printLines(w io.Writer, value any, list string) error {
+// itemsOf is a list, or the one that a document has, by its items; anything
+// else is an item by itself.
+func itemsOf(value any, list string) []any {
 	if object, ok := value.(map[string]any); ok && list != "" {
 		if items, ok := object[list].([]any); ok {
 			value = items
 		}
 	}
-	items, ok := value.([]any)
-	if !ok {
-		items = []any{value}
+	if items, ok := value.([]any); ok {
+		return items
 	}
+	return []any{value}
+}
+
+// printLines prints the items of a document, each on a line.
+func printLines(w io.Writer, value any, list string) error {
 	encoder := jsonEncoder(w)
-	for _, item := range items {
+	for _, item := range itemsOf(value, list) {
 		if err := encoder.Encode(item); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func newEvents(a *app) *cobra.Command {
 		Short: "Show what happened: syncs, failures, nodes, roles, wakes, crashes, jobs",
 		Long: `Show what happened, oldest first: what sources and users have changed, what could
 not be done, and what nodes, roles, instances and jobs did. With -f it goes on with
-what happens. Events are kept for up to 90 days.`,
+what happens, also after a restart of the daemon. Events are kept for up to 90 days.`,
 		Example: `  maelctl events --since 2h
   maelctl events -f --kind failed,recovered,drift
   maelctl events --project shop --output ndjson`,
@@ -108,19 +109,11 @@ func runEvents(ctx context.Context, a *app, opt eventsOptions) error {
 		return err
 	}
 	if opt.follow {
-		if err := a.knownSource(ctx, opt.request.Source); err != nil {
-			return err
-		}
 		return a.followEvents(ctx, opt)
 	}
 	answer, err := a.client().ListEvents(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
-	}
-	if len(answer.Events) == 0 { // of a source that was removed there may be some
-		if err := a.knownSource(ctx, opt.request.Source); err != nil {
-			return err
-		}
 	}
 	return opt.out.print(a.stdout, document{value: answer, list: "events", text: func(w io.Writer) error {
 		for _, e := range answer.Events {
@@ -132,39 +125,90 @@ func runEvents(ctx context.Context, a *app, opt eventsOptions) error {
 	}})
 }
 
-// knownSource refuses a name that no source has: its events would be waited for
-// in vain.
-func (a *app) knownSource(ctx context.Context, name string) error {
-	if name == "" {
-		return nil
-	}
-	_, err := a.client().GetSource(ctx, name)
-	return a.serverError(err)
-}
+const (
+	// eventsRetry is how often a stream that has ended is opened again,
+	// eventsPatience for how long.
+	eventsRetry    = time.Second
+	eventsPatience = 5 * time.Minute
+)
 
-// followEvents prints each event as soon as it comes; in YAML each is a
-// document of a stream.
+// followEvents prints each event as soon as it comes. A daemon that ends the
+// stream may be in the middle of a restart: it is asked again for what comes
+// after the last event.
 func (a *app) followEvents(ctx context.Context, opt eventsOptions) error {
 	stream, err := a.client().FollowEvents(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
 	}
+	for {
+		last, err := a.copyEvents(stream, opt.out)
+		if last > 0 {
+			opt.request.After, opt.request.Limit = last, maxEvents
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil && !transient(err) {
+			return a.serverError(err)
+		}
+		fmt.Fprintln(a.stderr, "the daemon is away: what happens meanwhile follows when it is back")
+		if stream, err = a.reopenEvents(ctx, opt.request); err != nil {
+			return a.serverError(err)
+		}
+		fmt.Fprintln(a.stderr, "the daemon is back")
+	}
+}
+
+// maxEvents is the most that a daemon tells at a time.
+const maxEvents = 10_000
+
+// reopenEvents opens the stream again as soon as the daemon answers.
+func (a *app) reopenEvents(ctx context.Context, request rpc.ListEventsRequest) (*rpc.EventReader, error) {
+	ticker := time.NewTicker(eventsRetry)
+	defer ticker.Stop()
+	patience := time.NewTimer(eventsPatience)
+	defer patience.Stop()
+	for {
+		// The client anew: a daemon that starts may have another address or token.
+		stream, err := a.client().FollowEvents(ctx, request)
+		if err == nil || ctx.Err() != nil || !transient(err) {
+			return stream, err
+		}
+		select {
+		case <-ticker.C:
+		case <-patience.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// copyEvents prints what a stream tells until its end, and returns the id of
+// the last event; 0: there was none.
+func (a *app) copyEvents(stream *rpc.EventReader, out outputFlags) (last int64, err error) {
 	defer stream.Close()
 	for {
 		e, err := stream.Next()
 		if errors.Is(err, io.EOF) {
-			return nil
+			return last, nil
 		}
 		if err != nil {
-			return a.serverError(err)
+			return last, err
 		}
-		if opt.out.format == formatYAML && !opt.out.shaped() {
-			if _, err := io.WriteString(a.stdout, "---\n"); err != nil {
-				return err
-			}
+		if err := a.printFollowed(out, e); err != nil {
+			return last, err
 		}
-		if err := opt.out.print(a.stdout, document{value: e, foreign: true, text: func(w io.Writer) error { return a.printEvent(w, e) }}); err != nil {
+		last = e.ID
+	}
+}
+
+// printFollowed prints one event of a stream; in YAML it is a document.
+func (a *app) printFollowed(out outputFlags, e cluster.Event) error {
+	if out.format == formatYAML && !out.shaped() {
+		if _, err := io.WriteString(a.stdout, "---\n"); err != nil {
 			return err
 		}
 	}
+	return out.print(a.stdout, document{value: e, foreign: true, text: func(w io.Writer) error { return a.printEvent(w, e) }})
 }

@@ -59,8 +59,8 @@ func (o *outputFlags) register(cmd *cobra.Command, more ...string) {
 	flags := cmd.Flags()
 	flags.StringVarP(&o.format, "output", "o", formatText, "output format: "+strings.Join(formats, ", "))
 	flags.StringSliceVar(&o.fields, "json", nil, "print JSON with these fields only, comma-separated")
-	flags.StringVarP(&o.jq, "jq", "q", "", "filter the JSON by a jq expression")
-	flags.StringVarP(&o.template, "template", "t", "", "format the JSON by a Go template")
+	flags.StringVarP(&o.jq, "jq", "q", "", "filter the JSON by a jq expression; with ndjson each line")
+	flags.StringVarP(&o.template, "template", "t", "", "format the JSON by a Go template; with ndjson each line")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
 	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
 }
@@ -122,6 +122,27 @@ func (o *outputFlags) print(w io.Writer, doc document) error {
 	return nil
 }
 
+// shape prints value as an expression or a template makes it: of ndjson each
+// line.
+func (o *outputFlags) shape(w io.Writer, value any, list string) error {
+	values := []any{value}
+	if o.format == formatNDJSON {
+		values = itemsOf(value, list)
+	}
+	for _, one := range values {
+		err := error(nil)
+		if o.query != nil {
+			err = printQuery(w, o.query, one)
+		} else {
+			err = printTemplate(w, o.layout, one)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (o *outputFlags) render(w io.Writer, doc document) error {
 	if !o.machine() {
 		return doc.text(w)
@@ -140,10 +161,8 @@ func (o *outputFlags) render(w io.Writer, doc document) error {
 		}
 	}
 	switch {
-	case o.query != nil:
-		return printQuery(w, o.query, value)
-	case o.layout != nil:
-		return printTemplate(w, o.layout, value)
+	case o.query != nil || o.layout != nil:
+		return o.shape(w, value, doc.list)
 	case o.format == formatYAML:
 		return printYAML(w, value)
 	case o.format == formatNDJSON:

@@ -17,7 +17,11 @@ func printProblems(w io.Writer, s style, problems []project.Problem) {
 		if p.Severity == project.Warning {
 			position += " " + s.yellow("warning:")
 		}
-		fmt.Fprintln(w, position, fullMessage(p)+s.faint(" ["+p.Rule+"]"))
+		rule := ""
+		if p.Rule != "" {
+			rule = s.faint(" [" + p.Rule + "]")
+		}
+		fmt.Fprintln(w, position, fullMessage(p)+rule)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,7 @@ nor at its registry any more; --force goes back all the same.`,
 	opt.out.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opt.to, "to", "", "revision to go back to: its number, or the beginning of its commit")
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("to", a.completeRevision))
 	flags.BoolVar(&opt.pin, "pin", false, "stay there until maelctl project resume")
 	flags.BoolVar(&opt.force, "force", false, "go back even to an image that can't be had any more")
 	flags.BoolVar(&opt.dryRun, "dry-run", false, "show what would change, and change nothing")
@@ -136,3 +138,28 @@ func (a *app) printRolledBack(answer rpc.RollbackAnswer) error {
 	}
 	return nil
 }
+
+// completeRevision completes the number of a revision that there is content
+// of, with what it is.
+func (a *app) completeRevision(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
+	defer cancel()
+	answer, err := a.client().History(ctx, rpc.HistoryRequest{Name: args[0], Limit: completeRevisions})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var found []string
+	for _, r := range answer.Revisions {
+		number := strconv.FormatInt(r.Number, 10)
+		if r.Digest != "" && strings.HasPrefix(number, prefix) {
+			found = append(found, cobra.CompletionWithDesc(number, strings.Join(strings.Fields(commitText(r)+" "+what(r)), " ")))
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+}
+
+// completeRevisions is how many revisions are offered.
+const completeRevisions = 20

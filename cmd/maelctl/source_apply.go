@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
+	"maelstrom/project"
 	"maelstrom/reconcile"
 )
 
@@ -23,7 +25,26 @@ func newSourceApply(a *app) *cobra.Command {
 		Long: `Store the sources and notifiers that a file declares, each over the one of its
 name. Secrets that the file does not have stay as they are, and sources that it does
 not have are left alone. ${NAME} in its values stands for variables of the
-environment, and paths in it are relative to it.
+environment, and paths in it are relative to it. A file looks like this:
+
+  sources:
+    - name: shop
+      git:
+        url: https://github.com/acme/shop.git
+        ref: main
+        token: ${SHOP_TOKEN}
+      paths: ["apps/**"]
+      overlay: production
+      interval: 1m
+      prune: confirm
+      webhooksecret: ${HOOK_SECRET}
+    - name: local
+      dir: /srv/projects
+  notifiers:
+    - name: chat
+      webhook: https://chat.example.com/hooks/1
+      secret: ${CHAT_SECRET}
+      kinds: [failed, recovered]
 
 Exit code 7 if some of it was stored and some was not.`,
 		Example: "  maelctl source apply -f sources.yml",
@@ -55,14 +76,14 @@ func runSourceApply(ctx context.Context, a *app, out outputFlags, file string) e
 	if file == "" {
 		return usagef("name the file by --file")
 	}
-	declared, err := a.readSources(file)
+	declared, problems, err := a.readSources(file)
 	if err != nil {
 		return err
 	}
 	var result sourcesApplied
 	var first error
 	note := func(done appliedDeclaration, found []cluster.Finding, err error) {
-		a.warnAll(found)
+		a.warnAll(slices.DeleteFunc(found, func(f cluster.Finding) bool { return told(problems, f) }))
 		if err != nil {
 			done.Error = err.Error()
 			first = errors.Join(first, err)
@@ -82,6 +103,11 @@ func runSourceApply(ctx context.Context, a *app, out outputFlags, file string) e
 		return err
 	}
 	return a.partly(result, first)
+}
+
+// told tells whether a warning was shown with its place in the file.
+func told(problems []project.Problem, f cluster.Finding) bool {
+	return slices.ContainsFunc(problems, func(p project.Problem) bool { return p.Message == f.Message })
 }
 
 // partly gives a mixed outcome its own exit code.
@@ -122,11 +148,11 @@ func putRequest(d reconcile.DeclaredSource, actor string) rpc.PutSourceRequest {
 }
 
 // readSources reads a sources file; what is wrong with it goes to stderr.
-func (a *app) readSources(file string) (reconcile.Declared, error) {
+func (a *app) readSources(file string) (reconcile.Declared, []project.Problem, error) {
 	from := disk{stdin: a.stdin}
 	data, err := from.readFile(file)
 	if err != nil {
-		return reconcile.Declared{}, exitWith(exitInvalid, err)
+		return reconcile.Declared{}, nil, exitWith(exitInvalid, err)
 	}
 	declared, problems := reconcile.ParseSources(reconcile.SourcesInput{
 		File: file, Data: data, Lookup: a.lookupEnv,
@@ -139,7 +165,7 @@ func (a *app) readSources(file string) (reconcile.Declared, error) {
 	})
 	printProblems(a.stderr, a.errStyle(), problems)
 	if errs, _ := countProblems(problems); errs > 0 {
-		return reconcile.Declared{}, exitWith(exitInvalid, fmt.Errorf("%s: %s", file, plural(errs, "error")))
+		return reconcile.Declared{}, problems, exitWith(exitInvalid, fmt.Errorf("%s: %s", file, plural(errs, "error")))
 	}
-	return declared, nil
+	return declared, problems, nil
 }

@@ -26,7 +26,7 @@ may be cleared by.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(sourceNames),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !changesSource(cmd.Flags()) {
+			if !changesDeclared(cmd.Flags()) {
 				return usagef("say what to change: see %s --help", cmd.CommandPath())
 			}
 			return a.setSource(cmd.Context(), &opt, args[0])
@@ -37,8 +37,8 @@ may be cleared by.`,
 	return cmd
 }
 
-// changesSource tells whether any flag is about the source itself.
-func changesSource(flags *pflag.FlagSet) bool {
+// changesDeclared tells whether any flag is about the source or notifier itself.
+func changesDeclared(flags *pflag.FlagSet) bool {
 	changes := false
 	flags.Visit(func(f *pflag.Flag) {
 		switch f.Name {

@@ -56,6 +56,7 @@ type Handler struct {
 	refused refused
 	pending pending
 	bodies  chan struct{} // a slot for each body that is being read
+	limit   time.Duration // of the database
 
 	mu      sync.Mutex
 	secrets map[string]secret // by source
@@ -84,6 +85,7 @@ func New(opt Options, deps Deps) *Handler {
 		log:     opt.Logger,
 		pending: pending{sources: map[string]bool{}, wake: make(chan struct{}, 1)},
 		bodies:  make(chan struct{}, bodySlots),
+		limit:   answerLimit,
 		secrets: map[string]secret{},
 	}
 	if h.log == nil {
@@ -96,9 +98,9 @@ func New(opt Options, deps Deps) *Handler {
 // follows, 200 with the reason if not, and an error for what is no call of
 // somebody who knows the secret.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), bodyTime+answerLimit)
-	defer cancel()
 	c, refusal := h.admit(w, r)
+	ctx, cancel := context.WithTimeout(r.Context(), h.limit)
+	defer cancel()
 	if refusal == nil {
 		refusal = h.authenticate(ctx, c)
 	}
@@ -114,14 +116,20 @@ func (h *Handler) deliver(ctx context.Context, w http.ResponseWriter, c *call) {
 	push, err := c.read()
 	verdict := h.judge(c, push, err)
 	delivery := c.delivery(push, verdict)
-	fresh, err := h.deps.Deliveries.AddDelivery(ctx, delivery)
+	fresh, err := h.keep(ctx, delivery)
 	switch {
 	case err != nil:
 		h.log.Warn("webhook is not kept", "source", c.source, "error", err)
+		if verdict.status == http.StatusAccepted { // it may be kept: then another with its id counts as seen
+			h.pending.add(c.source)
+		}
 		answer(w, verdictOf(http.StatusServiceUnavailable, "the database does not answer: deliver this again later").after(databaseRetry))
 		return
 	case !fresh:
-		answer(w, verdictOf(http.StatusOK, "already seen: a delivery with the id "+delivery.ID+" was answered before"))
+		seen := verdictOf(http.StatusOK, "already seen: a delivery with the id "+delivery.ID+" was answered before")
+		delivery.Status, delivery.Message = seen.status, clean(seen.message, longestMessage)
+		h.refused.again(delivery)
+		answer(w, seen)
 		return
 	}
 	if verdict.status == http.StatusAccepted {
@@ -129,4 +137,24 @@ func (h *Handler) deliver(ctx context.Context, w http.ResponseWriter, c *call) {
 	}
 	h.log.Debug("webhook", "source", c.source, "provider", delivery.Provider, "event", delivery.Event, "ref", delivery.Ref, "status", verdict.status)
 	answer(w, verdict)
+}
+
+// keep stores a delivery, and stops waiting for that when ctx ends: a locked
+// file is waited for whatever ctx says. Then it may yet be stored.
+func (h *Handler) keep(ctx context.Context, delivery cluster.Delivery) (fresh bool, err error) {
+	type outcome struct {
+		fresh bool
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		fresh, err := h.deps.Deliveries.AddDelivery(ctx, delivery)
+		done <- outcome{fresh, err}
+	}()
+	select {
+	case o := <-done:
+		return o.fresh, o.err
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
 }

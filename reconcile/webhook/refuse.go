@@ -49,13 +49,33 @@ func (s *refused) of(r *refusal) *refusals {
 	if s.sources == nil {
 		s.sources = map[string]*refusals{}
 	}
-	of, ok := s.sources[r.source]
-	if !ok {
-		of = &refusals{}
-		s.sources[r.source] = of
-	}
+	of := s.source(r.source)
 	of.count++
 	return of
+}
+
+func (s *refused) source(name string) *refusals {
+	of, ok := s.sources[name]
+	if !ok {
+		of = &refusals{}
+		s.sources[name] = of
+	}
+	return of
+}
+
+// again remembers a call that was answered before, which is no refusal.
+func (s *refused) again(delivery cluster.Delivery) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sources == nil {
+		s.sources = map[string]*refusals{}
+	}
+	s.source(delivery.Source).remember(delivery)
+}
+
+func (r *refusals) remember(delivery cluster.Delivery) {
+	r.last = append(r.last, delivery)
+	r.last = r.last[max(0, len(r.last)-refusedShown):]
 }
 
 func (s *refused) count(r *refusal) {
@@ -68,13 +88,13 @@ func (s *refused) note(r *refusal, delivery cluster.Delivery) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if of := s.of(r); of != nil {
-		of.last = append(of.last, delivery)
-		of.last = of.last[max(0, len(of.last)-refusedShown):]
+		of.remember(delivery)
 	}
 }
 
 // Refused returns how many calls for a source this node has refused since it
-// started, and the latest of them, newest first.
+// started, and the latest of them and of those that it had had before, newest
+// first.
 func (h *Handler) Refused(source string) (count int64, last []cluster.Delivery) {
 	h.refused.mu.Lock()
 	defer h.refused.mu.Unlock()

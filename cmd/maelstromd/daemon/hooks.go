@@ -33,10 +33,10 @@ func (d *Daemon) bindHooks(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("bind %s for webhooks: stop what listens there, or set MAEL_HOOK_ADDR to another address: %w", d.opt.HookAddr, err)
 	}
-	d.servers = append(d.servers, &httpServer{
+	d.servers.hooks = &httpServer{
 		Server:    gateway.NewServer("", http.HandlerFunc(d.serveHook), d.serverOptions()),
 		listeners: []net.Listener{listener},
-	})
+	}
 	return nil
 }
 
@@ -52,8 +52,8 @@ func (d *Daemon) buildHooks() {
 // startHooks serves webhooks: sources are known by now.
 func (d *Daemon) startHooks(base context.Context) {
 	d.tasks.start(base, "hooks", d.failed, d.hooks.Run)
-	for _, server := range d.servers[2:] { // after the public and the private one
-		server.serve(d)
+	if d.servers.hooks != nil {
+		d.servers.hooks.serve(d)
 	}
 }
 
@@ -67,8 +67,8 @@ func (d *Daemon) pokeSource(ctx context.Context, source string) error {
 	return d.reconciler.Poke(ctx, source)
 }
 
-// calledStore also tells which calls of webhooks this node has refused: those
-// are not in the database.
+// calledStore also tells which calls of webhooks this node has refused, or has
+// had before: those are not in the database.
 type calledStore struct {
 	declaredStore
 	hooks *webhook.Handler
@@ -83,5 +83,5 @@ func (s calledStore) Deliveries(ctx context.Context, source string, limit int) (
 	_, refused := s.hooks.Refused(source)
 	list = append(list, refused...)
 	slices.SortStableFunc(list, func(a, b cluster.Delivery) int { return b.Time.Compare(a.Time) })
-	return list, nil
+	return list[:min(len(list), limit)], nil
 }
