@@ -129,7 +129,9 @@ func (k *look) examine(ctx context.Context) error {
 	if err := k.fetch(ctx); err != nil {
 		return err
 	}
-	k.declare(ctx)
+	if err := k.declare(ctx); err != nil {
+		return err
+	}
 	return k.passes(ctx)
 }
 
