@@ -91,7 +91,7 @@ type Daemon struct {
 	serving  atomic.Bool // the first snapshot is there and containers are adopted
 	leaving  atomic.Bool
 
-	servers  []*httpServer
+	servers  servers
 	cronStop context.CancelFunc
 	cronCtx  context.Context
 	tasks    tasks
@@ -261,7 +261,7 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 // close gives back what open has claimed.
 func (d *Daemon) close() error {
 	var errs []error
-	for _, server := range d.servers {
+	for _, server := range d.servers.all() {
 		errs = append(errs, server.close())
 	}
 	if d.repositories != nil {

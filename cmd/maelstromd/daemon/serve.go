@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"maelstrom/cluster/rpc"
@@ -18,6 +19,16 @@ import (
 type httpServer struct {
 	*http.Server
 	listeners []net.Listener
+}
+
+// servers are those of a daemon, as far as they are bound.
+type servers struct {
+	public, private *httpServer
+	hooks           *httpServer // nil: webhooks are not taken
+}
+
+func (s servers) all() []*httpServer {
+	return slices.DeleteFunc([]*httpServer{s.public, s.private, s.hooks}, func(one *httpServer) bool { return one == nil })
 }
 
 func (s *httpServer) serve(d *Daemon) {
@@ -42,7 +53,7 @@ func (s *httpServer) close() error {
 func (d *Daemon) bindPorts(ctx context.Context) error {
 	public := &httpServer{Server: gateway.NewServer("", http.HandlerFunc(d.servePublicRequest), d.serverOptions())}
 	private := &httpServer{Server: gateway.NewServer("", http.HandlerFunc(d.servePrivateRequest), d.serverOptions())}
-	d.servers = []*httpServer{public, private}
+	d.servers.public, d.servers.private = public, private
 	listener, err := listenFunc(d.sur.Listen).bind(ctx, d.opt.PublicAddr, d.opt.PublicPort, "MAEL_PUBLIC_PORT")
 	if err != nil {
 		return err
@@ -59,8 +70,8 @@ func (d *Daemon) serverOptions() gateway.ServerOptions {
 	return gateway.ServerOptions{Idle: d.opt.IdleConn}
 }
 
-func (d *Daemon) servePublic()  { d.servers[0].serve(d) }
-func (d *Daemon) servePrivate() { d.servers[1].serve(d) }
+func (d *Daemon) servePublic()  { d.servers.public.serve(d) }
+func (d *Daemon) servePrivate() { d.servers.private.serve(d) }
 
 func (d *Daemon) servePublicRequest(w http.ResponseWriter, r *http.Request) {
 	d.gateway.Public().ServeHTTP(w, r)

@@ -83,9 +83,10 @@ func (d *Daemon) pause() {
 // drainServers ends intake and waits for what is in flight.
 func (d *Daemon) drainServers() {
 	d.step("requests drain", drainLimit, func(ctx context.Context) error {
-		errs := make([]error, len(d.servers))
+		servers := d.servers.all()
+		errs := make([]error, len(servers))
 		var all sync.WaitGroup
-		for i, server := range d.servers {
+		for i, server := range servers {
 			all.Go(func() { errs[i] = server.Shutdown(ctx) })
 		}
 		all.Wait()
@@ -96,7 +97,7 @@ func (d *Daemon) drainServers() {
 // abandon ends every loop and connection and tells nobody: what a killed
 // process leaves behind. Only the simulation asks for it.
 func (d *Daemon) abandon() {
-	for _, server := range d.servers {
+	for _, server := range d.servers.all() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
