@@ -196,6 +196,9 @@ func TestGetAndListProjects(t *testing.T) {
 		t.Errorf("list = %+v, %v", list, err)
 	}
 	byHand, elsewhere := "", "git"
+	if _, err := client.ListProjects(t.Context(), ListProjectsRequest{Source: &elsewhere}); kindOfError(err) != KindNotFound {
+		t.Errorf("of a source that there is not: %v", err)
+	}
 	for _, test := range []struct {
 		req  ListProjectsRequest
 		want int
@@ -204,7 +207,6 @@ func TestGetAndListProjects(t *testing.T) {
 		{ListProjectsRequest{Prefix: "s_"}, 0}, // literally, no wildcard
 		{ListProjectsRequest{NotReady: true}, 0},
 		{ListProjectsRequest{Source: &byHand}, 1},
-		{ListProjectsRequest{Source: &elsewhere}, 0},
 	} {
 		if got, err := client.ListProjects(t.Context(), test.req); err != nil || len(got.Projects) != test.want {
 			t.Errorf("%+v: %+v, %v", test.req, got, err)

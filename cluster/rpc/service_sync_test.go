@@ -17,7 +17,7 @@ func TestSyncNumbersGrow(t *testing.T) {
 	s.add("shop")
 	s.own("shop", "web")
 	for want := int64(1); want <= 2; want++ {
-		answer, err := s.client.SyncProject(t.Context(), SyncProjectRequest{Target: Target{Project: "web"}, Revision: "c0ffee"})
+		answer, err := s.client.SyncProject(t.Context(), SyncProjectRequest{Target: Target{Project: "web"}})
 		if err != nil || answer.Number != want || answer.Source != "shop" {
 			t.Errorf("%+v, %v", answer, err)
 		}
@@ -32,6 +32,16 @@ func TestSyncNumbersGrow(t *testing.T) {
 		t.Errorf("%+v, %v", detail.Source, err)
 	}
 	s.own("", "alone")
+	commit := strings.Repeat("c0ffee12", 5)
+	if _, err := s.client.PutSource(t.Context(), PutSourceRequest{Spec: &cluster.Source{Name: "git", Git: &cluster.GitSource{URL: "https://git.test/x.git"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, whole := range []string{commit, strings.ToUpper(commit), commit + commit[:24]} {
+		answer, err := s.client.SyncProject(t.Context(), SyncProjectRequest{Target: Target{Source: "git"}, Revision: whole})
+		if err != nil || answer.Revision != strings.ToLower(whole) {
+			t.Errorf("%+v, %v", answer, err)
+		}
+	}
 	for _, test := range []struct {
 		req  SyncProjectRequest
 		kind Kind
@@ -42,6 +52,11 @@ func TestSyncNumbersGrow(t *testing.T) {
 		{SyncProjectRequest{Target: Target{Source: "nope"}}, KindNotFound},
 		{SyncProjectRequest{Target: Target{Project: "alone"}}, KindConflict},
 		{SyncProjectRequest{Target: Target{Source: "shop"}, Revision: "-x"}, KindInvalid},
+		{SyncProjectRequest{Target: Target{Source: "shop"}, Revision: commit}, KindInvalid}, // a directory
+		{SyncProjectRequest{Target: Target{Project: "web"}, Revision: commit}, KindInvalid},
+		{SyncProjectRequest{Target: Target{Source: "git"}, Revision: "main"}, KindInvalid},
+		{SyncProjectRequest{Target: Target{Source: "git"}, Revision: commit[:39]}, KindInvalid},
+		{SyncProjectRequest{Target: Target{Source: "git"}, Revision: commit + commit[:23]}, KindInvalid},
 	} {
 		if _, err := s.client.SyncProject(t.Context(), test.req); kindOfError(err) != test.kind {
 			t.Errorf("%+v: %v", test.req, err)
@@ -313,5 +328,41 @@ func TestEventsAreFollowed(t *testing.T) {
 	}
 	if _, err := s.client.FollowEvents(t.Context(), ListEventsRequest{Kinds: []cluster.EventKind{"x"}}); kindOfError(err) != KindInvalid {
 		t.Errorf("followed: %v", err)
+	}
+}
+
+// What exists, or has left events, may have none of the kind that is asked for;
+// anything else is not found.
+func TestEventsOfUnknownNames(t *testing.T) {
+	s := newStored(t)
+	s.add("shop")
+	s.own("shop", "web")
+	s.add("gone")
+	if _, err := s.client.RemoveSource(t.Context(), RemoveSourceRequest{Name: "gone"}); err != nil {
+		t.Fatal(err)
+	}
+	none := []cluster.EventKind{cluster.EventDrift}
+	for _, test := range []struct {
+		req  ListEventsRequest
+		kind Kind
+	}{
+		{ListEventsRequest{Kinds: none}, ""},
+		{ListEventsRequest{Kinds: none, Source: "shop"}, ""},
+		{ListEventsRequest{Kinds: none, Source: "gone"}, ""},
+		{ListEventsRequest{Kinds: none, Project: "WEB"}, ""},
+		{ListEventsRequest{Source: "nope"}, KindNotFound},
+		{ListEventsRequest{Project: "nope"}, KindNotFound},
+		{ListEventsRequest{Source: "shop", Project: "nope"}, KindNotFound},
+	} {
+		if _, err := s.client.ListEvents(t.Context(), test.req); err != nil != (test.kind != "") || err != nil && kindOfError(err) != test.kind {
+			t.Errorf("%+v: %v", test.req, err)
+		}
+		stream, err := s.client.FollowEvents(t.Context(), test.req)
+		if err != nil != (test.kind != "") || err != nil && kindOfError(err) != test.kind {
+			t.Errorf("%+v followed: %v", test.req, err)
+		}
+		if err == nil {
+			stream.Close()
+		}
 	}
 }

@@ -204,12 +204,13 @@ func ready(synced, healthy cluster.Condition) cluster.Condition {
 // message is what is wrong with a project, or worth knowing, on one line.
 func (v view) message(s *ProjectStatus, synced, healthy cluster.Condition) string {
 	p := &s.Project
+	if p.Revision == 0 && s.Suspended != nil && s.File != nil && s.File.Applied > 0 {
+		return "removed, " + suspendedMessage(s.Suspended)
+	}
 	if stalled := condition(s.Conditions, cluster.ConditionStalled); stalled != nil && stalled.Status == cluster.StatusTrue {
 		return string(stalled.Reason) + ": " + stalled.Message
 	}
 	switch {
-	case p.Revision == 0 && s.Suspended != nil && s.File != nil && s.File.Applied > 0:
-		return "removed, " + suspendedMessage(s.Suspended)
 	case healthy.Status == cluster.StatusFalse:
 		return healthy.Message
 	case !p.Synced && synced.Reason == cluster.ReasonDatabaseError, !p.Synced && synced.Reason == cluster.ReasonNodeUnreachable:

@@ -108,6 +108,9 @@ func TestADeliveryCountsOnce(t *testing.T) {
 	if len(h.pending.take()) != 0 || len(w.kept()) != 1 {
 		t.Error("counted twice")
 	}
+	if count, last := h.Refused("master"); count != 0 || len(last) != 1 || last[0].Status != 200 || last[0].ID != w.kept()[0].ID || !strings.Contains(last[0].Message, "already seen") {
+		t.Errorf("shown: %d refused, %+v", count, last)
+	}
 	if a := call1(t, h, d.with("X-GitHub-Delivery", "another").request()); a.status != 202 {
 		t.Errorf("another delivery is answered %d %s", a.status, a.Message)
 	}
