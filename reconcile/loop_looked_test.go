@@ -25,14 +25,14 @@ func TestTheOutcomeOfEachRevisionIsToldOnce(t *testing.T) {
 		}
 		repo.push(map[string]string{"README": "of no project"})
 		is("a commit that changes no project", "looked : 2 projects are synced")
-		repo.push(map[string]string{"b.maelstrom.yml": "name: b\ncomponents: 7\n"})
+		repo.push(map[string]string{"c.maelstrom.yml": "name: c\ncomponents: 7\n"})
 		tick()
 		got := w.events(cluster.EventLooked)
-		if len(got) != 3 || !strings.HasPrefix(got[2], "looked : 1 of 3 projects are not synced: b") {
+		if len(got) != 3 || !strings.HasPrefix(got[2], "looked : 1 of 3 projects are not synced: c") {
 			t.Fatalf("told %q", got)
 		}
 		told = slices.Clone(got)
-		repo.push(map[string]string{"b.maelstrom.yml": yml("b", "web:1", "web")})
+		repo.push(map[string]string{"c.maelstrom.yml": yml("c", "web:1", "web")})
 		is("a commit that mends it", "looked : 3 projects are synced")
 	})
 }
