@@ -43,7 +43,16 @@ type Skip struct {
 type SyncRequest struct {
 	Number   int64  `json:"number"`
 	Revision string `json:"revision,omitempty"` // look at this commit once, instead of the ref
-	Actor    string `json:"actor"`
+
+	// FollowRewrite follows history that was rewritten, where the source says
+	// to stay.
+	FollowRewrite bool `json:"follow_rewrite,omitempty"`
+
+	// Again asks for a look at the ref after the one at Revision: a webhook was
+	// called meanwhile.
+	Again bool `json:"again,omitempty"`
+
+	Actor string `json:"actor"`
 }
 
 // ControlKind says what a control is about.

@@ -22,12 +22,18 @@ func IsProjectFile(name string) bool {
 	return ok && (stem == "maelstrom" || strings.HasSuffix(stem, ".maelstrom"))
 }
 
-// Projects finds the project files, sorted. A limit that is passed and a glob
-// that is none are an *OriginError.
+// Projects finds the project files, sorted, and ignore files below the top that
+// can't be read: nobody knows what is in their directories. A limit that is
+// passed, a glob that is none and a broken ignore file at the top are an
+// *OriginError.
 func (r *Reader) Projects() ([]string, error) {
 	s, err := newSearch(r)
 	if err != nil {
 		return nil, err
+	}
+	clear(r.frozen)
+	if err := r.loadIgnores(""); err != nil {
+		return nil, &OriginError{Reason: cluster.ReasonInvalidSource, Permanent: true, Err: err, Hint: ignoreHint}
 	}
 	if err := r.tree.Walk(s.visit); err != nil {
 		return nil, err
@@ -81,9 +87,6 @@ func (s *search) visit(entry Entry) error {
 	if !s.wanted(entry.Path) || entry.Kind == EntryDir {
 		return nil
 	}
-	if err := s.reader.loadIgnores(parent(entry.Path)); err != nil {
-		return ignoreError(err)
-	}
 	if _, ignored := s.reader.ignores.Match(entry.Path, false); ignored {
 		return nil
 	}
@@ -102,18 +105,29 @@ func (s *search) enter(entry Entry) error {
 	if _, err := s.reader.tree.Lookup(entry.Path + "/.git"); err == nil {
 		return fs.SkipDir
 	}
-	if err := s.reader.loadIgnores(parent(entry.Path)); err != nil {
-		return ignoreError(err)
-	}
 	if _, ignored := s.reader.ignores.Match(entry.Path, true); ignored {
+		return fs.SkipDir
+	}
+	if err := s.reader.loadIgnores(entry.Path); err != nil {
+		s.reader.frozen[entry.Path] = true
+		s.found = append(s.found, path.Join(entry.Path, IgnoreFile))
 		return fs.SkipDir
 	}
 	return nil
 }
 
-// ignoreError: without its ignore files nobody knows what a source has.
-func ignoreError(err error) error {
-	return &OriginError{Reason: cluster.ReasonInvalidSource, Permanent: true, Err: err, Hint: "an ignore file is a regular file"}
+const ignoreHint = "an ignore file is a regular file"
+
+// Frozen tells whether nobody knows if a project file is there, as an ignore
+// file above it can't be read. It is to be asked after Projects.
+func (r *Reader) Frozen(file string) bool {
+	for dir := parent(file); dir != ""; dir = parent(dir) {
+		if r.frozen[dir] {
+			s, err := newSearch(r)
+			return err == nil && s.wanted(file)
+		}
+	}
+	return false
 }
 
 // leadsTo tells whether dir is within what is searched, or on the way to it.

@@ -41,7 +41,9 @@ type loop struct {
 	parked   bool      // only a change can mend it: no timer
 	sync     int64     // the newest request that was taken up
 	lost     time.Time // when the source was first not reached; zero: it is
-	failure  error     // of a parked loop
+	failure  error     // of a parked loop, or of one that rests
+	rest     time.Time // not to be asked again before, but by a trigger
+	poked    bool      // by a webhook, and the latest was not looked at yet
 	heard    time.Time // from a webhook
 	started  time.Time
 	looked   time.Time // when the last look ended
@@ -50,7 +52,8 @@ type loop struct {
 	remind   time.Time // when something lasting is told again; zero: nothing
 }
 
-// run looks at the source until the role ends. Only a lost role is an error.
+// run looks at the source until the role ends. It is an error if that is lost,
+// or better given up.
 func (l *loop) run(ctx context.Context) error {
 	defer l.close()
 	for ctx.Err() == nil {
@@ -79,7 +82,7 @@ func (l *loop) wait(ctx context.Context) {
 		case <-timer:
 			return
 		case <-l.asked:
-			l.heard = time.Now()
+			l.heard, l.poked = time.Now(), true
 		case <-l.hints:
 			hinted = true
 		case <-l.feeds:
@@ -87,7 +90,7 @@ func (l *loop) wait(ctx context.Context) {
 				continue
 			}
 		}
-		l.failed, l.parked = 0, false
+		l.failed, l.parked, l.rest = 0, false, time.Time{}
 		l.gather(ctx, hinted)
 		return
 	}
@@ -113,7 +116,7 @@ func (l *loop) gather(ctx context.Context, quiet bool) {
 		case <-window.C:
 			return
 		case <-l.asked:
-			l.heard = time.Now()
+			l.heard, l.poked = time.Now(), true
 		case <-l.hints:
 		}
 		window.Stop()

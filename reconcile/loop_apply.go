@@ -106,9 +106,13 @@ func (k *look) refusedApply(ctx context.Context, e *entry, err error) error {
 		e.result = &result{synced: cluster.StatusUnknown, reason: cluster.ReasonDatabaseError, retry: true, message: err.Error()}
 		k.log.Info("project not stored yet", "project", e.name, "error", err)
 	default:
-		k.database = err
-		e.result = &result{synced: cluster.StatusUnknown, reason: cluster.ReasonDatabaseError, retry: true, message: "the database did not take it"}
 		k.log.Warn("project not stored", "project", e.name, "error", err)
+		e.result = &result{synced: cluster.StatusUnknown, reason: cluster.ReasonDatabaseError, retry: true, message: "the database did not take it", cause: err.Error()}
+		if _, away := k.store.ChangeNumber(ctx); away != nil {
+			k.database = err
+			return nil
+		}
+		k.refused[e.path] = e.result
 	}
 	return nil
 }

@@ -40,7 +40,10 @@ func (k *look) conclude(ctx context.Context, err error) error {
 			return k.conclude(ctx, &databaseError{failed})
 		}
 		k.feed.Hint()
-		_ = k.feed.WaitFor(ctx, number) // only the end of ctx
+		k.catchUp(ctx, number)
+	}
+	if k.lasting {
+		k.loop.reminded = k.began
 	}
 	k.loop.remind = k.nextReminder(&status)
 	k.settleLoop(err)
@@ -53,6 +56,14 @@ func (k *look) conclude(ctx context.Context, err error) error {
 	return nil
 }
 
+// catchUp waits for the snapshot to have what was stored. Where it does not for
+// long, the next look waits again.
+func (k *look) catchUp(ctx context.Context, number int64) {
+	limited, cancel := context.WithTimeout(ctx, catchUpLimit)
+	defer cancel()
+	_ = k.feed.WaitFor(limited, number) // nothing but the end of limited
+}
+
 // settleLoop remembers what this look rested on.
 func (k *look) settleLoop(err error) {
 	var origin *OriginError
@@ -60,7 +71,7 @@ func (k *look) settleLoop(err error) {
 	switch {
 	case k.skipped:
 		return
-	case err == nil && k.whole:
+	case err == nil && k.whole && len(k.refused) == 0:
 		v.files = k.final
 		k.loop.settled, k.loop.revision = true, k.target.Revision
 	case errors.As(err, &origin) && origin.Permanent:
@@ -98,8 +109,11 @@ func (k *look) sourceStatus(err error) cluster.SourceStatus {
 	case err == nil:
 		k.wholeStatus(&s)
 	}
-	if r := k.request(); r != nil && k.paused == nil && served(err) && k.database == nil {
-		s.Sync = r.Number
+	if r := k.request(); r != nil && k.paused == nil && served(err) && k.database == nil && !k.young && !k.again {
+		s.Sync, s.SyncError = r.Number, ""
+		if k.mistake != nil {
+			s.SyncError = k.mistake.Error()
+		}
 	}
 	if !k.skipped {
 		s.Conditions = updateConditions(s.Conditions, k.sourceAspects(&s, err), k.target.Revision, k.now())
@@ -115,8 +129,8 @@ func (k *look) wholeStatus(s *cluster.SourceStatus) {
 	}
 	s.Revision, s.Ref = k.target.Revision, k.target.Ref
 	s.Subject, s.Author = k.commit.Subject, k.commit.Author
-	if r := k.request(); r != nil && r.Revision != "" {
-		s.Ref = k.status.Ref // the look was beside it, once
+	if k.aside() {
+		s.Ref = k.status.Ref
 	}
 	s.PlanHash, s.Removals = "", nil
 	if k.verdict.held {

@@ -226,14 +226,28 @@ func TestSyncOfARevisionOnce(t *testing.T) {
 		if w.image("shop_web") != "web:2" {
 			t.Errorf("the next look: %s", w.image("shop_web"))
 		}
+		// Who mistypes it is told, and nobody else suffers: the latest is looked at.
+		repo.push(one("web:3"))
 		w.sync("main", "nothing")
 		wait(3 * time.Second)
-		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonRefNotFound)
-		if got := w.source("main").Sync; got != 2 || w.image("shop_web") != "web:2" {
-			t.Errorf("served %d", got)
+		source = w.source("main")
+		is(t, source.Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+		if source.Sync != 2 || !strings.Contains(source.SyncError, "there is no commit nothing") || w.image("shop_web") != "web:3" {
+			t.Errorf("image %s, %+v", w.image("shop_web"), source)
 		}
-		wait(15 * time.Minute)
-		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
+		w.sync("main", "nothing")
+		wait(3 * time.Second)
+		if source = w.source("main"); source.Sync != 3 || source.SyncError == "" {
+			t.Errorf("with nothing new: %+v", source)
+		}
+		if got := w.events(cluster.EventFailed); len(got) > 0 {
+			t.Errorf("told %q", got)
+		}
+		w.sync("main", "")
+		wait(3 * time.Second)
+		if source = w.source("main"); source.Sync != 4 || source.SyncError != "" {
+			t.Errorf("a good one: %+v", source)
+		}
 	})
 }
 
@@ -319,16 +333,22 @@ func TestNetworkLossKeepsTheLastGoodAndIsToldAfterThreeIntervals(t *testing.T) {
 func TestRetryAfterIsHonoured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _, repo := begun(t, cluster.Source{IntervalSeconds: 1}, one("web:1"))
-		_ = w
 		repo.set(func() {
 			repo.err = &OriginError{Reason: cluster.ReasonNetworkError, RetryAfter: 10 * time.Minute, Err: errors.New("429")}
 		})
 		wait(2 * time.Second)
 		before, _ := repo.counts()
 		wait(9 * time.Minute)
-		if after, _ := repo.counts(); after != before && after != before+1 { // once for staleness
+		if after, _ := repo.counts(); after != before {
 			t.Errorf("%d tries before the time asked for", after-before)
 		}
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusFalse, cluster.ReasonStale)
+		if got := w.events(cluster.EventStale); len(got) != 1 {
+			t.Errorf("told %q", got)
+		}
+		repo.set(func() { repo.err = nil })
+		wait(2 * time.Minute)
+		is(t, w.source("main").Conditions, cluster.ConditionReady, cluster.StatusTrue, cluster.ReasonFetched)
 	})
 }
 
@@ -336,7 +356,7 @@ func TestRewrittenHistory(t *testing.T) {
 	for _, policy := range []cluster.ForcePush{cluster.ForcePushAllow, cluster.ForcePushDeny} {
 		t.Run(string(policy), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w, _, repo := begun(t, cluster.Source{Git: &cluster.GitSource{URL: "https://git.test/x", ForcePush: policy}}, one("web:1"))
+				w, n, repo := begun(t, cluster.Source{Git: &cluster.GitSource{URL: "https://git.test/x", ForcePush: policy}}, one("web:1"))
 				repo.push(one("web:2"))
 				tick()
 				repo.commit("", one("web:3"))
@@ -352,7 +372,26 @@ func TestRewrittenHistory(t *testing.T) {
 				}
 				is(t, w.source("main").Conditions, cluster.ConditionStalled, cluster.StatusTrue, cluster.ReasonHistoryRewritten)
 				w.noWrites("denied", func() { wait(20 * time.Minute) })
-				w.sync("main", "")
+				// Nobody follows it by chance: webhooks at any node, CI, a commit by name.
+				for _, ask := range []func(){
+					func() { must(t, n.Poke(t.Context(), "main")) },
+					func() { must(t, n.ask(t.Context(), "main")) },
+					func() { w.sync("main", "") },
+					func() { w.sync("main", repo.head) },
+				} {
+					ask()
+					wait(3 * time.Second)
+					if w.image("shop_web") != "web:2" {
+						t.Fatalf("followed: %s", w.image("shop_web"))
+					}
+				}
+				w.control(cluster.ControlSource, "main", func(c *cluster.Control) {
+					next := NextSync(w.snap(), "main")
+					next.FollowRewrite, next.Actor = true, "ann"
+					c.Sync = &next
+				})
+				w.snap()
+				must(t, n.ask(t.Context(), "main")) // which does not overtake it
 				wait(3 * time.Second)
 				if w.image("shop_web") != "web:3" || len(w.events(cluster.EventHistoryRewritten)) != 1 {
 					t.Errorf("followed by hand: %s", w.image("shop_web"))
@@ -371,19 +410,106 @@ func TestHalfWrittenFile(t *testing.T) {
 		half := yml("shop", "web:2", "web")[:60] + "\n\t["
 		repo.push(map[string]string{"maelstrom.yml": half, "b.maelstrom.yml": yml("blog", "web:2", "web")})
 		repo.hint <- struct{}{}
-		wait(time.Second)
+		wait(500 * time.Millisecond)
+		w.sync("main", "")
+		wait(1200 * time.Millisecond)
 		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSynced, cluster.StatusTrue, cluster.ReasonApplied)
+		if got := w.source("main").Sync; got != 0 {
+			t.Errorf("request %d is served by half a file", got)
+		}
 		if w.image("blog_web") != "web:2" {
 			t.Error("the others wait too")
 		}
 		repo.push(one("web:2"))
 		wait(3 * time.Second)
-		if w.image("shop_web") != "web:2" || len(w.events(cluster.EventFailed)) > 0 {
-			t.Errorf("image %s, %q", w.image("shop_web"), w.events(cluster.EventFailed))
+		if w.image("shop_web") != "web:2" || w.source("main").Sync != 1 || len(w.events(cluster.EventFailed)) > 0 {
+			t.Errorf("image %s, %+v, %q", w.image("shop_web"), w.source("main"), w.events(cluster.EventFailed))
 		}
 		repo.push(map[string]string{"maelstrom.yml": half})
 		repo.hint <- struct{}{}
 		wait(4 * time.Second)
 		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSynced, cluster.StatusFalse, cluster.ReasonParseError)
+	})
+}
+
+// A request that waits for the end of a suspension makes nobody look meanwhile.
+func TestPendingRequestOfASuspendedSourceWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, n, repo := begun(t, cluster.Source{}, one("web:1"))
+		w.control(cluster.ControlSource, "main", func(c *cluster.Control) {
+			c.Suspended = &cluster.Suspension{Reason: "release", Actor: "ann"}
+		})
+		wait(3 * time.Second)
+		w.sync("main", "")
+		wait(3 * time.Second)
+		before := n.Stats()[0].Looks
+		for i := range 5 {
+			w.declare(cluster.Source{Name: "other", IntervalSeconds: 1000 + i})
+			wait(3 * time.Second)
+		}
+		for _, s := range n.Stats() {
+			if s.Source == "main" && s.Looks != before {
+				t.Errorf("%d looks while suspended", s.Looks-before)
+			}
+		}
+		repo.push(one("web:2"))
+		w.control(cluster.ControlSource, "main", func(c *cluster.Control) { c.Suspended = nil })
+		wait(3 * time.Second)
+		if w.source("main").Sync != 1 || w.image("shop_web") != "web:2" {
+			t.Errorf("resumed: %+v", w.source("main"))
+		}
+	})
+}
+
+// A webhook that is called while a commit is asked for is not forgotten.
+func TestWebhookBesideASyncOfARevision(t *testing.T) {
+	for name, call := range map[string]func(*world, *node) error{
+		"at the holder":   func(w *world, n *node) error { return n.Poke(w.t.Context(), "main") },
+		"at another node": func(w *world, n *node) error { return n.ask(w.t.Context(), "main") },
+		"at both, and again": func(w *world, n *node) error {
+			return errors.Join(n.ask(w.t.Context(), "main"), n.Poke(w.t.Context(), "main"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w, n, repo := begun(t, cluster.Source{IntervalSeconds: 3600}, one("web:1"))
+				first := repo.head
+				repo.set(func() { repo.fetchErr = errors.New("connection reset") })
+				w.sync("main", first)
+				wait(500 * time.Millisecond)
+				repo.push(one("web:2"))
+				w.snap()
+				must(t, call(w, n))
+				repo.set(func() { repo.fetchErr = nil })
+				wait(5 * time.Second)
+				if s := w.source("main"); w.image("shop_web") != "web:2" || s.Sync != 1 || s.Revision == first {
+					t.Errorf("image %s, %+v", w.image("shop_web"), s)
+				}
+			})
+		})
+	}
+}
+
+// A reminder that could not be stored is told as soon as it can be.
+func TestReminderIsToldOnceItIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, _, repo := begun(t, cluster.Source{}, one("web:1"))
+		repo.set(func() {
+			repo.err = &OriginError{Reason: cluster.ReasonRefNotFound, Permanent: true, Err: errors.New("there is no branch main")}
+		})
+		tick()
+		wait(5 * time.Hour)
+		w.db.failWith(func(call string, _ int) error {
+			if call == "WriteSourceStatus" {
+				return errTorn
+			}
+			return nil
+		})
+		wait(2 * time.Hour)
+		w.db.failWith(nil)
+		wait(10 * time.Minute)
+		if got := w.events(cluster.EventReminder); len(got) != 1 {
+			t.Errorf("told %q", got)
+		}
 	})
 }

@@ -46,6 +46,9 @@ func (k *look) pass(ctx context.Context) (wrote bool, err error) {
 		if k.exhausted() {
 			break
 		}
+		if e.result = k.refused[e.path]; e.result != nil {
+			continue
+		}
 		did, err := k.applyEntry(ctx, e)
 		if err != nil {
 			return wrote, err
@@ -59,6 +62,9 @@ func (k *look) pass(ctx context.Context) (wrote bool, err error) {
 		e.apply = false
 		if e.left != nil && e.left.apply && k.obstructed(e.left) {
 			e.result = k.leftBehind(e)
+			continue
+		}
+		if e.result = k.refused[e.path]; e.result != nil {
 			continue
 		}
 		did, err := k.removeEntry(ctx, e)

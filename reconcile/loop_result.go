@@ -17,9 +17,10 @@ type result struct {
 	synced    cluster.ConditionStatus
 	reason    cluster.ConditionReason
 	message   string
-	stalled   bool // needs a human
-	retry     bool // tried again by itself
-	held      bool // removals wait
+	stalled   bool   // needs a human
+	retry     bool   // tried again by itself
+	cause     string // of that, which may be another each time
+	held      bool   // removals wait
 	removals  []string
 	problems  []project.Problem
 	suspended *cluster.Suspension
@@ -94,7 +95,7 @@ func (k *look) statusOf(e *entry) *cluster.ProjectStatus {
 		s.LastGood = k.target.Revision
 	}
 	s.Conditions = updateConditions(s.Conditions, k.aspects(e), k.target.Revision, k.now())
-	if !r.stalled {
+	if !r.stalled && !r.retry {
 		s.Reminded = time.Time{}
 	}
 	if e.known != nil && sameJSON(&s, e.known) {
@@ -110,7 +111,10 @@ func (k *look) aspects(e *entry) []aspect {
 	list := []aspect{
 		{kind: cluster.ConditionSynced, status: r.synced, reason: r.reason, message: r.message},
 		{kind: cluster.ConditionStalled, status: boolStatus(r.stalled), reason: r.reason, message: onlyIf(r.stalled, r.message)},
-		{kind: cluster.ConditionReconciling, optional: true, status: boolStatus(r.retry), reason: r.reason, message: onlyIf(r.retry, "tried again by itself")},
+		{
+			kind: cluster.ConditionReconciling, optional: true, status: boolStatus(r.retry), reason: r.reason, unsteady: r.retry,
+			message: onlyIf(r.retry, strings.TrimSuffix("tried again by itself: "+r.cause, ": ")),
+		},
 		{kind: cluster.ConditionPruneBlocked, optional: true, status: boolStatus(r.held), reason: r.reason, message: onlyIf(r.held, r.message)},
 	}
 	suspension := aspect{kind: cluster.ConditionSuspended, optional: true, status: boolStatus(r.suspended != nil), reason: cluster.ReasonByUser}
@@ -175,12 +179,23 @@ func (k *look) finish(entries, gone []*entry) {
 // premature tells whether a file is in conflict with what this look could not
 // finish: it is judged again before that is told.
 func (k *look) premature(e *entry) bool {
-	if e.result == nil || k.database == nil && !k.again {
+	if e.result == nil || k.database == nil && !k.again && !k.newlyRefused() {
 		return false
 	}
 	switch e.result.reason {
 	case cluster.ReasonHostConflict, cluster.ReasonNameConflict, cluster.ReasonProjectTwice:
 		return true
+	}
+	return false
+}
+
+// newlyRefused tells whether the database takes nothing of a project of which
+// it did at the last look.
+func (k *look) newlyRefused() bool {
+	for path := range k.refused {
+		if known := k.before.files[path]; known == nil || !isTrue(known.Conditions, cluster.ConditionReconciling) {
+			return true
+		}
 	}
 	return false
 }

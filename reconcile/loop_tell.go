@@ -26,7 +26,7 @@ func (k *look) tellProjects() {
 				Kind: cluster.EventFailed, Severity: cluster.EventError, Project: after.Project,
 				Message: name + " is not synced: " + synced.Message,
 			})
-		case before != nil && isTrue(before.Conditions, cluster.ConditionStalled) && synced.Status == cluster.StatusTrue:
+		case before != nil && toldFailing(before) && synced.Status == cluster.StatusTrue:
 			k.tell(cluster.Event{
 				Kind: cluster.EventRecovered, Severity: cluster.EventInfo, Project: after.Project,
 				Message: name + " is synced again",
@@ -45,11 +45,17 @@ func newlyFailing(before, after *cluster.ProjectStatus) bool {
 		reasonOf(before.Conditions, cluster.ConditionStalled) != reasonOf(after.Conditions, cluster.ConditionStalled)
 }
 
-// remindProjects tells again what has been failing for long.
+// toldFailing tells whether it was told that a project fails.
+func toldFailing(s *cluster.ProjectStatus) bool {
+	return isTrue(s.Conditions, cluster.ConditionStalled) || isTrue(s.Conditions, cluster.ConditionReconciling) && !s.Reminded.IsZero()
+}
+
+// remindProjects tells again what has been failing for long, and once what
+// was to pass by itself and does not.
 func (k *look) remindProjects() {
 	for _, path := range slices.Sorted(maps.Keys(k.final)) {
 		s := k.final[path]
-		due := reminderDue(s)
+		due := k.reminderDue(s)
 		if due.IsZero() || k.began.Before(due) {
 			continue
 		}
@@ -57,6 +63,13 @@ func (k *look) remindProjects() {
 		reminded := *s
 		reminded.Reminded = k.now()
 		k.final[path] = &reminded
+		if retried, _ := conditionOf(s.Conditions, cluster.ConditionReconciling); retried.Status == cluster.StatusTrue && !s.Reminded.After(retried.LastTransition) {
+			k.tell(cluster.Event{
+				Kind: cluster.EventFailed, Severity: cluster.EventError, Project: s.Project,
+				Message: cmp.Or(s.Project, path) + " is not synced since " + sinceWord(retried.LastTransition) + ": " + retried.Message,
+			})
+			continue
+		}
 		k.tell(cluster.Event{
 			Kind: cluster.EventReminder, Severity: cluster.EventWarning, Project: s.Project,
 			Message: cmp.Or(s.Project, path) + " is still not synced: " + synced.Message,
@@ -65,7 +78,13 @@ func (k *look) remindProjects() {
 }
 
 // reminderDue is when a failing project is told again; zero: it does not fail.
-func reminderDue(s *cluster.ProjectStatus) time.Time {
+func (k *look) reminderDue(s *cluster.ProjectStatus) time.Time {
+	if retried, _ := conditionOf(s.Conditions, cluster.ConditionReconciling); retried.Status == cluster.StatusTrue {
+		if s.Reminded.After(retried.LastTransition) {
+			return s.Reminded.Add(reminderPeriod)
+		}
+		return retried.LastTransition.Add(staleIntervals * k.interval())
+	}
 	stalled, _ := conditionOf(s.Conditions, cluster.ConditionStalled)
 	if stalled.Status != cluster.StatusTrue {
 		return time.Time{}
@@ -115,7 +134,7 @@ func (k *look) tellSource(status *cluster.SourceStatus, err error) {
 		})
 	}
 	if due := k.sourceReminder(status); !due.IsZero() && !k.began.Before(due) {
-		k.loop.reminded = k.began
+		k.lasting = true
 		k.tell(cluster.Event{Kind: cluster.EventReminder, Severity: cluster.EventWarning, Message: "source " + k.source + " is still not synced: " + after.Message})
 	}
 }
@@ -159,7 +178,7 @@ func (k *look) nextReminder(status *cluster.SourceStatus) time.Time {
 		statuses = k.files
 	}
 	for _, s := range statuses {
-		if due := reminderDue(s); !due.IsZero() && (next.IsZero() || due.Before(next)) {
+		if due := k.reminderDue(s); !due.IsZero() && (next.IsZero() || due.Before(next)) {
 			next = due
 		}
 	}
@@ -181,13 +200,18 @@ func (k *look) schedule(err error) {
 		if origin != nil {
 			asked = origin.RetryAfter
 		}
-		k.retry(asked)
-		if stale := k.unreachedSince().Add(staleIntervals * k.interval()); stale.After(k.began) && stale.Before(k.next) {
-			k.loop.next = stale
+		if !k.resting {
+			k.retry(asked)
+			k.loop.rest, k.loop.failure = k.next, err
 		}
-	case k.database != nil || k.again:
+		k.loop.next = k.rest
+		if stale := k.unreachedSince().Add(staleIntervals * k.interval()); stale.After(k.began) {
+			k.noLater(stale)
+		}
+	case k.database != nil || k.again || len(k.refused) > 0:
 		k.loop.lost = time.Time{}
 		k.retry(0)
+		k.noLater(time.Now().Add(jittered(k.interval())))
 	default:
 		k.loop.failed, k.loop.lost = 0, time.Time{}
 		k.loop.next = time.Now().Add(jittered(k.interval()))
@@ -197,6 +221,9 @@ func (k *look) schedule(err error) {
 	}
 	k.noLater(k.nextExpiry(k.began))
 	k.noLater(k.remind)
+	if sync := k.control.Control.Sync; k.aside() && served(err) && (k.poked || sync != nil && sync.Again) {
+		k.loop.next = time.Now()
+	}
 }
 
 // park stops asking where only a change can help; whatever else is wrong may

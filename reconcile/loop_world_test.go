@@ -28,6 +28,8 @@ type faulty struct {
 	calls  int
 	fail   func(call string, n int) error // nil: none
 	after  bool                           // fail only once the call has done its work
+	then   func(call string)              // what happens once a call has done its work
+	away   bool                           // it does not tell its change number
 	writes int
 }
 
@@ -46,7 +48,21 @@ func (f *faulty) step(call string, work func() error) error {
 	if failed := work(); failed != nil {
 		return failed
 	}
+	if f.then != nil {
+		f.then(call)
+	}
 	return err
+}
+
+func (f *faulty) ChangeNumber(ctx context.Context) (int64, error) {
+	if f.away {
+		return 0, errTorn
+	}
+	return f.Store.ChangeNumber(ctx)
+}
+
+func (f *faulty) AddEvents(ctx context.Context, events []cluster.Event) error {
+	return f.step("AddEvents", func() error { return f.Store.AddEvents(ctx, events) })
 }
 
 func (f *faulty) LoadProject(ctx context.Context, p *project.Project) (state cluster.ProjectState, err error) {
@@ -245,6 +261,12 @@ func newWorld(t testing.TB) *world {
 // start starts a node; embedded: the only one.
 func (w *world) start(id string, embedded bool, opt ReconcilerOptions) *node {
 	w.t.Helper()
+	return w.startWith(id, embedded, opt, w.db)
+}
+
+// startWith starts a node that writes to a store of its own kind.
+func (w *world) startWith(id string, embedded bool, opt ReconcilerOptions, db Database) *node {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	n := &node{feed: w.feed}
 	n.keeper = roles.New(w.db.Store, roles.Options{Node: id, Embedded: embedded})
@@ -255,7 +277,7 @@ func (w *world) start(id string, embedded bool, opt ReconcilerOptions) *node {
 		}
 		return nil, errors.New("there is no such repository")
 	}
-	n.Reconciler = NewReconciler(opt, ReconcilerDeps{Feed: n.feed, Store: w.db, Roles: n.keeper})
+	n.Reconciler = NewReconciler(opt, ReconcilerDeps{Feed: n.feed, Store: db, Roles: n.keeper})
 	var work sync.WaitGroup
 	work.Go(func() { _ = n.keeper.Run(ctx) })
 	work.Go(func() { _ = n.Reconciler.Run(ctx) })

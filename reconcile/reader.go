@@ -70,6 +70,7 @@ type Reader struct {
 
 	ignores  Ignores
 	looked   map[string]error    // directories whose ignore file was looked for
+	frozen   map[string]bool     // those that can't be searched for it
 	states   map[string]string   // of paths, for digests
 	clashes  map[string][]string // project files that differ in letter case only
 	read     map[string]bool
@@ -81,7 +82,7 @@ type Reader struct {
 func NewReader(tree Tree, opt ReadOptions) *Reader {
 	return &Reader{
 		tree: tree, opt: opt, limits: WithDefaults(opt.Limits),
-		looked: map[string]error{}, states: map[string]string{}, clashes: map[string][]string{}, read: map[string]bool{},
+		looked: map[string]error{}, frozen: map[string]bool{}, states: map[string]string{}, clashes: map[string][]string{}, read: map[string]bool{},
 	}
 }
 

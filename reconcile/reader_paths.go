@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -134,7 +135,14 @@ func (r *Reader) loadIgnores(dir string) error {
 	if err == nil {
 		data, err = r.tree.Read(file)
 	}
-	if err != nil {
+	var refused *FileError
+	var link *LinkError
+	switch {
+	case errors.As(err, &refused) && dir != "":
+		err = &FileError{Message: fmt.Sprintf("%s can't be read: %s", r.Show(file), refused.Message), Hint: cmp.Or(refused.Hint, ignoreHint), Err: err}
+	case errors.As(err, &link) && dir != "":
+		err = &FileError{Message: fmt.Sprintf("%s is a symbolic link to %s", r.Show(file), link.Target), Hint: ignoreHint, Err: err}
+	case err != nil:
 		err = fmt.Errorf("read %s: %w", file, err)
 	}
 	r.looked[dir] = err

@@ -39,10 +39,17 @@ func (r *Reconciler) ask(ctx context.Context, source string) error {
 	}
 	row := controlOf(snap, cluster.ControlSource, source)
 	next := NextSync(snap, source)
-	if pending := row.Control.Sync; pending != nil && pending.Revision != "" && pending.Number == next.Number-1 && !synced(snap, source, pending.Number) {
-		return nil // a user's request is still to be served, and is a look as well
-	}
 	next.Actor = webhookActor
+	if pending := row.Control.Sync; pending != nil && !synced(snap, source, pending.Number) { // what a user has said goes on to count
+		next.FollowRewrite = pending.FollowRewrite
+		if pending.Revision != "" {
+			next = *pending
+			next.Again = true
+		}
+		if next == *pending {
+			return nil
+		}
+	}
 	row.Control.Sync = &next
 	_, err := r.store.PutControl(ctx, row, nil)
 	if err == nil {

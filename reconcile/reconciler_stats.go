@@ -53,8 +53,9 @@ func (r *Reconciler) Stats() []Stats {
 type sourceWatch struct {
 	asked chan struct{} // somebody asks for a look
 
-	mu    sync.Mutex // guards stats
+	mu    sync.Mutex // guards what follows
 	stats Stats
+	gave  int // terms given up in a row, for want of the directory
 }
 
 func newSourceWatch(name string) *sourceWatch {
@@ -100,6 +101,32 @@ func (w *sourceWatch) count(err error) {
 
 func (w *sourceWatch) fetched(took time.Duration) {
 	w.change(func(s *Stats) { s.Fetches, s.Fetching = s.Fetches+1, s.Fetching+took })
+}
+
+// The patience with a directory that is away, the first time and at most.
+const (
+	firstPatience = 5 * time.Second
+	lastPatience  = 10 * time.Minute
+)
+
+// patience is how long the directory of a source may be away before another
+// node may try.
+func (w *sourceWatch) patience() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return min(firstPatience<<min(w.gave, 10), lastPatience)
+}
+
+func (w *sourceWatch) missed() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gave++
+}
+
+func (w *sourceWatch) found() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.gave = 0
 }
 
 func (w *sourceWatch) refused() { w.change(func(s *Stats) { s.Refused++ }) }

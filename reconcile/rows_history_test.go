@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"maelstrom/cluster"
+	"maelstrom/reconcile"
 )
 
 // A branch that is gone is no empty one: all stays, and goes on when it is back.
@@ -97,8 +98,12 @@ func TestRowRewrittenHistoryIsDenied(t *testing.T) {
 	poll(t, "it looks after the restart", func() bool { stats := s.Stats(); return len(stats) == 1 && stats[0].Looks > 1 })
 	s.ready("main", cluster.StatusFalse, cluster.ReasonHistoryRewritten)
 	s.stores("shop_web=web:2")
-	// A user says so.
+	// Nor is a look that anybody asks for, until a user says so.
 	s.lookAgain("main", "")
+	s.stores("shop_web=web:2")
+	request := reconcile.NextSync(s.now(), "main")
+	request.FollowRewrite, request.Actor = true, "ann"
+	s.control(cluster.ControlSource, "main", func(c *cluster.Control) { c.Sync = &request })
 	s.until("it is followed", func(snap *cluster.Snapshot) bool {
 		status, _ := snap.SourceStatuses.Get("main")
 		return status.Revision == repo.Head()

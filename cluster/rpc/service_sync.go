@@ -90,12 +90,15 @@ func (s *Server) sync(ctx context.Context, req SyncProjectRequest) (SyncAnswer, 
 				return nil, errorf(KindConflict, "%s is %s: `maelctl project resume` ends that", at, suspendedMessage(suspended))
 			}
 		}
-		next := &cluster.SyncRequest{Number: 1, Revision: req.Revision, Actor: actor}
-		if c.Sync != nil {
-			next.Number = c.Sync.Number + 1
-		}
+		next := &cluster.SyncRequest{Number: 1, Revision: req.Revision, FollowRewrite: req.FollowRewrite, Actor: actor}
+		var served int64
 		if status, ok := v.snap.SourceStatuses.Get(target.source); ok {
-			next.Number = max(next.Number, status.Sync+1)
+			served = status.Sync
+			next.Number = served + 1
+		}
+		if pending := c.Sync; pending != nil {
+			next.Number = max(next.Number, pending.Number+1)
+			next.FollowRewrite = next.FollowRewrite || pending.FollowRewrite && pending.Number > served
 		}
 		c.Sync = next
 		return nil, nil

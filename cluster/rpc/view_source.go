@@ -41,7 +41,7 @@ func (v view) source(row *cluster.SourceRow) SourceInfo {
 		s.Revision, s.Ref, s.Subject, s.Author = status.Revision, status.Ref, status.Subject, status.Author
 		s.Projects, s.Failing = status.Projects, status.Failing
 		s.SyncedAt, s.SyncServed = timeOrNil(status.SyncedAt), status.Sync
-		s.SpecVersion = status.Spec
+		s.SpecVersion, s.SyncError = status.Spec, status.SyncError
 		s.PlanHash, s.Removals = status.PlanHash, orNone(status.Removals)
 		s.Conditions = append(s.Conditions, status.Conditions...)
 	}

@@ -15,7 +15,12 @@ type SyncProjectRequest struct {
 	// Revision is the full id of a commit that the source applies once instead
 	// of what it follows; it takes a source as the target.
 	Revision string `json:"revision,omitempty"`
-	Actor    string `json:"actor,omitempty"`
+
+	// FollowRewrite follows history that was rewritten, where the source says
+	// to stay.
+	FollowRewrite bool `json:"follow_rewrite,omitempty"`
+
+	Actor string `json:"actor,omitempty"`
 }
 
 // SyncAnswer names what was asked for: it is done when the source's

@@ -37,10 +37,14 @@ With --revision a source applies that commit once, with all its projects, instea
 of what it follows; the next look goes on from there. It is a full commit id; in a
 clone of the repository anything that names a commit there: HEAD~1, v1.2, 9fceb02.
 
+Where history was rewritten and the source's forcepush is deny, it stays where it
+is, whoever asks for a look, until --follow-rewrite.
+
 With --wait it ends when the look is done and the project, or all of the source,
 is as declared; exit code 8 if that takes longer than --timeout, or can't be.`,
 		Example: `  maelctl project sync shop --wait
-  maelctl project sync --source infra --revision 9fceb02d0ae598e95dc970b74767f19372d61af8`,
+  maelctl project sync --source infra --revision 9fceb02d0ae598e95dc970b74767f19372d61af8
+  maelctl project sync --source infra --follow-rewrite`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			if opt.request.Target, err = opt.target.target(args); err != nil {
@@ -59,6 +63,7 @@ is as declared; exit code 8 if that takes longer than --timeout, or can't be.`,
 	opt.out.register(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&opt.request.Revision, "revision", "", "with --source: apply this commit, once")
+	flags.BoolVar(&opt.request.FollowRewrite, "follow-rewrite", false, "follow history that was rewritten, even if the source's forcepush is deny")
 	flags.BoolVar(&opt.wait, "wait", false, "wait until it is done")
 	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
 	return cmd
@@ -93,6 +98,11 @@ func (a *app) syncRevision(request *rpc.SyncProjectRequest) error {
 
 func runSync(ctx context.Context, a *app, opt syncOptions) error {
 	opt.request.Actor = a.actor()
+	if opt.wait {
+		if err := a.unwaitable(ctx, opt.request.Target); err != nil {
+			return err
+		}
+	}
 	answer, err := a.client().SyncProject(ctx, opt.request)
 	if err != nil {
 		return a.serverError(err)
@@ -112,6 +122,35 @@ func runSync(ctx context.Context, a *app, opt syncOptions) error {
 	}})
 }
 
+// unwaitable refuses to wait for what a user keeps as it is: no look changes
+// that.
+func (a *app) unwaitable(ctx context.Context, target rpc.Target) error {
+	answer, err := a.client().ProjectStatus(ctx, target)
+	if err != nil {
+		return a.serverError(err)
+	}
+	refuse := func(what, why string) error {
+		return exitWith(exitTimeout, fmt.Errorf("%s is not synced: %s is %s; `maelctl project resume` ends that", targetName(target), what, why))
+	}
+	if s := answer.Source; s != nil && s.Suspended != nil {
+		return refuse("source "+s.Name, suspendedSentence(s.Suspended))
+	}
+	for _, p := range answer.Projects {
+		switch {
+		case target.Project == "":
+		case p.Suspended != nil:
+			return refuse("it", suspendedSentence(p.Suspended))
+		case p.Pinned != nil:
+			return refuse("it", strings.TrimSuffix(fmt.Sprintf("pinned to revision %d by %s: %s", p.Pinned.Revision, p.Pinned.Actor, p.Pinned.Reason), ": "))
+		}
+	}
+	return nil
+}
+
+func suspendedSentence(s *cluster.Suspension) string {
+	return fmt.Sprintf("suspended by %s: %s", s.Actor, s.Reason)
+}
+
 // awaitSync waits until a request to look was answered, and what was asked for
 // is as declared.
 func (a *app) awaitSync(ctx context.Context, opt syncOptions, request rpc.SyncAnswer) error {
@@ -126,6 +165,8 @@ func (a *app) awaitSync(ctx context.Context, opt syncOptions, request rpc.SyncAn
 			return "", fmt.Errorf("source %s is gone", request.Source)
 		case answer.Source.SyncServed < request.Number:
 			return "its source has not been looked at yet", nil
+		case answer.Source.SyncError != "" && answer.Source.SyncServed == request.Number:
+			return "", errors.New(answer.Source.SyncError)
 		case answer.Source.Ready == cluster.StatusFalse && answer.Source.Reason != cluster.ReasonProjectsFailing && stalled(answer.Source.Conditions):
 			return "", errors.New(answer.Source.Message)
 		}
@@ -151,7 +192,7 @@ func held(answer rpc.StatusAnswer) string {
 }
 
 var waitsForUser = []cluster.ConditionReason{
-	cluster.ReasonRemovalsHeld, cluster.ReasonRemovalsConfirm, cluster.ReasonByUser, cluster.ReasonRolledBack, cluster.ReasonSkipped,
+	cluster.ReasonRemovalsHeld, cluster.ReasonRemovalsConfirm, cluster.ReasonPruneNever, cluster.ReasonByUser, cluster.ReasonRolledBack, cluster.ReasonSkipped,
 }
 
 // missing names what keeps projects from a condition; empty: nothing. What

@@ -9,25 +9,36 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"path/filepath"
 
 	"maelstrom/cluster"
 	"maelstrom/reconcile"
 )
 
+// Options are the settings of an Origin.
+type Options struct {
+	Limits cluster.Limits // zero fields: the defaults
+	Logger *slog.Logger   // nil: silent
+}
+
 // Open makes the Origin of a directory, which need not exist yet. Its revision
 // is a digest of what the files hold.
-func Open(dir string, limits cluster.Limits) (reconcile.Origin, error) {
+func Open(dir string, opt Options) (reconcile.Origin, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, &reconcile.OriginError{Reason: cluster.ReasonInvalidSource, Permanent: true,
 			Err: fmt.Errorf("%q is not an absolute path", dir), Hint: "name the directory from the root, as it is on every node"}
 	}
-	return &origin{dir: filepath.Clean(dir), limits: reconcile.WithDefaults(limits)}, nil
+	if opt.Logger == nil {
+		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &origin{dir: filepath.Clean(dir), limits: reconcile.WithDefaults(opt.Limits), log: opt.Logger}, nil
 }
 
 type origin struct {
 	dir    string
 	limits cluster.Limits
+	log    *slog.Logger
 	last   *snapshot // of the last look; nil: none yet
 }
 

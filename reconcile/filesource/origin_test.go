@@ -28,8 +28,8 @@ func TestRevisionsNameWhatFilesHold(t *testing.T) {
 		}
 		return resolved.Revision
 	}
-	o, _ := Open(one, cluster.Limits{})
-	second, _ := Open(other, cluster.Limits{})
+	o, _ := Open(one, Options{})
+	second, _ := Open(other, Options{})
 	first := revision(o)
 	if again := revision(second); again != first {
 		t.Errorf("the same files have the revisions %s and %s", first, again)
@@ -70,7 +70,7 @@ func TestWhatTheFileSystemDoesNotTell(t *testing.T) {
 		}
 	}
 	put(shop)
-	o, _ := Open(dir, cluster.Limits{})
+	o, _ := Open(dir, Options{})
 	before := fetchAgain(t, o)
 	put(strings.Replace(shop, "2", "3", 1))
 	after := fetchAgain(t, o)
@@ -142,7 +142,7 @@ func TestLimitsOfMemory(t *testing.T) {
 
 func TestADirectoryThatIsAway(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "x", "apps")
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,12 +172,12 @@ func TestADirectoryThatIsAway(t *testing.T) {
 
 func TestADirectoryHasItsPresentFilesOnly(t *testing.T) {
 	dir := t.TempDir()
-	o, _ := Open(dir, cluster.Limits{})
+	o, _ := Open(dir, Options{})
 	_, err := o.Fetch(t.Context(), "0123", "")
 	if err == nil || !strings.Contains(err.Error(), "is not at revision 0123; a directory has its present files only") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := Open("relative", cluster.Limits{}); err == nil {
+	if _, err := Open("relative", Options{}); err == nil {
 		t.Error("a relative path was taken")
 	}
 }
@@ -191,7 +191,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 			r.Fatal(err)
 		}
 		defer os.RemoveAll(dir)
-		o, _ := Open(dir, cluster.Limits{})
+		o, _ := Open(dir, Options{})
 		names := []string{"maelstrom.yml", "a", "a/x.yml", "a/y", "b"}
 		for range rapid.IntRange(1, 8).Draw(r, "steps") {
 			path := filepath.Join(dir, rapid.SampledFrom(names).Draw(r, "name"))
@@ -214,7 +214,7 @@ func TestRememberingChangesNothing(t *testing.T) {
 			if err != nil {
 				r.Fatal(err)
 			}
-			fresh, _ := Open(dir, cluster.Limits{})
+			fresh, _ := Open(dir, Options{})
 			forgetful, err := fresh.Resolve(t.Context())
 			if err != nil || remembering != forgetful {
 				r.Fatalf("%v, not %v (%v)", remembering, forgetful, err)
@@ -233,7 +233,7 @@ func BenchmarkResolve(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -75,9 +75,7 @@ func takeOnce(ctx context.Context, dir string, limits cluster.Limits, prev *snap
 	if prev == nil {
 		s.prev = &snapshot{}
 	}
-	if err := s.enter(""); err != nil {
-		return nil, err
-	}
+	s.enter("")
 	if err := d.walk("", s.visit); err != nil {
 		return nil, err
 	}
@@ -89,17 +87,14 @@ func takeOnce(ctx context.Context, dir string, limits cluster.Limits, prev *snap
 }
 
 // enter reads the ignore file of a directory.
-func (s *scan) enter(dir string) error {
+func (s *scan) enter(dir string) {
 	it, err := s.disk.item(path.Join(dir, reconcile.IgnoreFile))
 	if err != nil || it.Kind != reconcile.EntryFile || it.Size > s.limits.FileBytes {
-		return nil // what is wrong with it, the reader of the tree tells
+		return // what is wrong with it, the reader of the tree tells
 	}
-	data, _, err := s.disk.readWhole(it, s.limits.FileBytes)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if data, _, err := s.disk.readWhole(it, s.limits.FileBytes); err == nil {
+		s.ignores.Add(dir, data)
 	}
-	s.ignores.Add(dir, data)
-	return nil
 }
 
 func (s *scan) visit(it item) error {
@@ -118,9 +113,7 @@ func (s *scan) visit(it item) error {
 			Err: fmt.Errorf("more than %d files and directories in %s", maxEntries, s.dir), Hint: "leave some out with " + reconcile.IgnoreFile}
 	}
 	if isDir {
-		if err := s.enter(it.Path); err != nil {
-			return err
-		}
+		s.enter(it.Path)
 	}
 	if it.Kind == reconcile.EntryFile {
 		gone, err := s.file(&it)

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"maelstrom/cluster"
 	"maelstrom/reconcile"
 )
 
@@ -50,7 +49,7 @@ func trees(t testing.TB, dir string) map[string]reconcile.Tree {
 
 func fetch(t testing.TB, dir string) reconcile.Tree {
 	t.Helper()
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +148,7 @@ func TestSwappedDirectories(t *testing.T) {
 			}
 		}
 	}
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +188,7 @@ func TestIgnoredFilesAreNoPartOfASnapshot(t *testing.T) {
 		".maelignore": "node_modules/\n*.log\n", "maelstrom.yml": shop, "x.log": "x", "node_modules/a/maelstrom.yml": shop,
 		"app/.maelignore": "!keep.log\n", "app/keep.log": "x",
 	})
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,17 +1,19 @@
 package filesource
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
 
-	"maelstrom/cluster"
 	"maelstrom/reconcile"
 )
 
@@ -26,7 +28,7 @@ type follower struct {
 
 func follow(t *testing.T, dir string) *follower {
 	t.Helper()
-	o, err := Open(dir, cluster.Limits{})
+	o, err := Open(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +158,7 @@ func TestWatchIsQuiet(t *testing.T) {
 	above := t.TempDir()
 	dir := filepath.Join(above, "apps")
 	write(t, dir, map[string]string{".maelignore": "logs/\n", "logs/x": "x", ".git/x": "x", "vendored/.git/x": "x", "a/maelstrom.yml": shop})
-	w, err := newWatch(dir)
+	w, err := newWatch(dir, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,12 +195,12 @@ func TestWatchIsQuiet(t *testing.T) {
 }
 
 func TestWatchEndsWithItsContext(t *testing.T) {
-	o, err := Open(t.TempDir(), cluster.Limits{})
+	o, err := Open(t.TempDir(), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	w, err := newWatch(o.(*origin).dir)
+	w, err := newWatch(o.(*origin).dir, silent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,9 +213,61 @@ func TestWatchEndsWithItsContext(t *testing.T) {
 	}
 }
 
+// What the operating system refuses to watch is told, once.
+func TestWhatCannotBeWatchedIsToldOnce(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{"a/maelstrom.yml": shop, "b/maelstrom.yml": shop})
+	var said bytes.Buffer
+	w, err := newWatch(dir, slog.New(slog.NewTextHandler(&said, nil)))
+	if err != nil || said.Len() > 0 {
+		t.Fatal(err, said.String())
+	}
+	if err := w.events.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w.follow()
+	w.followNew(filepath.Join(dir, "a"))
+	if got := strings.Count(said.String(), "not all directories are watched"); got != 1 || !strings.Contains(said.String(), "max_user_watches") {
+		t.Errorf("%d times: %s", got, said.String())
+	}
+}
+
+// A directory that comes is followed with those below it, and no other is
+// looked at for that.
+func TestNewDirectoryIsFollowedAlone(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{".maelignore": "out/\n", "old/maelstrom.yml": shop})
+	w, err := newWatch(dir, silent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.events.Close()
+	write(t, dir, map[string]string{"other/maelstrom.yml": shop, "new/a/b/maelstrom.yml": shop, "new/out/x": "", "out/x": "", "new/c/.maelignore": "d", "new/c/d/x": ""})
+	before := w.events.WatchList()
+	w.followNew(filepath.Join(dir, "new"))
+	w.followNew(filepath.Join(dir, "out"))
+	w.followNew(filepath.Join(dir, "old", "maelstrom.yml"))
+	var got []string
+	for _, followed := range w.events.WatchList() {
+		if !slices.Contains(before, followed) {
+			got = append(got, followed)
+		}
+	}
+	slices.Sort(got)
+	want := []string{"new", "new/a", "new/a/b", "new/c"}
+	for i := range want {
+		want[i] = filepath.Join(dir, want[i])
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("followed besides (-want +got):\n%s", diff)
+	}
+}
+
+var silent = slog.New(slog.DiscardHandler)
+
 func TestOverflowMeansAnything(t *testing.T) {
 	dir := t.TempDir()
-	w, err := newWatch(dir)
+	w, err := newWatch(dir, silent)
 	if err != nil {
 		t.Fatal(err)
 	}

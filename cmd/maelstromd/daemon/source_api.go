@@ -72,7 +72,7 @@ type probe struct {
 // openOrigin opens where the files of a source are.
 func (d *Daemon) openOrigin(spec *cluster.Source, secrets cluster.SourceSecrets) (reconcile.Origin, error) {
 	if spec.Git == nil {
-		return filesource.Open(spec.Dir, spec.Limits)
+		return filesource.Open(spec.Dir, filesource.Options{Limits: spec.Limits, Logger: d.log.With("source", spec.Name)})
 	}
 	return d.repositories.Open(spec, secrets)
 }
