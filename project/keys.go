@@ -112,7 +112,7 @@ var fileMountKeys = []key{
 	{name: "content", doc: "The content itself.", secret: true},
 	{name: "encoding", doc: "How content is written.", def: encodingText, enum: []string{encodingText, encodingBase64}},
 	{name: "mode", doc: "Mode of the file, in octal digits.", def: DefaultFileMode, pattern: `^0?[0-7]{3}$|` + variablePattern},
-	{name: "sensitive", doc: "Never show the content, nor a digest of it.", def: false},
+	{name: "sensitive", doc: "Never show the content. A diff tells changes by a short keyed hash, which means nothing outside of that daemon.", def: false},
 }
 
 var eventSourceKeys = []key{

@@ -182,5 +182,5 @@ type Project struct {
 	Healthy        bool      `json:"healthy"`         // nothing in it fails and its minima are ready
 	Components     int       `json:"components"`
 	ModifiedAt     time.Time `json:"modified_at,omitzero"` // absent: not stored
-	Message        string    `json:"message"` // what is wrong, else empty
+	Message        string    `json:"message"`              // what is wrong, else empty
 }
