@@ -110,7 +110,7 @@ func byHost(err error) *reconcile.OriginError {
 	if e := new(loginError); errors.As(err, &e) {
 		return permanent(cluster.ReasonAuthFailed, "set an SSH key that the repository lets in, and the right user in the URL")
 	}
-	if e := new(blockedError); errors.As(err, &e) {
+	if e := new(reconcile.BlockedError); errors.As(err, &e) {
 		return permanent(cluster.ReasonInvalidSource, "the daemon's setting MAEL_SOURCE_NETWORKS says which are allowed")
 	}
 	return nil

@@ -9,14 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"golang.org/x/net/http/httpproxy"
+
+	"maelstrom/reconcile"
 )
 
 const uploadPack = "git-upload-pack"
@@ -63,15 +63,15 @@ type httpOptions struct {
 	address        address
 	user, password string
 	ca, proxy      string
-	networks       []netip.Prefix
+	networks       reconcile.Networks
 }
 
 func newHTTPRemote(opt httpOptions) (*httpRemote, error) {
-	if err := checkLiteral(opt.networks, opt.address.host); err != nil {
+	if err := opt.networks.AllowHost(opt.address.host); err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{
-		DialContext:         guardedDialer(opt.networks).DialContext,
+		DialContext:         opt.networks.Dialer(dialLimit).DialContext,
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     90 * time.Second,
 		MaxIdleConnsPerHost: 1,
@@ -86,7 +86,7 @@ func newHTTPRemote(opt httpOptions) (*httpRemote, error) {
 	}
 	transport.Proxy = func(r *http.Request) (*url.URL, error) {
 		// Behind a proxy the dialer sees only the proxy.
-		if err := checkLiteral(opt.networks, r.URL.Hostname()); err != nil {
+		if err := opt.networks.AllowHost(r.URL.Hostname()); err != nil {
 			return nil, err
 		}
 		return proxy(r.URL)
@@ -253,7 +253,7 @@ func (r *httpRemote) do(req *http.Request, want string) (*http.Response, error) 
 		return res, nil
 	}
 	defer func() { _ = res.Body.Close() }()
-	return nil, &statusError{status: res.StatusCode, message: firstLine(res), retryAfter: retryAfter(res.Header.Get("Retry-After"), time.Now())}
+	return nil, &statusError{status: res.StatusCode, message: firstLine(res), retryAfter: reconcile.RetryAfter(res.Header, time.Now())}
 }
 
 // firstLine is what a server says about its status, if it is plain text.
@@ -264,15 +264,4 @@ func firstLine(res *http.Response) string {
 	text, _ := io.ReadAll(io.LimitReader(res.Body, 200))
 	line, _, _ := strings.Cut(strings.TrimSpace(string(text)), "\n")
 	return printable(line)
-}
-
-// retryAfter reads seconds or a time, an hour at most.
-func retryAfter(text string, now time.Time) time.Duration {
-	var d time.Duration
-	if seconds, err := strconv.Atoi(text); err == nil {
-		d = time.Duration(min(max(seconds, 0), 3600)) * time.Second
-	} else if t, err := http.ParseTime(text); err == nil {
-		d = t.Sub(now)
-	}
-	return min(max(d, 0), time.Hour)
 }

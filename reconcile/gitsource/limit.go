@@ -12,6 +12,9 @@ import (
 // maxRefs is how much of a list of refs is read.
 const maxRefs = 64 << 20
 
+// dialLimit is of one connection.
+const dialLimit = 10 * time.Second
+
 // errSilent ends a step in which the other side said nothing for too long.
 var errSilent = errors.New("no answer")
 

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -28,7 +27,7 @@ type Options struct {
 
 	// Networks are the only ones that sources may be fetched from; empty: all
 	// but link-local addresses.
-	Networks []netip.Prefix
+	Networks reconcile.Networks
 
 	Logger *slog.Logger
 

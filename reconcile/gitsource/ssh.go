@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"golang.org/x/crypto/ssh"
+
+	"maelstrom/reconcile"
 )
 
 // sshRemote speaks git's protocol with a program that SSH starts over there.
@@ -46,18 +47,18 @@ type sshOptions struct {
 	user                      string
 	key, passphrase, password string
 	knownHosts, proxy         string
-	networks                  []netip.Prefix
+	networks                  reconcile.Networks
 }
 
 func newSSHRemote(opt sshOptions) (*sshRemote, error) {
-	if err := checkLiteral(opt.networks, opt.address.host); err != nil {
+	if err := opt.networks.AllowHost(opt.address.host); err != nil {
 		return nil, err
 	}
 	hosts, err := parseKnownHosts(opt.knownHosts)
 	if err != nil {
 		return nil, err
 	}
-	dial, err := sshDialer(opt.proxy, guardedDialer(opt.networks))
+	dial, err := sshDialer(opt.proxy, opt.networks.Dialer(dialLimit))
 	if err != nil {
 		return nil, err
 	}

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/netip"
+	"net/url"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
+
+	"maelstrom/reconcile"
 )
 
 const (
@@ -24,28 +24,28 @@ const (
 
 // newClient returns a client that follows no redirect, which could take the
 // token elsewhere, and reaches only the networks that it may.
-func newClient(networks []netip.Prefix) *http.Client {
-	dialer := &net.Dialer{
-		Timeout: attemptLimit,
-		Control: func(_, address string, _ syscall.RawConn) error {
-			reached, err := netip.ParseAddrPort(address)
-			if err != nil {
-				return fmt.Errorf("check address: %w", err)
-			}
-			return allowed(networks, reached.Addr())
-		},
-	}
+func newClient(networks reconcile.Networks) *http.Client {
 	return &http.Client{
 		Timeout:       attemptLimit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy:               proxyOf(networks),
-			DialContext:         dialer.DialContext,
+			DialContext:         networks.Dialer(attemptLimit).DialContext,
 			ForceAttemptHTTP2:   true,
 			TLSHandshakeTimeout: attemptLimit,
 			MaxIdleConnsPerHost: 2,
 			IdleConnTimeout:     time.Minute,
 		},
+	}
+}
+
+// proxyOf is the proxy that the environment names.
+func proxyOf(networks reconcile.Networks) func(*http.Request) (*url.URL, error) {
+	return func(r *http.Request) (*url.URL, error) {
+		if err := networks.AllowHost(r.URL.Hostname()); err != nil {
+			return nil, err
+		}
+		return http.ProxyFromEnvironment(r)
 	}
 }
 
@@ -128,7 +128,7 @@ func (a answered) failed() *failure {
 	if a.message != "" {
 		text += ": " + a.message
 	}
-	f := &failure{err: errors.New(text), after: retryAfter(a.header, time.Now())}
+	f := &failure{err: errors.New(text), after: reconcile.RetryAfter(a.header, time.Now())}
 	switch a.status {
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
 		f.permanent = true

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 )
 
@@ -37,7 +34,6 @@ func transient(err error) *failure {
 const (
 	backoffFirst = time.Second
 	backoffLast  = 5 * time.Minute
-	longestAsked = time.Hour // of what the other side may ask for
 )
 
 // backoff is the pause after so many attempts that failed, with full jitter.
@@ -46,24 +42,7 @@ func backoff(failed int, asked time.Duration) time.Duration {
 	if failed < 10 {
 		ceiling = min(backoffFirst<<max(failed-1, 0), backoffLast)
 	}
-	return max(min(asked, longestAsked), rand.N(ceiling)+1)
-}
-
-// retryAfter reads when the other side wants to be asked again: from
-// Retry-After, or from GitHub's word on its rate limit.
-func retryAfter(header http.Header, now time.Time) time.Duration {
-	value := header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(strings.TrimSpace(value)); err == nil {
-		return time.Duration(max(seconds, 0)) * time.Second
-	}
-	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), 0)
-	}
-	reset, err := strconv.ParseInt(header.Get("X-Ratelimit-Reset"), 10, 64)
-	if err == nil && header.Get("X-Ratelimit-Remaining") == "0" {
-		return max(time.Unix(reset, 0).Sub(now), 0)
-	}
-	return 0
+	return max(asked, rand.N(ceiling)+1)
 }
 
 // pause waits, unless ctx ends.

@@ -286,7 +286,7 @@ func TestAddressesAreLimited(t *testing.T) {
 		{"10.0.0.0/8", url}, {"10.0.0.0/8", localhost}, {"", "http://169.254.169.254/"}, {"", "http://[fe80::1%25lo]/"},
 		{"", "http://[::ffff:169.254.169.254]/"}, {"", "http://[fd00:ec2::254]/"}, {"", "http://0.0.0.0/"}, {"", "http://224.0.0.1/"},
 	} {
-		if err := send(c[0], c[1]); err == nil || !strings.Contains(err.Error(), "not one that events may be sent to") {
+		if err := send(c[0], c[1]); err == nil || !strings.Contains(err.Error(), "not one that this node may reach") {
 			t.Errorf("%v: %v", c, err)
 		}
 	}

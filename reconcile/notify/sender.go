@@ -4,10 +4,10 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/reconcile"
 )
 
 // Feed is the snapshot as a Sender follows it.
@@ -33,7 +33,7 @@ type Options struct {
 
 	// Networks are the only ones that events are sent to; empty: all but
 	// link-local addresses.
-	Networks []netip.Prefix
+	Networks reconcile.Networks
 
 	Logger *slog.Logger // nil: silent
 }
