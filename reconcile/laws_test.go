@@ -77,10 +77,10 @@ func TestLawTheLastCommitDecides(t *testing.T) {
 			alone.stop()
 
 			const statuses = "mael_lease mael_project_status mael_source_status mael_control mael_change mael_change_counter"
-			before := tables(t, l.file, strings.Fields(statuses)...)
+			before := unlooked(tables(t, l.file, strings.Fields(statuses)...))
 			l.branch.set(other)
 			l.settle(other)
-			sameTables(t, "the same said otherwise", before, tables(t, l.file, strings.Fields(statuses)...))
+			sameTables(t, "the same said otherwise", before, unlooked(tables(t, l.file, strings.Fields(statuses)...)))
 			l.stop()
 			nothingLeft(t, l, last)
 		})

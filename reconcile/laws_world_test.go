@@ -283,6 +283,15 @@ func tables(t testing.TB, file string, but ...string) map[string]string {
 	return out
 }
 
+// unlooked drops the events that only tell that a revision was looked at.
+func unlooked(tables map[string]string) map[string]string {
+	const row = "\nid="
+	events := strings.Split("\n"+tables["mael_event"], row)
+	events = slices.DeleteFunc(events, func(e string) bool { return strings.Contains(e, "\nkind="+string(cluster.EventLooked)+"\n") })
+	tables["mael_event"] = strings.TrimSpace(strings.Join(events, row))
+	return tables
+}
+
 // sameTables checks that nothing was written.
 func sameTables(t testing.TB, what string, before, after map[string]string) {
 	t.Helper()
