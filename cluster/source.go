@@ -11,7 +11,7 @@ type Source struct {
 	Name string `json:"name"`
 
 	Git *GitSource `json:"git,omitempty"` // exactly one of Git and Dir
-	Dir string     `json:"dir,omitempty"` // absolute, on every node that may hold the role
+	Dir string     `json:"dir,omitempty"` // absolute, with the same files on every node that may hold the role
 
 	Paths   []string `json:"paths,omitempty"`   // globs of project files to read; empty: all
 	Exclude []string `json:"exclude,omitempty"` // globs of what is left out
@@ -63,11 +63,12 @@ type ForcePush string
 // The answers to rewritten history; empty is ForcePushAllow.
 const (
 	ForcePushAllow ForcePush = "allow" // follow, and say so
-	ForcePushDeny  ForcePush = "deny"  // stay until a user syncs by hand
+	ForcePushDeny  ForcePush = "deny"  // stay until a user says to follow
 )
 
 // Brake stops removals of more than Components and more than Percent of the
-// source's components, whichever is larger; and of all of them, however few.
+// source's components, whichever is larger; and of all of them, however few,
+// unless at least as many come in their place.
 type Brake struct {
 	Components int `json:"components"` // default 5
 	Percent    int `json:"percent"`    // default 30

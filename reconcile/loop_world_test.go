@@ -40,7 +40,7 @@ func (f *faulty) step(call string, work func() error) error {
 	if f.fail != nil {
 		err = f.fail(call, f.calls)
 	}
-	after := f.after
+	after, then := f.after, f.then
 	f.mu.Unlock()
 	if err != nil && !after {
 		return err
@@ -48,14 +48,17 @@ func (f *faulty) step(call string, work func() error) error {
 	if failed := work(); failed != nil {
 		return failed
 	}
-	if f.then != nil {
-		f.then(call)
+	if then != nil {
+		then(call)
 	}
 	return err
 }
 
 func (f *faulty) ChangeNumber(ctx context.Context) (int64, error) {
-	if f.away {
+	f.mu.Lock()
+	away := f.away
+	f.mu.Unlock()
+	if away {
 		return 0, errTorn
 	}
 	return f.Store.ChangeNumber(ctx)
@@ -96,7 +99,13 @@ func (f *faulty) Claims(ctx context.Context) (claims []cluster.Claim, err error)
 func (f *faulty) failWith(fail func(call string, n int) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail, f.calls = fail, 0
+	f.fail, f.calls, f.away = fail, 0, false
+}
+
+func (f *faulty) afterwards(then func(call string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.then = then
 }
 
 // pushed is what a fake origin reads: revisions of files in memory.
