@@ -76,8 +76,11 @@ func printTried(w io.Writer, a *app, answer rpc.TestSourceAnswer) error {
 func newSourceDeliveries(a *app) *cobra.Command {
 	var request rpc.DeliveriesRequest
 	cmd := &cobra.Command{
-		Use:               "deliveries NAME",
-		Short:             "List the latest calls of a source's webhook, newest first",
+		Use:   "deliveries NAME",
+		Short: "List the latest calls of a source's webhook, newest first",
+		Long: `List the latest calls of a source's webhook, newest first. Calls that were refused,
+and those that were answered before, are not stored: the ten latest of a source are
+shown by the node that got them, until it restarts.`,
 		Example:           "  maelctl source deliveries shop\n  maelctl source deliveries shop --limit 5 --json status,message",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeOne(sourceNames),

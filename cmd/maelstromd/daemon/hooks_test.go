@@ -87,6 +87,10 @@ func TestWebhooksHaveAListenerOfTheirOwn(t *testing.T) {
 		if !slices.Equal(statuses, []int{401, 200, 202}) {
 			t.Errorf("shown: %+v", list.Deliveries)
 		}
+		few, err := m.client().Deliveries(t.Context(), rpc.DeliveriesRequest{Name: "shop", Limit: 1})
+		if err != nil || len(few.Deliveries) != 1 || few.Deliveries[0].Status != 401 {
+			t.Errorf("the newest one: %+v, %v", few.Deliveries, err)
+		}
 		if answer, err := m.get("/_mael/hooks/shop", m.opt.PublicPort, "hooks.test"); err != nil || answer.status != http.StatusNotFound || strings.Contains(answer.body, "webhook") {
 			t.Errorf("the public port answers %d %q, %v", answer.status, answer.body, err)
 		}
