@@ -108,9 +108,12 @@ func (k *look) addFrozen() {
 }
 
 // follow decides about rewritten history. Where the source does not follow it,
-// only a user can say so: webhooks ask for looks too, and so does CI.
+// only a user can say so: webhooks ask for looks too, and so does CI. What a
+// changed declaration leads to is no rewritten history, and to tell of a commit
+// that was asked for by name would be a false alarm.
 func (k *look) follow(fetched Fetched, last string) error {
-	if !fetched.Rewritten || last == "" || last == k.target.Revision {
+	redirected := k.before.status.Spec != k.row.Version
+	if !fetched.Rewritten || last == "" || last == k.target.Revision || redirected {
 		return nil
 	}
 	r, git := k.request(), k.row.Spec.Git
@@ -120,6 +123,9 @@ func (k *look) follow(fetched Fetched, last string) error {
 			Err:  fmt.Errorf("%s, and forcepush is deny", rewriting(last, k.target.Revision, fetched.Doubt)),
 			Hint: "look at it, and follow it by maelctl project sync --source " + k.source + " --follow-rewrite",
 		}
+	}
+	if k.aside() {
+		return nil
 	}
 	k.tell(cluster.Event{
 		Kind: cluster.EventHistoryRewritten, Severity: cluster.EventWarning,

@@ -47,3 +47,27 @@ func TestConditionsFollowTheRevision(t *testing.T) {
 		}
 	})
 }
+
+// Going to an earlier commit by hand, or to another branch, rewrites nothing.
+func TestRedirectionIsNoRewrittenHistory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		repo := w.declare(cluster.Source{Name: "main"})
+		w.start("a", true, ReconcilerOptions{})
+		first := repo.push(one("web:1"))
+		tick()
+		repo.push(one("web:2"))
+		tick()
+		w.sync("main", first)
+		tick()
+		w.declare(cluster.Source{Name: "main", Git: &cluster.GitSource{URL: "https://git.test/main", Ref: "other"}})
+		repo.commit("", one("web:3"))
+		tick()
+		if w.image("shop_web") != "web:3" {
+			t.Errorf("image %s", w.image("shop_web"))
+		}
+		if told := w.events(cluster.EventHistoryRewritten); len(told) > 0 {
+			t.Errorf("told %q", told)
+		}
+	})
+}
