@@ -106,7 +106,7 @@ func TestLookEndsWhereTheDatabaseIsAway(t *testing.T) {
 				return nil
 			}
 			tries++
-			w.db.away = true
+			w.db.away.Store(true)
 			return errTorn
 		})
 		repo.push(map[string]string{"p000/maelstrom.yml": yml("p000", "app:2", "web"), "p001/maelstrom.yml": yml("p001", "app:2", "web")})

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,7 +30,7 @@ type faulty struct {
 	fail   func(call string, n int) error // nil: none
 	after  bool                           // fail only once the call has done its work
 	then   func(call string)              // what happens once a call has done its work
-	away   bool                           // it does not tell its change number
+	away   atomic.Bool                    // it does not tell its change number
 	writes int
 }
 
@@ -55,10 +56,7 @@ func (f *faulty) step(call string, work func() error) error {
 }
 
 func (f *faulty) ChangeNumber(ctx context.Context) (int64, error) {
-	f.mu.Lock()
-	away := f.away
-	f.mu.Unlock()
-	if away {
+	if f.away.Load() {
 		return 0, errTorn
 	}
 	return f.Store.ChangeNumber(ctx)
@@ -99,7 +97,8 @@ func (f *faulty) Claims(ctx context.Context) (claims []cluster.Claim, err error)
 func (f *faulty) failWith(fail func(call string, n int) error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fail, f.calls, f.away = fail, 0, false
+	f.fail, f.calls = fail, 0
+	f.away.Store(false)
 }
 
 func (f *faulty) afterwards(then func(call string)) {
