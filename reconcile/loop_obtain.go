@@ -108,12 +108,11 @@ func (k *look) addFrozen() {
 }
 
 // follow decides about rewritten history. Where the source does not follow it,
-// only a user can say so: webhooks ask for looks too, and so does CI. What a
-// changed declaration leads to is no rewritten history, and to tell of a commit
-// that was asked for by name would be a false alarm.
+// only a user can say so: webhooks ask for looks too, and so does CI. To tell of
+// a commit that was asked for by name, or that a changed declaration leads to,
+// would be a false alarm.
 func (k *look) follow(fetched Fetched, last string) error {
-	redirected := k.before.status.Spec != k.row.Version
-	if !fetched.Rewritten || last == "" || last == k.target.Revision || redirected {
+	if !fetched.Rewritten || last == "" || last == k.target.Revision {
 		return nil
 	}
 	r, git := k.request(), k.row.Spec.Git
@@ -124,7 +123,7 @@ func (k *look) follow(fetched Fetched, last string) error {
 			Hint: "look at it, and follow it by maelctl project sync --source " + k.source + " --follow-rewrite",
 		}
 	}
-	if k.aside() {
+	if redirected := k.before.status.Spec != k.row.Version; redirected || k.aside() {
 		return nil
 	}
 	k.tell(cluster.Event{

@@ -172,11 +172,11 @@ func TestReleaseGoesOnWhenTheDaemonIsKilled(t *testing.T) {
 	n.awaitExit()
 	n.start()
 	n.await("the release to be known", patience, func() bool { return strings.Contains(n.component("rel_app").Message, "runs since") })
-	for _, id := range n.runContainers() {
-		if err := n.engine.ContainerKill(t.Context(), id, "TERM"); err != nil {
-			t.Fatal(err)
-		}
-	}
+	// One that was only created when the daemon was killed is made anew first.
+	n.await("the release told to end", patience, func() bool {
+		ids := n.runContainers()
+		return len(ids) == 1 && n.engine.ContainerKill(t.Context(), ids[0], "TERM") == nil
+	})
 	n.await("the end of the release", patience, func() bool { return n.component("rel_app").Message == "" })
 	if starts := seen.starts("rel_app"); starts != 1 {
 		t.Errorf("the release command was started %d times", starts)

@@ -101,7 +101,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "agent", "logs", "images", "bridges", "gateway", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }
