@@ -74,8 +74,10 @@ func TestEveryMethodRuns(t *testing.T) {
 	sqlite := &tour{t: t, s: file(t), called: map[string]bool{}}
 	for _, r := range []*tour{mysql, sqlite} {
 		r.projects()
+		r.sources()
 		r.leases()
 		r.placements()
+		r.runs()
 		r.firings()
 		r.rest()
 	}
@@ -181,6 +183,7 @@ func (r *tour) projects() {
 	r.refused("SetEventSourcesEnabled", []string{"CASE"}, true)
 	r.call("LoadProject", &project.Project{Name: "q", Components: []project.Component{{Name: "case", Project: "q"}}})
 	r.tell("%d", len(r.call("Revisions", "p", 10)[0].([]cluster.Revision)))
+	r.tell("%v", r.call("Revision", "p", int64(1))[1] != nil)
 	gone := &project.Project{Name: "q"}
 	r.call("ApplyProject", cluster.ApplyRequest{Desired: gone, Plan: func(cluster.ProjectState) (cluster.ProjectWrite, error) {
 		return cluster.ProjectWrite{RemoveProject: true}, nil
