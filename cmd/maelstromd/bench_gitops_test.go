@@ -245,20 +245,3 @@ func measureSaves(b *testing.B) {
 	b.ReportMetric(quantile(took, 0.99), "ms-save-p99")
 	n.cleanUp()
 }
-
-// residentNow is the memory that the daemon's process has now, in bytes.
-func (n *node) residentNow() int64 {
-	n.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.cmd.Process.Pid))
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	for line := range strings.Lines(string(status)) {
-		var kib int64
-		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kib); err == nil {
-			return kib << 10
-		}
-	}
-	n.t.Fatal("no VmRSS")
-	return 0
-}

@@ -20,7 +20,7 @@ import (
 )
 
 // floodMiB is what TestAFloodLeavesTheRingAtItsCap lets a container write.
-var floodMiB = flag.Int("logs.flood", 32, "MiB of output")
+var floodMiB = flag.Int("logs.flood", 64, "MiB of output")
 
 // output reads what the API has of components, without following.
 func (n *node) output(req rpc.LogsRequest) []rpc.LogEntry {
@@ -210,7 +210,7 @@ func TestAFloodLeavesTheRingAtItsCap(t *testing.T) {
 	}
 	ring := filepath.Join(n.dir, "logs", "flood_flood")
 	largest := int64(0)
-	n.await("the last line", patience*time.Duration(3+*floodMiB/100), func() bool {
+	n.await("the last line", patience*time.Duration(1+*floodMiB/100), func() bool {
 		largest = max(largest, diskUse(t, ring))
 		last := textsOf(n.output(rpc.LogsRequest{Components: []string{"flood_flood"}, Tail: 1}))
 		return slices.Equal(last, []string{"the last line"})
