@@ -65,11 +65,18 @@ func (s *Snapshot) keepLists(old *Snapshot, stored []InstanceList) {
 
 func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	minimum := map[string]int{}
-	unreleased := map[string]*ComponentRow{}
+	unreleased, rolling, awake := map[string]*ComponentRow{}, map[string]*ComponentRow{}, map[string]*ComponentRow{}
 	var remove []string
 	for name, row := range rows {
-		if unreleased[name] = nil; row != nil && row.Unreleased() {
+		unreleased[name], rolling[name], awake[name] = nil, nil, nil
+		if row != nil && row.Unreleased() {
 			unreleased[name] = row
+		}
+		if row != nil && (row.Gated() || row.Failed != nil && !row.Failed.RetryAt.IsZero()) {
+			rolling[name] = row
+		}
+		if row != nil && len(row.Current().Effective.Awake) > 0 {
+			awake[name] = row
 		}
 		if row != nil && row.Current().Effective.MinInstances > 0 {
 			minimum[name] = row.Current().Effective.MinInstances
@@ -79,6 +86,8 @@ func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	}
 	s.Components = withRows(s.Components, rows)
 	s.Unreleased = withRows(s.Unreleased, unreleased)
+	s.Rolling = withRows(s.Rolling, rolling)
+	s.Awake = withRows(s.Awake, awake)
 	s.Minimum = s.Minimum.With(minimum, remove)
 }
 

@@ -30,10 +30,18 @@ type ComponentRow struct {
 	RestartVersion int64 `json:"restart_version"`
 
 	// Released is the latest RestartVersion whose release command has
-	// succeeded. Until that is RestartVersion, Kept is what runs: the version
-	// before; nil if none may run.
-	Released int64         `json:"released"`
-	Kept     *ComponentRow `json:"kept,omitempty"`
+	// succeeded, Proven the latest that an instance of was ready.
+	Released int64 `json:"released"`
+	Proven   int64 `json:"proven"`
+
+	// Kept is the version before, until the declared one is proven; nil: there
+	// is none. It is what runs as long as the declared version is not released,
+	// and once that has failed.
+	Kept *ComponentRow `json:"kept,omitempty"`
+
+	// Failed says why the declared version is not rolled out; nil: it did not
+	// fail.
+	Failed *RolloutFailure `json:"failed,omitempty"`
 }
 
 // EventSourceRow is a stored event source.

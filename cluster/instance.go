@@ -39,8 +39,20 @@ type Instance struct {
 	ReadyAt      time.Time `json:"ready_at"`
 	Restarts     int       `json:"restarts"`
 	BackoffUntil time.Time `json:"backoff_until"`
-	Holds        bool      `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
-	WasReady     bool      `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
+	LaunchedAt   time.Time `json:"launched_at"` // when its node began to start it, a pull included
+
+	// Suspect is set while a ready instance fails its health checks and is not
+	// restarted for that: it may be the checks.
+	Suspect      bool `json:"suspect"`
+	FailedChecks int  `json:"failed_checks"` // in a row
+
+	// Why it failed last; kept when it is ready again.
+	LastFailure       Reason    `json:"last_failure"`
+	LastFailureAt     time.Time `json:"last_failure_at"`
+	LastFailureDetail string    `json:"last_failure_detail"`
+
+	Holds    bool `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
+	WasReady bool `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
 }
 
 // Routable tells whether new requests may be sent to i.

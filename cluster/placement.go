@@ -43,4 +43,7 @@ type PlacementWrite struct {
 
 	// Delete removes the row at its Version: its container is gone.
 	Delete *Placement
+
+	// Rollout tells what became of a version of a component.
+	Rollout *RolloutWrite
 }

@@ -29,6 +29,7 @@ const (
 	ReasonGone          Reason = "gone"
 	ReasonDraining      Reason = "draining"
 	ReasonReleaseFailed Reason = "release_failed"
+	ReasonAsleep        Reason = "asleep" // the request may not wake its component
 )
 
 // Failure says why something can't run: the reason for machines, and for

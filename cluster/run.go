@@ -71,10 +71,10 @@ func (r *ComponentRow) Unreleased() bool {
 	return len(r.Spec.ReleaseCommand) > 0 && r.Released < r.RestartVersion
 }
 
-// Current is the version that runs: the declared one, or the one that is kept
-// until it is released.
+// Current is the version that is to run: the declared one, or the one that is
+// kept while that is not released, or has failed.
 func (r *ComponentRow) Current() *ComponentRow {
-	if r.Kept != nil && r.Unreleased() {
+	if r.Kept != nil && (r.Unreleased() || r.Failed != nil) {
 		return r.Kept
 	}
 	return r

@@ -39,6 +39,8 @@ type Snapshot struct {
 
 	// Indexes, so that a decision costs what is active and not what is stored.
 	Minimum Map[int]             // by component: mininstances, where there are any
+	Rolling Map[*ComponentRow]   // by name: Gated, or Failed and to be tried again
+	Awake   Map[*ComponentRow]   // by name: with hours to be awake in
 	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
 	Routes *route.Table

@@ -25,6 +25,10 @@ type Source struct {
 	// SourcesFile is a file in this source that declares further sources.
 	SourcesFile string `json:"sourcesfile,omitempty"`
 
+	// Rollback says what happens when a version that the source has changed
+	// fails to roll out.
+	Rollback RollbackPolicy `json:"rollback,omitempty"`
+
 	IntervalSeconds int         `json:"interval,omitempty"` // seconds between two looks; 0: the default
 	Prune           PrunePolicy `json:"prune,omitempty"`
 	Brake           *Brake      `json:"brake,omitempty"`
@@ -46,6 +50,16 @@ type GitSource struct {
 	CA         string `json:"ca,omitempty"`         // certificates in PEM beside the system's
 	Proxy      string `json:"proxy,omitempty"`      // address of an HTTP or SOCKS5 proxy; empty: as the environment says
 }
+
+// RollbackPolicy says what becomes of a revision with a version that fails to
+// roll out; empty is RollbackNever.
+type RollbackPolicy string
+
+// The rollback policies.
+const (
+	RollbackNever RollbackPolicy = "never" // the component keeps its version before, the rest of the revision stays
+	RollbackAuto  RollbackPolicy = "auto"  // the project goes back to its last good revision
+)
 
 // PrunePolicy says what becomes of stored objects that a source no longer has.
 type PrunePolicy string

@@ -77,6 +77,12 @@ type Component struct {
 	// version is rolled out.
 	ReleaseCommand []string `json:"releasecommand,omitempty"`
 
+	// Wake lists what may not wake the component; empty: every request does.
+	Wake []WakeRule `json:"wake,omitempty" yaml:"-"`
+
+	// Awake lists the hours in which a minimum of instances runs.
+	Awake []AwakeWindow `json:"awake,omitempty" yaml:"-"`
+
 	PullCommand      []string `json:"pullcommand,omitempty"`
 	PullUsername     string   `json:"pullusername,omitempty"`
 	PullPassword     string   `json:"pullpassword,omitempty"`

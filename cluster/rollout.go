@@ -1,0 +1,47 @@
+package cluster
+
+import "time"
+
+// RolloutState is what became of a version that was rolled out.
+type RolloutState string
+
+// The roll-out states, as they are written. A version without one has yet to
+// prove itself.
+const (
+	RolloutProven RolloutState = "proven" // an instance of it was ready
+	RolloutFailed RolloutState = "failed" // none will be; what is kept runs on
+	RolloutRetry  RolloutState = "retry"  // a failure is taken back: it is tried again
+)
+
+// RolloutFailure says why a version is not rolled out.
+type RolloutFailure struct {
+	Reason  Reason    `json:"reason"`
+	Message string    `json:"message"`
+	At      time.Time `json:"at"`
+
+	// Tries counts how often the version has failed.
+	Tries int `json:"tries"`
+
+	// RetryAt is when it is tried again by itself; zero: not before somebody
+	// changes or restarts the component.
+	RetryAt time.Time `json:"retry_at,omitzero"`
+}
+
+// RolloutWrite tells what became of a version. The holder of the role
+// placement writes it, under its fence.
+type RolloutWrite struct {
+	Component string
+	Version   int64 // its RestartVersion; ErrConflict if another one is declared by now
+	State     RolloutState
+	Failure   *RolloutFailure // of RolloutFailed
+}
+
+// Unproven tells whether no instance of the declared version was ready yet.
+func (r *ComponentRow) Unproven() bool { return r.Proven < r.RestartVersion }
+
+// Gated tells whether the declared version has to prove itself by one instance
+// before it takes the place of the version before, which did. A component that
+// is asleep is woken for that.
+func (r *ComponentRow) Gated() bool {
+	return r.Kept != nil && !r.Kept.Unproven() && r.Unproven() && r.Failed == nil && !r.Unreleased()
+}
