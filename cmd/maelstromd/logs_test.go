@@ -20,7 +20,7 @@ import (
 )
 
 // floodMiB is what TestAFloodLeavesTheRingAtItsCap lets a container write.
-var floodMiB = flag.Int("logs.flood", 64, "MiB of output")
+var floodMiB = flag.Int("logs.flood", 16, "MiB of output")
 
 // output reads what the API has of components, without following.
 func (n *node) output(req rpc.LogsRequest) []rpc.LogEntry {
