@@ -1,5 +1,12 @@
 package project
 
+import (
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
 // WakeRule names requests that may not wake a component that is asleep, and do
 // not keep one awake. A request meets a rule if it meets each of its parts that
 // is set, and a list if it meets one of its entries.
@@ -17,10 +24,150 @@ type WakeRule struct {
 	Answer int `json:"answer,omitempty"`
 }
 
-// AwakeWindow is a span of time in which a component has a minimum of
-// instances, begun at each time of a cron schedule.
-type AwakeWindow struct {
-	Cron       string `json:"cron"`          // in the time zone of crons, or with TZ= of its own
-	ForSeconds int    `json:"for"`           // how long
-	Min        int    `json:"min,omitempty"` // 0: 1
+// WakeRules are the wake rules of one component, ready to be asked for each
+// request. It is immutable.
+type WakeRules struct {
+	rules []wakeRule
 }
+
+// wakeRule is a rule taken apart. A part that is nil is not set.
+type wakeRule struct {
+	paths    []string
+	prefixes []string
+	methods  []string
+	agents   *words
+	sources  []netip.Prefix
+	monitors bool
+	answer   int
+}
+
+// WakeRules takes the rules of c apart; nil if it has none. Entries that
+// validation refuses are met by no request.
+func (c *Component) WakeRules() *WakeRules {
+	if len(c.Wake) == 0 {
+		return nil
+	}
+	w := &WakeRules{rules: make([]wakeRule, len(c.Wake))}
+	for i := range c.Wake {
+		w.rules[i] = c.Wake[i].compiled()
+	}
+	return w
+}
+
+// MayWake tells whether a request may wake the component; where it may not,
+// answer is the status to answer with while the component is asleep. Path is
+// the decoded path without the query. It does not allocate, and may be called
+// on nil.
+func (w *WakeRules) MayWake(method, path, agent string, client netip.Addr) (ok bool, answer int) {
+	if w == nil {
+		return true, 0
+	}
+	client = client.Unmap().WithZone("")
+	for i := range w.rules {
+		if r := &w.rules[i]; r.met(method, path, agent, client) {
+			return false, r.answer
+		}
+	}
+	return true, 0
+}
+
+func (r *WakeRule) compiled() wakeRule {
+	out := wakeRule{methods: r.Methods, monitors: r.Monitors, answer: r.Answer}
+	orDefault(&out.answer, http.StatusOK)
+	if len(r.Agents) > 0 {
+		out.agents = newWords(r.Agents)
+	}
+	for _, p := range r.Paths {
+		if prefix, ok := strings.CutSuffix(p, "*"); ok {
+			out.prefixes = append(out.prefixes, prefix)
+		} else {
+			out.paths = append(out.paths, p)
+		}
+	}
+	if len(r.Sources) > 0 {
+		out.sources = []netip.Prefix{}
+	}
+	for _, s := range r.Sources {
+		if network, ok := parseNetwork(s); ok {
+			out.sources = append(out.sources, network)
+		}
+	}
+	return out
+}
+
+func (r *wakeRule) met(method, path, agent string, client netip.Addr) bool {
+	return (r.methods == nil || slices.Contains(r.methods, method)) &&
+		r.meetsPath(path) &&
+		(r.sources == nil || slices.ContainsFunc(r.sources, func(n netip.Prefix) bool { return n.Contains(client) })) &&
+		(r.agents == nil || r.agents.in(agent)) &&
+		(!r.monitors || monitors.in(agent))
+}
+
+func (r *wakeRule) meetsPath(path string) bool {
+	return r.paths == nil && r.prefixes == nil || slices.Contains(r.paths, path) ||
+		slices.ContainsFunc(r.prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// parseNetwork reads an address or a network in CIDR notation.
+func parseNetwork(text string) (netip.Prefix, bool) {
+	if addr, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(addr, addr.BitLen()), addr.Zone() == "" && !addr.Is4In6()
+	}
+	network, err := netip.ParsePrefix(text)
+	return network, err == nil && !network.Addr().Is4In6()
+}
+
+// words finds any of some texts in another one, in any letter case of ASCII.
+type words struct {
+	by [256][]string // in lower case, by the first byte
+}
+
+func newWords(list []string) *words {
+	w := &words{}
+	for _, word := range list {
+		if word != "" {
+			w.by[lower(word[0])] = append(w.by[lower(word[0])], strings.ToLower(word))
+		}
+	}
+	return w
+}
+
+func (w *words) in(text string) bool {
+	for i := range len(text) {
+		for _, word := range w.by[lower(text[i])] {
+			if len(text)-i >= len(word) && equalLower(text[i:i+len(word)], word) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func equalLower(text, word string) bool {
+	for i := range len(word) {
+		if lower(text[i]) != word[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(b byte) byte {
+	if 'A' <= b && b <= 'Z' {
+		return b + ('a' - 'A')
+	}
+	return b
+}
+
+// monitors are what known monitors, health checks of load balancers, and
+// crawlers call themselves in their User-Agent.
+var monitors = newWords([]string{
+	"UptimeRobot", "Pingdom", "StatusCake", "Better Uptime Bot", "Site24x7", "HetrixTools", "NodePing",
+	"updown.io", "Uptime-Kuma", "Freshping", "DatadogSynthetics", "NewRelicPinger", "Blackbox Exporter",
+	"check_http", "kube-probe", "ELB-HealthChecker", "Amazon-Route53-Health-Check-Service", "GoogleHC",
+
+	"Googlebot", "AdsBot-Google", "Google-InspectionTool", "bingbot", "DuckDuckBot", "Slurp", "YandexBot",
+	"Baiduspider", "Applebot", "PetalBot", "SeznamBot", "Amazonbot", "Bytespider", "GPTBot", "ClaudeBot",
+	"CCBot", "AhrefsBot", "SemrushBot", "MJ12bot", "DotBot", "archive.org_bot", "facebookexternalhit",
+	"meta-externalagent", "Twitterbot", "LinkedInBot",
+})
