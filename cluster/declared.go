@@ -40,8 +40,13 @@ type ComponentRow struct {
 	Kept *ComponentRow `json:"kept,omitempty"`
 
 	// Failed says why the declared version is not rolled out; nil: it did not
-	// fail.
+	// fail, or is being tried again.
 	Failed *RolloutFailure `json:"failed,omitempty"`
+
+	// Tries counts how often the roll-out of the declared version has failed.
+	// It outlives Failed while the version is tried again, and ends when it is
+	// proven or another is declared.
+	Tries int `json:"tries,omitempty"`
 }
 
 // EventSourceRow is a stored event source.

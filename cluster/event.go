@@ -70,6 +70,7 @@ const (
 	EventCrash            EventKind = "crash" // an instance failed
 	EventCron             EventKind = "cron"
 	EventRelease          EventKind = "release"       // a version's release command has ended
+	EventRollout          EventKind = "rollout"       // a version is proven, has failed, or is tried again
 	EventRefusedWrite     EventKind = "refused_write" // of a holder that had lost its role
 	EventUndelivered      EventKind = "undelivered"   // a notifier does not take events
 	EventImage            EventKind = "image"         // not fetched ahead of time, or removed to free the disk

@@ -8,18 +8,19 @@ type RolloutState string
 // The roll-out states, as they are written. A version without one has yet to
 // prove itself.
 const (
-	RolloutProven RolloutState = "proven" // an instance of it was ready
+	RolloutProven RolloutState = "proven" // an instance of it was ready: Kept, Failed and Tries end
 	RolloutFailed RolloutState = "failed" // none will be; what is kept runs on
-	RolloutRetry  RolloutState = "retry"  // a failure is taken back: it is tried again
+	RolloutRetry  RolloutState = "retry"  // a failure is taken back: it is tried again; Tries stays
 )
 
 // RolloutFailure says why a version is not rolled out.
 type RolloutFailure struct {
 	Reason  Reason    `json:"reason"`
 	Message string    `json:"message"`
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at"` // database time, whatever is written
 
-	// Tries counts how often the version has failed.
+	// Tries is ComponentRow.Tries with this failure: who writes one counts on
+	// from there.
 	Tries int `json:"tries"`
 
 	// RetryAt is when it is tried again by itself; zero: not before somebody
@@ -28,10 +29,12 @@ type RolloutFailure struct {
 }
 
 // RolloutWrite tells what became of a version. The holder of the role
-// placement writes it, under its fence.
+// placement writes it, under its fence. ErrConflict: another version is
+// declared by now, the one that failed is proven, or there is no failure to
+// take back.
 type RolloutWrite struct {
 	Component string
-	Version   int64 // its RestartVersion; ErrConflict if another one is declared by now
+	Version   int64 // its RestartVersion
 	State     RolloutState
 	Failure   *RolloutFailure // of RolloutFailed
 }
