@@ -28,6 +28,10 @@ type Options struct {
 	// PrivateURL is what containers on a network get as MAELSTROM_PRIVATE_URL.
 	PrivateURL func(networkName string) string
 
+	// NameServers is what containers on a network ask for names if their
+	// component says nothing of it; nil, or no answer: the engine's choice.
+	NameServers func(networkName string) []string
+
 	Parallel  int           // starts at a time; 0: one per CPU
 	StopGrace time.Duration // 0: DefaultStopGrace
 

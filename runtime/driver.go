@@ -116,6 +116,10 @@ type Spec struct {
 	// Environment is all that the container sees, injected variables
 	// included, sorted by name.
 	Environment []project.EnvVar
+
+	// NameServers are those of a container whose component names none; empty:
+	// the engine's choice.
+	NameServers []string
 }
 
 // ContainerState is what the engine says of a container.

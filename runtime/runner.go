@@ -58,7 +58,10 @@ type RunnerOptions struct {
 	Node       string
 	Epoch      func() int64
 	PrivateURL func(networkName string) string
-	Logger     *slog.Logger
+
+	// NameServers is as in Options.
+	NameServers func(networkName string) []string
+	Logger      *slog.Logger
 }
 
 // RunnerDeps are what a Runner works with.
@@ -187,6 +190,7 @@ func (r *Runner) Command(ctx context.Context, order CommandOrder, t Terminal) (e
 	exitCode, err = commander.RunCommand(ctx, Spec{
 		Placement: run.ID, Component: spec, Version: row.Version, Epoch: r.opt.Epoch(), Run: cluster.RunCommand, Terminal: &t,
 		Environment: r.environment(spec, row.Version),
+		NameServers: nameServers(r.opt.NameServers, spec),
 	})
 	r.log.Info("command ended", "component", spec.Name, "run", run.ID, "exit_code", exitCode, "took", time.Since(began), "error", err)
 	return exitCode, cut(ctx, err)

@@ -93,6 +93,7 @@ func (u *unit) create(ctx context.Context, t target) (Container, error) {
 		Version:     t.row.PlacedVersion,
 		Epoch:       u.agent.opt.Epoch,
 		Environment: u.environment(t),
+		NameServers: nameServers(u.agent.opt.NameServers, u.spec),
 	})
 }
 
@@ -102,6 +103,14 @@ func (u *unit) environment(t target) []project.EnvVar {
 		url = u.agent.opt.PrivateURL(u.spec.NetworkName)
 	}
 	return project.ContainerEnvironment(u.spec, t.row.PlacedVersion, url)
+}
+
+// nameServers asks for those of a component that names none.
+func nameServers(of func(networkName string) []string, c *project.Component) []string {
+	if of == nil || len(c.DNS) > 0 {
+		return nil
+	}
+	return of(c.NetworkName)
 }
 
 // fetch brings the image here by one of the two ways, and reports how far it

@@ -58,15 +58,20 @@ func (d *Driver) configOf(spec runtime.Spec) *container.Config {
 }
 
 // hostConfigOf is how the container runs: limits, mounts, network.
-func hostConfigOf(c *project.Component, logDriver string) (*container.HostConfig, error) {
+func hostConfigOf(spec runtime.Spec, logDriver string) (*container.HostConfig, error) {
+	c := spec.Component
 	ulimits, err := parseUlimits(c.Ulimits)
 	if err != nil {
 		return nil, err
 	}
+	servers := c.DNS
+	if len(servers) == 0 {
+		servers = spec.NameServers
+	}
 	config := &container.HostConfig{
 		NetworkMode: container.NetworkMode(c.NetworkName),
 		Mounts:      mountsOf(c.Volumes),
-		DNS:         c.DNS,
+		DNS:         servers,
 		DNSOptions:  c.DNSOptions,
 		DNSSearch:   c.DNSSearch,
 		CapAdd:      c.CapAdd,

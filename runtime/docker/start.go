@@ -64,7 +64,7 @@ func (d *Driver) create(ctx context.Context, spec runtime.Spec, mounts []mount.M
 	if t := spec.Terminal; t != nil {
 		config.OpenStdin, config.StdinOnce, config.Tty = t.Stdin != nil, t.Stdin != nil, t.TTY
 	}
-	host, err := hostConfigOf(spec.Component, facts.logDriver)
+	host, err := hostConfigOf(spec, facts.logDriver)
 	if err != nil {
 		return "", err
 	}
