@@ -211,7 +211,8 @@ func (a *apply) writeComponents(ctx context.Context, t *tx) error {
 			added = append(added, w.Spec)
 			continue
 		}
-		if err := t.setComponent(ctx, w); err != nil {
+		old := a.state.Components[w.Spec.Name]
+		if err := t.setComponent(ctx, w, &old); err != nil {
 			return fmt.Errorf("component %s: %w", w.Spec.Name, err)
 		}
 		a.result.Components[w.Spec.Name] = w.Version + 1

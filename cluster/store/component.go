@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,10 +19,11 @@ const goneKept = 30 * 24 * time.Hour
 func (t *tx) components(ctx context.Context, where string, args ...any) (map[string]*cluster.ComponentRow, error) {
 	out := map[string]*cluster.ComponentRow{}
 	err := t.each(ctx, func(rows *sql.Rows) error {
-		var name, spec, kept string
+		var name, spec, kept, failure string
 		var modified int64
 		row := &cluster.ComponentRow{Spec: &project.Component{}}
-		if err := rows.Scan(&name, &spec, &row.Version, &row.RestartVersion, &modified, &row.Released, &kept); err != nil {
+		err := rows.Scan(&name, &spec, &row.Version, &row.RestartVersion, &modified, &row.Released, &row.Proven, &kept, &failure)
+		if err != nil {
 			return err
 		}
 		if err := decode(spec, row.Spec); err != nil {
@@ -30,8 +32,8 @@ func (t *tx) components(ctx context.Context, where string, args ...any) (map[str
 		effective := row.Spec.Effective()
 		row.Effective, row.ModifiedAt = &effective, moment(modified)
 		out[name] = row
-		return decodeKept(row, kept)
-	}, `select name, spec, row_version, restart_version, modified_at, released, kept from mael_component `+where, args...)
+		return errors.Join(decodeKept(row, kept), decodeFailure(row, failure))
+	}, `select name, spec, row_version, restart_version, modified_at, released, proven, kept, failure from mael_component `+where, args...)
 	return out, err
 }
 
@@ -85,9 +87,13 @@ func (t *tx) takeGone(ctx context.Context, names []string) (map[string]int64, er
 	})
 }
 
-// setComponent replaces the spec of a component at a version. The restart
-// version moves along only if containers can see the change.
-func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
+// setComponent replaces the spec of a component at a version, where old is what
+// was read of it. The restart version moves along only if containers can see
+// the change.
+func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite, old *cluster.ComponentRow) error {
+	if old.Version != w.Version {
+		return cluster.ErrConflict
+	}
 	now, err := t.now(ctx)
 	if err != nil {
 		return err
@@ -97,17 +103,12 @@ func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite) error {
 		return err
 	}
 	t.changed(cluster.ChangeComponent, w.Spec.Name)
-	set, args := `spec = ?, row_version = ?, modified_at = ?`, []any{body, w.Version + 1, micros(now)}
 	if w.Restart {
-		kept, err := t.keep(ctx, w.Spec)
-		if err != nil {
-			return err
-		}
-		set, args = set+`, restart_version = ?, kept = ?`, append(args, w.Version+1, kept)
+		return t.replaceVersion(ctx, old, body)
 	}
 	return met(t.put(ctx, "mael_component",
-		`update mael_component set `+set+` where name = ? and project = ? and row_version = ?`,
-		append(args, w.Spec.Name, w.Spec.Project, w.Version)...))
+		`update mael_component set spec = ?, row_version = ?, modified_at = ? where name = ? and project = ? and row_version = ?`,
+		body, w.Version+1, micros(now), w.Spec.Name, w.Spec.Project, w.Version))
 }
 
 // removeComponents deletes components at their versions, which are remembered.
@@ -195,24 +196,12 @@ func (s *Store) BumpComponents(ctx context.Context, names []string, actor string
 }
 
 func (t *tx) bump(ctx context.Context, names []string, found map[string]*cluster.ComponentRow) (map[string]int64, error) {
-	now, err := t.now(ctx)
-	if err != nil {
-		return nil, err
-	}
 	versions := map[string]int64{}
 	for _, name := range names {
-		old := found[name].Version
-		kept, err := keptBy(found[name].Spec, found[name])
-		if err != nil {
+		if err := t.replaceVersion(ctx, found[name], ""); err != nil {
 			return nil, fmt.Errorf("component %s: %w", name, err)
 		}
-		err = met(t.put(ctx, "mael_component",
-			`update mael_component set row_version = ?, restart_version = ?, modified_at = ?, kept = ? where name = ? and row_version = ?`,
-			old+1, old+1, micros(now), kept, name, old))
-		if err != nil {
-			return nil, fmt.Errorf("component %s: %w", name, err)
-		}
-		versions[name] = old + 1
+		versions[name] = found[name].Version + 1
 		t.changed(cluster.ChangeComponent, name)
 	}
 	return versions, nil

@@ -11,19 +11,21 @@ import (
 	"maelstrom/cluster"
 )
 
-// WritePlacements writes placement rows in one transaction, under the fence of
-// the role that decided them. A row at another version, a slot that is taken
-// and a change to run of an instance that is stopping are ErrConflict: nothing
-// is written, and the decision has to be made anew.
+// WritePlacements writes placement rows, and what became of versions, in one
+// transaction, under the fence of the role that decided them. A row at another
+// version, a slot that is taken, a change to run of an instance that is
+// stopping and a version that is no longer declared are ErrConflict: nothing is
+// written, and the decision has to be made anew.
 func (s *Store) WritePlacements(ctx context.Context, hold cluster.Hold, writes []cluster.PlacementWrite) (changeNumber int64, err error) {
 	if len(writes) == 0 {
 		return s.ChangeNumber(ctx)
 	}
 	changeNumber, err = s.write(ctx, writeOptions{hold: &hold}, func(t *tx) error {
-		// What frees slots comes first, then rows in the order of their keys.
-		for _, w := range slices.SortedFunc(slices.Values(writes), compareWrites) {
+		// Components come first, as in every transaction; then what frees
+		// slots; each in the order of its keys.
+		for _, w := range slices.SortedStableFunc(slices.Values(writes), compareWrites) {
 			if err := t.writePlacement(ctx, w); err != nil {
-				return fmt.Errorf("placement %s: %w", placementOf(w).ID, err)
+				return fmt.Errorf("%s: %w", objectOf(w), err)
 			}
 		}
 		return nil
@@ -38,15 +40,31 @@ func (s *Store) WritePlacements(ctx context.Context, hold cluster.Hold, writes [
 }
 
 func compareWrites(a, b cluster.PlacementWrite) int {
-	return cmp.Or(cmp.Compare(flag(a.Insert != nil), flag(b.Insert != nil)), cmp.Compare(placementOf(a).ID, placementOf(b).ID))
+	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(objectOf(a), objectOf(b)))
 }
 
-func placementOf(w cluster.PlacementWrite) *cluster.Placement {
-	return cmp.Or(w.Insert, w.Want, w.Delete, &cluster.Placement{})
+func rank(w cluster.PlacementWrite) int {
+	switch {
+	case w.Rollout != nil:
+		return 0
+	case w.Insert == nil:
+		return 1
+	}
+	return 2
+}
+
+// objectOf names what a write is about.
+func objectOf(w cluster.PlacementWrite) string {
+	if w.Rollout != nil {
+		return "roll-out of " + w.Rollout.Component
+	}
+	return "placement " + cmp.Or(w.Insert, w.Want, w.Delete, &cluster.Placement{}).ID
 }
 
 func (t *tx) writePlacement(ctx context.Context, w cluster.PlacementWrite) error {
 	switch {
+	case w.Rollout != nil:
+		return t.writeRollout(ctx, w.Rollout)
 	case w.Insert != nil:
 		return t.addPlacement(ctx, w.Insert)
 	case w.Want != nil:

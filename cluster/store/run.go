@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"maelstrom/cluster"
-	"maelstrom/project"
 )
 
 // Reserve stores runs for whose memory the holder of the role placement has
@@ -113,7 +112,7 @@ func (s *Store) FinishRelease(ctx context.Context, r cluster.Run, e cluster.Even
 
 // release lets a version be rolled out, unless another is declared by now.
 func (t *tx) release(ctx context.Context, component string, version int64) error {
-	n, err := t.put(ctx, "mael_component", `update mael_component set released = ?, kept = '' where name = ? and restart_version = ?`,
+	n, err := t.put(ctx, "mael_component", `update mael_component set released = ? where name = ? and restart_version = ?`,
 		version, component, version)
 	if n > 0 {
 		t.changed(cluster.ChangeComponent, component)
@@ -169,40 +168,4 @@ func (t *tx) runs(ctx context.Context, where string, args ...any) (map[string]*c
 	}, `select id, kind, component, version, node, memory_mib, state, reserved_at, started_at, finished_at, exit_code, message, output
 		from mael_run `+where, args...)
 	return out, err
-}
-
-// keep returns what the column kept holds once a component gets a spec: the
-// version that runs until that one is released.
-func (t *tx) keep(ctx context.Context, spec *project.Component) (string, error) {
-	if len(spec.ReleaseCommand) == 0 {
-		return "", nil
-	}
-	found, err := t.components(ctx, `where name = ?`, spec.Name)
-	if err != nil || found[spec.Name] == nil {
-		return "", err
-	}
-	return keptBy(spec, found[spec.Name])
-}
-
-// keptBy is what runs of old until a version with that spec is released.
-func keptBy(spec *project.Component, old *cluster.ComponentRow) (string, error) {
-	if len(spec.ReleaseCommand) == 0 || old.Held() {
-		return "", nil
-	}
-	kept := *old.Current()
-	kept.Released, kept.Kept = kept.RestartVersion, nil
-	return encode(kept)
-}
-
-func decodeKept(row *cluster.ComponentRow, kept string) error {
-	if kept == "" {
-		return nil
-	}
-	row.Kept = &cluster.ComponentRow{}
-	if err := decode(kept, row.Kept); err != nil {
-		return fmt.Errorf("read kept version of component %s: %w", row.Spec.Name, err)
-	}
-	effective := row.Kept.Spec.Effective()
-	row.Kept.Effective = &effective
-	return nil
 }

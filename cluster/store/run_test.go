@@ -54,7 +54,7 @@ func ended(t *testing.T, s *Store, r cluster.Run, state cluster.RunState) {
 	must(t, err)
 }
 
-func TestTheVersionBeforeIsKeptUntilTheNextIsReleased(t *testing.T) {
+func TestTheVersionBeforeRunsUntilTheNextIsReleased(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		hold := take(t, s, cluster.RolePlacement, "n")
 		apply1(t, s, projectOf("p", component("p", "p_c", "one")))
@@ -73,7 +73,7 @@ func TestTheVersionBeforeIsKeptUntilTheNextIsReleased(t *testing.T) {
 			t.Fatalf("after a failure and a restart: %+v", row)
 		}
 		ended(t, s, reserved(t, s, hold, cluster.Run{ID: "r3", Kind: cluster.RunRelease, Component: "p_c", Version: 3}), cluster.RunSucceeded)
-		if row := rowOf(t, s, "p_c"); row.Unreleased() || row.Kept != nil || row.Released != 3 {
+		if row := rowOf(t, s, "p_c"); row.Unreleased() || row.Current() != row || row.Released != 3 || row.Kept.Spec.Image != "one" {
 			t.Fatalf("released: %+v", row)
 		}
 		cs, err := s.Changes(t.Context(), 0)
