@@ -38,6 +38,7 @@ var mayImport = map[string][]string{
 	"reconcile":             {},
 	"runtime/proxy":         nil,
 	"runtime/gateway":       {"runtime/proxy"},
+	"runtime/names":         {},
 
 	"runtime/docker":             {"runtime"},
 	"runtime/fake":               {"runtime"},
