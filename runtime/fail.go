@@ -19,6 +19,7 @@ func (u *unit) bury(ctx context.Context) phase {
 // again replaces a container that is not to blame for its end.
 func (u *unit) again(ctx context.Context) phase {
 	u.inst.State = cluster.InstanceStarting
+	u.acquit()
 	u.report()
 	u.clear(ctx)
 	u.inst.Restarts++
@@ -68,10 +69,19 @@ func (u *unit) failed(f *cluster.Failure) {
 		wait = u.crashes.next
 	}
 	u.inst.State, u.inst.Holds = cluster.InstanceBackoff, false
-	u.inst.Reason, u.inst.Message = f.Reason, f.Message
+	u.acquit()
+	u.blame(f)
 	u.inst.BackoffUntil = time.Now().Add(wait())
 	u.report()
 	u.log.Warn("instance failed", "reason", string(f.Reason), "message", f.Message, "retry_at", u.inst.BackoffUntil)
+}
+
+// blame notes what is wrong with the instance, and remembers it for when it
+// is well again.
+func (u *unit) blame(f *cluster.Failure) {
+	u.inst.Reason, u.inst.Message = f.Reason, f.Message
+	u.inst.LastFailure, u.inst.LastFailureAt = f.Reason, time.Now()
+	u.inst.LastFailureDetail = detailOf(f.Message)
 }
 
 // backOff waits until the next try. One that failed for want of an engine is

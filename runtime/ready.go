@@ -24,8 +24,8 @@ func (u *unit) probe() probe {
 }
 
 // recognise looks once at an adopted container. One that takes connections and
-// was ready before may just be busy: it is ready. One that has outlived its
-// start check was.
+// was ready before is ready, whatever it answers: it may just be busy, and its
+// health checks go on. One that has outlived its start check was.
 func (u *unit) recognise(ctx context.Context, c Container) {
 	u.known = true
 	if u.spec.StartCheckTimeout() > 0 {
@@ -33,11 +33,15 @@ func (u *unit) recognise(ctx context.Context, c Container) {
 		defer cancel()
 		err := u.agent.prober.once(limited, u.probe())
 		var failed *probeError
-		busy := errors.As(err, &failed) && failed.kind == probeSilent
+		reached := errors.As(err, &failed) && failed.kind != probeRefused
 		old := u.inst.WasReady || time.Since(c.StartedAt) > u.spec.StartCheckTimeout()
-		if err != nil && !(busy && old) {
+		if err != nil && !(reached && old) {
+			u.acquit()
 			u.inst.State = cluster.InstanceStarting
 			return
+		}
+		if err == nil {
+			u.acquit()
 		}
 	}
 	u.becomeReady()
@@ -83,7 +87,9 @@ func (u *unit) hasEnded(ctx context.Context) bool {
 func (u *unit) becomeReady() {
 	u.ready = time.Now()
 	u.inst.State, u.inst.WasReady = cluster.InstanceReady, true
-	u.inst.Reason, u.inst.Message = cluster.ReasonNone, ""
+	if !u.inst.Suspect {
+		u.inst.Reason, u.inst.Message = cluster.ReasonNone, ""
+	}
 }
 
 // resume goes on where a container stands.
@@ -105,7 +111,7 @@ func (u *unit) serve(ctx context.Context) phase {
 	period := u.spec.HealthCheckPeriod()
 	timer := time.NewTimer(period - rand.N(period/2+1)) // adopted together, checked apart
 	defer timer.Stop()
-	for failures := 0; ; timer.Reset(period) {
+	for ; ; timer.Reset(u.untilCheck()) {
 		select {
 		case <-work.Done():
 			return u.leaveReady(ctx, context.Cause(work))
@@ -116,12 +122,10 @@ func (u *unit) serve(ctx context.Context) phase {
 			continue
 		}
 		if err == nil || u.recentSuccess(period) {
-			failures = 0
+			u.trust()
 			continue
 		}
-		failures++
-		u.log.Warn("health check failed", "failures", failures, "error", err)
-		if failures >= u.spec.HTTPHealthCheckMaxFailures {
+		if u.doubt(ctx, err); u.incurable() {
 			return u.heal(err)
 		}
 	}
@@ -143,21 +147,13 @@ func (u *unit) check(ctx context.Context) error {
 	return u.agent.prober.once(ctx, u.probe())
 }
 
-func (u *unit) recentSuccess(period time.Duration) bool {
-	if u.agent.deps.Activity == nil {
-		return false
-	}
-	last := u.agent.deps.Activity.LastSuccess(u.id)
-	return !last.IsZero() && time.Since(last) <= period
-}
-
 // heal restarts a container that fails its health checks: no new requests,
 // the component's own command, two seconds for what is in flight, stop.
 func (u *unit) heal(err error) phase {
 	return func(ctx context.Context) phase {
 		failure := u.probeFailure(ctx, err)
 		u.inst.State = cluster.InstanceDraining
-		u.inst.Reason, u.inst.Message = failure.Reason, failure.Message
+		u.blame(failure)
 		u.report()
 		work, done := u.during(ctx, died)
 		ran := u.runFailedCommand(work)

@@ -25,9 +25,9 @@ func (u *unit) launch(ctx context.Context) phase {
 	if u.spec == nil {
 		return u.await
 	}
-	u.inst.Image = u.spec.Image
-	u.report()
 	began := time.Now()
+	u.inst.Image, u.inst.LaunchedAt = u.spec.Image, began
+	u.report()
 	c, err := u.start(ctx, t)
 	switch {
 	case ctx.Err() != nil, errors.Is(err, errStopWanted):

@@ -61,6 +61,7 @@ type unit struct {
 	waits      backoff    // for the engine
 	holds      backoff    // for the image of what comes after it
 	ready      time.Time  // since when
+	failing    time.Time  // its health checks, since when
 	collector  *collector // of the container's output; nil: nobody wants it
 	stopFollow context.CancelFunc
 }
@@ -86,6 +87,10 @@ func (u *unit) inherit(was cluster.Instance) {
 	u.inst.WasReady = was.WasReady
 	u.inst.ReadyAt = was.ReadyAt
 	u.inst.Reason, u.inst.Message = was.Reason, was.Message
+	u.inst.LaunchedAt = was.LaunchedAt
+	u.inst.Suspect, u.inst.FailedChecks = was.Suspect, was.FailedChecks
+	u.inst.LastFailure, u.inst.LastFailureAt = was.LastFailure, was.LastFailureAt
+	u.inst.LastFailureDetail = was.LastFailureDetail
 }
 
 // adopt gives the unit a container that is there already.
