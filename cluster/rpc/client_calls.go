@@ -52,6 +52,12 @@ func (c *Client) ListComponents(ctx context.Context, req ListComponentsRequest) 
 	return answer, err
 }
 
+// ComponentStatus shows one component, its roll-out and its instances.
+func (c *Client) ComponentStatus(ctx context.Context, name string) (answer ComponentStatus, err error) {
+	err = c.call(ctx, "ComponentService.Status", ComponentStatusRequest{Name: name}, &answer)
+	return answer, err
+}
+
 // Restart replaces every instance of components.
 func (c *Client) Restart(ctx context.Context, req RestartRequest) (answer RestartAnswer, err error) {
 	err = c.call(ctx, "ComponentService.Restart", req, &answer)

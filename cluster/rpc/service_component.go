@@ -19,6 +19,7 @@ const maxWakeWait = 10 * time.Minute
 func (s *Server) componentService() []method {
 	return []method{
 		newMethod("ComponentService.List", "Lists components and how they do.", s.listComponents),
+		newMethod("ComponentService.Status", "Shows one component, its roll-out and its instances.", s.componentStatus),
 		newMethod("ComponentService.Restart", "Replaces every instance of components.", s.restart, writes),
 		newMethod("ComponentService.Wake", "Starts an instance of a component that has none.", s.wake, writes),
 		newMethod("ComponentService.Sleep", "Stops every instance of a component until the next request.", s.sleep, writes),
@@ -30,6 +31,18 @@ func (s *Server) listComponents(_ context.Context, req ListComponentsRequest) (C
 	return ComponentList{Components: s.view().components(func(c *project.Component) bool {
 		return strings.HasPrefix(c.Name, prefix) && (req.Project == "" || strings.EqualFold(req.Project, c.Project))
 	})}, nil
+}
+
+func (s *Server) componentStatus(_ context.Context, req ComponentStatusRequest) (ComponentStatus, error) {
+	row, err := s.knownComponent(strings.ToLower(req.Name))
+	if err != nil {
+		return ComponentStatus{}, err
+	}
+	v, name := s.view(), row.Effective.Name
+	return ComponentStatus{
+		Component: v.component(row),
+		Instances: v.instances(func(p *cluster.Placement, _ string) bool { return p.Component == name }),
+	}, nil
 }
 
 func (s *Server) restart(ctx context.Context, req RestartRequest) (RestartAnswer, error) {

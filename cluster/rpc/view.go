@@ -41,6 +41,7 @@ func (v view) component(row *cluster.ComponentRow) Component {
 	c := row.Effective
 	state := v.componentState(c.Name)
 	v.addRelease(&state, row)
+	v.addRollout(&state, row)
 	return Component{
 		Name:              c.Name,
 		Project:           c.Project,
@@ -55,6 +56,7 @@ func (v view) component(row *cluster.ComponentRow) Component {
 		MaxInstances:      c.MaxInstances,
 		MaxConcurrency:    c.MaxConcurrency,
 		MemoryReservedMiB: c.ReserveMemory,
+		Rollout:           v.rollout(row),
 	}
 }
 

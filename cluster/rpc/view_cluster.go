@@ -3,6 +3,7 @@ package rpc
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"maelstrom/cluster"
 )
@@ -82,6 +83,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		Slot:              p.Slot,
 		Node:              p.Node,
 		State:             InstancePlaced,
+		Since:             timeOrNil(p.CreatedAt),
 		Want:              p.Want,
 		MemoryReservedMiB: p.MemoryMiB,
 	}
@@ -92,10 +94,26 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		in.ImageID, in.ImageDigest, in.ImageNow, in.PullPercent = i.ImageID, i.ImageDigest, i.ImageNow, i.PullPercent
 		in.StartedAt, in.BackoffUntil = timeOrNil(i.StartedAt), timeOrNil(i.BackoffUntil)
 		in.Restarts, in.Holds = i.Restarts, i.Holds
+		in.Suspect, in.FailedChecks = i.Suspect, i.FailedChecks
+		in.LastFailure, in.LastFailureDetail, in.LastFailureAt = i.LastFailure, i.LastFailureDetail, timeOrNil(i.LastFailureAt)
+		in.Since = timeOrNil(since(i))
 	}
 	if load, ok := v.loads[p.ID]; ok {
 		in.InFlight, in.Queued, in.RequestsTotal = load.InFlight, load.Queued, load.Total
 		in.LastRequestAt = timeOrNil(load.LastRequest)
 	}
 	return in
+}
+
+// since is when an instance came into its state; zero: that is not kept.
+func since(i *cluster.Instance) time.Time {
+	switch i.State {
+	case cluster.InstancePulling, cluster.InstanceStarting:
+		return i.LaunchedAt
+	case cluster.InstanceReady:
+		return i.ReadyAt
+	case cluster.InstanceBackoff:
+		return i.LastFailureAt
+	}
+	return time.Time{}
 }

@@ -241,8 +241,13 @@ func (v view) unhealthy(row *cluster.ComponentRow) string {
 	case row.Unreleased():
 		v.addRelease(&state, row)
 		return name + ": " + state.message
+	case row.Failed != nil:
+		return name + ": " + string(row.Failed.Reason) + ": " + rolloutFailure(row)
 	case state.ready < row.Effective.MinInstances:
 		return name + ": fewer instances are ready than mininstances asks for"
+	}
+	if message := v.suspected(name); message != "" {
+		return name + ": " + string(cluster.ReasonUnhealthy) + ": " + message
 	}
 	return ""
 }

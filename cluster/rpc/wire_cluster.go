@@ -58,7 +58,13 @@ type Instance struct {
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"`
 	Restarts          int            `json:"restarts"`
 	BackoffUntil      *time.Time     `json:"backoff_until"`
-	Holds             bool           `json:"holds"` // serves on until the image of what replaces it is on the node
+	Holds             bool           `json:"holds"`         // serves on until the image of what replaces it is on the node
+	Since             *time.Time     `json:"since"`         // in its state; null: not known
+	Suspect           bool           `json:"suspect"`       // ready, and fails its health checks
+	FailedChecks      int            `json:"failed_checks"` // in a row
+	LastFailure       cluster.Reason `json:"last_failure"`  // kept when it is ready again
+	LastFailureAt     *time.Time     `json:"last_failure_at"`
+	LastFailureDetail string         `json:"last_failure_detail"`
 }
 
 // InstancePlaced is the state of a placement that its node has not reported.

@@ -29,6 +29,7 @@ type Component struct {
 	MaxInstances      int            `json:"max_instances"` // 0: no limit
 	MaxConcurrency    int            `json:"max_concurrency"`
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"` // by each instance
+	Rollout           Rollout        `json:"rollout"`
 }
 
 // RunningImage is one image that containers of a component run. There are
