@@ -1,15 +1,14 @@
 // Package journal records what happens in a cluster as events: what two
 // snapshots differ in, and which roles a node takes. Each fact is recorded by
-// one node: what concerns nodes and placements by the holder of the role
-// placement, failures of instances by the node that they are on, and roles by
-// who takes them.
+// one node: what concerns nodes, placements and roll-outs by the holder of the
+// role placement, failures of instances by the node that they are on, and
+// roles by who takes them.
 package journal
 
 import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"maelstrom/cluster"
@@ -17,7 +16,7 @@ import (
 
 // View says what of a difference is ours to record.
 type View struct {
-	Cluster bool   // nodes and placements
+	Cluster bool   // nodes, placements and roll-outs
 	Node    string // instances on this node; empty: none
 }
 
@@ -32,6 +31,7 @@ func Between(old, new *cluster.Snapshot, view View) []cluster.Event {
 	if view.Cluster {
 		d.nodes()
 		d.components()
+		d.rollouts()
 	}
 	if view.Node != "" {
 		d.instances(view.Node)
@@ -185,13 +185,9 @@ func (d *difference) crash(i *cluster.Instance) cluster.Event {
 	if i.WasReady {
 		what = "has crashed"
 	}
-	text := i.Message
-	if len(text) > longestMessage {
-		text = strings.ToValidUTF8(text[:longestMessage], "") + "..."
-	}
 	e := cluster.Event{
 		Kind: cluster.EventCrash, Severity: cluster.EventWarning, Component: i.Component, Node: i.Node, Details: details,
-		Message: fmt.Sprintf("an instance of %s on node %s %s: %s: %s", i.Component, d.nameOf(i.Node), what, i.Reason, text),
+		Message: fmt.Sprintf("an instance of %s on node %s %s: %s: %s", i.Component, d.nameOf(i.Node), what, i.Reason, clip(i.Message)),
 	}
 	if row, ok := d.new.Components.Get(i.Component); ok {
 		e.Project = row.Spec.Project
