@@ -1,6 +1,9 @@
 package cluster
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // RolloutState is what became of a version that was rolled out.
 type RolloutState string
@@ -47,4 +50,16 @@ func (r *ComponentRow) Unproven() bool { return r.Proven < r.RestartVersion }
 // is asleep is woken for that.
 func (r *ComponentRow) Gated() bool {
 	return r.Kept != nil && !r.Kept.Unproven() && r.Unproven() && r.Failed == nil && !r.Unreleased()
+}
+
+// Placed returns the version of the component that runs what was placed at the
+// given version: the declared one, or the one that is kept, which serves beside
+// it for as long as the declared one is not proven; nil: neither does.
+func (r *ComponentRow) Placed(version int64) *ComponentRow {
+	for _, row := range []*ComponentRow{r, r.Kept} {
+		if row != nil && cmp.Or(row.RestartVersion, row.Version) <= version && version <= row.Version {
+			return row
+		}
+	}
+	return nil
 }
