@@ -100,8 +100,8 @@ func TestPositionsPointToTheFileOfEachValue(t *testing.T) {
 		"components.shop_web.command.1":                            11,
 		"components.shop_web.logdriveroptions.max-file":            41,
 		"components.shop_web.ulimits.nofile":                       51,
-		"eventsources.shop_web-cron-1":                             68,
-		"eventsources.shop_report.cron.http.headers.Authorization": 84,
+		"eventsources.shop_web-cron-1":                             77,
+		"eventsources.shop_report.cron.http.headers.Authorization": 93,
 	} {
 		if got := full.Positions[key]; got.Line != line {
 			t.Errorf("%s stands at %v, want line %d", key, got, line)

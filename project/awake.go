@@ -1,6 +1,8 @@
 package project
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"maelstrom/project/schedule"
@@ -13,9 +15,6 @@ type AwakeWindow struct {
 	ForSeconds int    `json:"for"`           // how long
 	Min        int    `json:"min,omitempty"` // 0: 1
 }
-
-// DefaultAwakeMin is the minimum of a window that is written without one.
-const DefaultAwakeMin = 1
 
 // maxAwakeSeconds bounds the length of a window: a week.
 const maxAwakeSeconds = 7 * 24 * 60 * 60
@@ -38,6 +37,34 @@ func (c *Component) AwakeMinimum(now time.Time, zone *time.Location) (min int, c
 		}
 	}
 	return min, changes
+}
+
+// checkAwake checks each window on its own.
+func checkAwake(c checker, windows []AwakeWindow) {
+	for i := range windows {
+		at := c.under(index("awake", i))
+		checkKeys(at, reflectValue(&windows[i]), shapeOf(&windows[i]))
+		if windows[i].Cron != "" {
+			checkSchedule(at, "cron", windows[i].Cron)
+		}
+	}
+}
+
+// diffText tells effective windows apart.
+func (w *AwakeWindow) diffText() string {
+	return fmt.Sprintf("%s for %s, at least %d", w.Cron, durationText(seconds(w.ForSeconds)), w.Min)
+}
+
+// durationText is d as 10h, not 10h0m0s.
+func durationText(d time.Duration) string {
+	text := d.String()
+	if d%time.Minute == 0 {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if d%time.Hour == 0 {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // at tells whether w is open at now, and until when at least that stays so;

@@ -44,6 +44,8 @@ func checkComponent(c checker, comp *Component) {
 	}
 	checkVolumeTargets(c, comp.Volumes)
 	checkFileMounts(c, comp)
+	checkWake(c, comp.Wake)
+	checkAwake(c, comp.Awake)
 	checkEngine(c, comp)
 	checkRelations(c, comp)
 	checkPath(c, "httphealthcheckpath", comp.HTTPHealthCheckPath)
@@ -56,6 +58,13 @@ func checkRelations(c checker, comp *Component) {
 		c.add(finding{rule: ruleRelation, path: "mininstances",
 			message: fmt.Sprintf("mininstances %d is more than maxinstances %d", e.MinInstances, e.MaxInstances),
 			hint:    "raise maxinstances, or lower mininstances"})
+	}
+	for i, w := range e.Awake {
+		if e.MaxInstances > 0 && w.Min > e.MaxInstances {
+			c.add(finding{rule: ruleRelation, path: index("awake", i) + ".min",
+				message: fmt.Sprintf("min %d is more than maxinstances %d", w.Min, e.MaxInstances),
+				hint:    "raise maxinstances, or lower min"})
+		}
 	}
 	if e.LimitMemory > 0 && e.ReserveMemory > e.LimitMemory {
 		c.add(finding{rule: ruleRelation, path: "limitmemory",
@@ -118,6 +127,9 @@ func checkRange(c checker, k *shapeKey, n float64) {
 		c.bad(ruleRange, k.name, k.name+" "+text+" is not known here", fmt.Sprintf("write %v", k.max))
 	case k.max == unbounded:
 		c.bad(ruleRange, k.name, k.name+" "+text+" is too large", fmt.Sprintf("the largest is %d", unbounded))
+	case k.duration && n > k.max:
+		c.bad(ruleRange, k.name, fmt.Sprintf("%s %s is longer than %s", k.name, durationText(seconds(int(n))), durationText(seconds(int(k.max)))),
+			"write a shorter time, and begin another one where it ends")
 	default:
 		c.bad(ruleRange, k.name, k.name+" "+text+" is out of range", fmt.Sprintf("write a number from %v to %v", k.min, k.max))
 	}

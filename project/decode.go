@@ -39,6 +39,14 @@ func (s spot) secret() bool { return s.key != nil && s.key.key.secret }
 
 func (s spot) crontab() bool { return s.key != nil && s.key.name == "crontab" }
 
+// word is what may stand for an empty list.
+func (s spot) word() string {
+	if s.key == nil {
+		return ""
+	}
+	return s.key.key.word
+}
+
 func (s spot) index(i int) spot { return spot{s.path + "[" + strconv.Itoa(i) + "]", s.key} }
 
 // value decodes n into v.
@@ -163,6 +171,8 @@ var keyPlaces = []struct {
 }{
 	{reflect.TypeFor[fileProject](), "at the top of the file"},
 	{reflect.TypeFor[fileComponent](), "under components.<name>"},
+	{reflect.TypeFor[WakeRule](), "under wake of a component"},
+	{reflect.TypeFor[AwakeWindow](), "under awake of a component"},
 	{reflect.TypeFor[EventSource](), "under components.<name>.eventsources.<name>"},
 	{reflect.TypeFor[HTTPSource](), "under http of an event source"},
 	{reflect.TypeFor[CronSource](), "under cron of an event source"},
@@ -204,7 +214,13 @@ func (d *decoder) keyText(key *node, path string) {
 
 func (d *decoder) list(n *node, v reflect.Value, at spot) {
 	if n.kind != listNode {
-		d.wrong(n, at, "a list", listHint(n))
+		word := at.word()
+		switch {
+		case word == "":
+			d.wrong(n, at, "a list", listHint(n))
+		case n.kind != scalarNode || n.text != word:
+			d.wrong(n, at, "the word "+word+" or a list", "write "+word+", or - items below the key")
+		}
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), len(n.items), len(n.items)))

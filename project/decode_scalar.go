@@ -96,6 +96,10 @@ func looksNumeric(text string) bool {
 }
 
 func (d *decoder) integer(n *node, v reflect.Value, at spot) {
+	if at.key != nil && at.key.duration && n.kind == scalarNode {
+		d.duration(n, v, at)
+		return
+	}
 	text, ok := d.number(n, at, "a whole number")
 	if !ok {
 		return
@@ -116,6 +120,30 @@ func (d *decoder) integer(n *node, v reflect.Value, at spot) {
 		n.broken = true
 	default:
 		v.SetInt(int64(f))
+	}
+}
+
+// duration reads seconds, which may be written as 10h or 1h30m. That there are
+// none is said here, since later they would read as not written.
+func (d *decoder) duration(n *node, v reflect.Value, at spot) {
+	const wanted = "a duration or a number of seconds"
+	text := n.text
+	if looksNumeric(text) {
+		text += "s"
+	}
+	length, err := time.ParseDuration(text)
+	switch {
+	case text != n.text && !n.plain() && !n.variable():
+		d.wrong(n, at, wanted, "remove the quotes")
+	case err != nil:
+		d.wrong(n, at, wanted, "write a duration such as 10h or 90m, or seconds")
+	case length <= 0:
+		d.problem(n, at.path, ruleRange, at.key.name+" "+n.show()+" is no length of time", "write a duration such as 10h or 90m")
+		n.broken = true
+	case length%time.Second != 0:
+		d.wrong(n, at, wanted, "write whole seconds")
+	default:
+		v.SetInt(int64(min(length/time.Second, unbounded)))
 	}
 }
 

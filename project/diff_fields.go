@@ -62,6 +62,9 @@ var componentFields = []diffField[*Component]{
 
 	{"releasecommand", ImpactRestart, func(c *Component) any { return c.ReleaseCommand }},
 
+	{"wake", ImpactNone, func(c *Component) any { return c.Wake }},
+	{"awake", ImpactNone, func(c *Component) any { return c.Awake }},
+
 	{"pullcommand", ImpactNone, func(c *Component) any { return c.PullCommand }},
 	{"pullusername", ImpactNone, func(c *Component) any { return c.PullUsername }},
 	{"pullpassword", ImpactNone, func(c *Component) any { return c.PullPassword }},

@@ -75,6 +75,14 @@ func diffElements(l diffLeaf) []diffLeaf {
 			list.add(file.Target, file.diffText())
 			list.leaves[len(list.leaves)-1].hidden = file.Sensitive
 		}
+	case []WakeRule:
+		for i := range v {
+			list.add(fmt.Sprint(i), v[i].diffText())
+		}
+	case []AwakeWindow:
+		for i := range v {
+			list.add(fmt.Sprint(i), v[i].diffText())
+		}
 	case ulimitList:
 		for _, text := range v {
 			name, limit, _ := strings.Cut(text, "=")

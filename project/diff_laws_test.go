@@ -34,6 +34,7 @@ func drawProject(t *rapid.T, label string) *Project {
 		for _, target := range rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"/a", "/b"}), 0, 2, rapid.ID).Draw(t, "volumes") {
 			c.Volumes = append(c.Volumes, Volume{Type: rapid.SampledFrom([]string{"", "bind", "tmpfs"}).Draw(t, "type"), Target: target})
 		}
+		c.Wake, c.Awake = drawWake(t), drawAwake(t)
 		p.Components = append(p.Components, c)
 	}
 	for i := range rapid.IntRange(0, 3).Draw(t, label+" event sources") {
@@ -54,6 +55,22 @@ func drawProject(t *rapid.T, label string) *Project {
 		p.EventSources = append(p.EventSources, e)
 	}
 	return p
+}
+
+// drawWake draws rules that are valid.
+func drawWake(t *rapid.T) []WakeRule {
+	return rapid.SampledFrom([][]WakeRule{
+		nil, nil, {{Monitors: true}}, {{Monitors: true, Answer: 200}}, {{Paths: []string{"/a", "/b"}}}, {{Paths: []string{"/a /b"}}},
+		{{Methods: []string{"HEAD"}, Agents: []string{"a b", `c", "d`}, Answer: 204}, {Sources: []string{"10.0.0.0/8", "::1"}}},
+	}).Draw(t, "wake")
+}
+
+// drawAwake draws windows that are valid.
+func drawAwake(t *rapid.T) []AwakeWindow {
+	return rapid.SampledFrom([][]AwakeWindow{
+		nil, nil, {{Cron: "@daily", ForSeconds: 36000}}, {{Cron: "@daily", ForSeconds: 36000, Min: 1}},
+		{{Cron: "TZ=Europe/Berlin 0 8 * * mon-fri", ForSeconds: 5401}, {Cron: "0 0 * * *", ForSeconds: 604800}},
+	}).Draw(t, "awake")
 }
 
 // effective is p with every default written out.

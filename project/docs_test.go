@@ -19,6 +19,7 @@ func TestReferenceIsInSync(t *testing.T) {
 	}
 	tables := map[string]string{
 		"project": keyTable[fileProject](), "component": keyTable[fileComponent](), "volume": keyTable[Volume](), "file": keyTable[fileFileMount](),
+		"wake": keyTable[WakeRule](), "awake": keyTable[AwakeWindow](),
 		"http": keyTable[HTTPSource](), "cron": keyTable[CronSource](), "request": keyTable[CronHTTP](), "header": keyTable[Header](),
 		"sqs": keyTable[SQSSource](), "awsstepfunc": keyTable[AWSStepFuncSource](), "rules": ruleTable(),
 	}
@@ -55,6 +56,9 @@ func keyTable[T any]() string {
 func valueName(t reflect.Type, k shapeKey) string {
 	switch t.Kind() {
 	case reflect.Slice:
+		if k.word != "" {
+			return k.word + ", or a list of mappings"
+		}
 		if t.Elem().Kind() == reflect.Struct {
 			return "list of mappings"
 		}
@@ -72,6 +76,8 @@ func valueName(t reflect.Type, k shapeKey) string {
 		return "text"
 	}
 	switch {
+	case k.duration:
+		return "duration"
 	case k.max == unbounded && k.min < 0:
 		return "whole number"
 	case k.max == unbounded:

@@ -1,6 +1,9 @@
 package project
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // The values that apply where a file says nothing. A written zero means the
 // default as well, so that the file and the API agree.
@@ -19,6 +22,8 @@ const (
 	DefaultScaleUpConcurrencyPct       = 0.75
 	DefaultVolumeType                  = "bind"
 	DefaultProtocol                    = "http"
+	DefaultWakeAnswer                  = 200
+	DefaultAwakeMin                    = 1
 	DefaultSQSMaxConcurrency           = 10
 	DefaultSQSMessagesPerPoll          = 1
 	DefaultSQSVisibilityTimeout        = 300
@@ -45,6 +50,8 @@ func (c *Component) Effective() Component {
 	orDefault(&e.StartParallelism, StartParallel)
 	e.Volumes = effectiveVolumes(c.Volumes)
 	e.Files = effectiveFileMounts(c.Files)
+	e.Wake = effectiveList(c.Wake, func(r *WakeRule) { orDefault(&r.Answer, DefaultWakeAnswer) })
+	e.Awake = effectiveList(c.Awake, func(w *AwakeWindow) { orDefault(&w.Min, DefaultAwakeMin) })
 	e.RestartOrder, _ = e.restartOrder()
 	return e
 }
@@ -87,13 +94,14 @@ func hasWritableMount(volumes []Volume) bool {
 }
 
 func effectiveVolumes(volumes []Volume) []Volume {
-	if volumes == nil {
-		return nil
-	}
-	out := make([]Volume, len(volumes))
-	for i, v := range volumes {
-		orDefault(&v.Type, DefaultVolumeType)
-		out[i] = v
+	return effectiveList(volumes, func(v *Volume) { orDefault(&v.Type, DefaultVolumeType) })
+}
+
+// effectiveList is a copy of a list with each item filled in.
+func effectiveList[T any](list []T, fill func(*T)) []T {
+	out := slices.Clone(list)
+	for i := range out {
+		fill(&out[i])
 	}
 	return out
 }

@@ -215,6 +215,9 @@ func (x *exporter) structure(v reflect.Value, path string) []exportedPair {
 			}
 		default:
 			value = x.value(field, k.name, at)
+			if k.duration {
+				value = &exportedText{text: durationText(seconds(int(field.Int())))}
+			}
 		}
 		if value != nil {
 			pairs = append(pairs, exportedPair{k.name, value})

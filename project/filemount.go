@@ -72,15 +72,7 @@ func (f *FileMount) written() fileFileMount {
 }
 
 func effectiveFileMounts(files []FileMount) []FileMount {
-	if files == nil {
-		return nil
-	}
-	out := make([]FileMount, len(files))
-	for i, f := range files {
-		orDefault(&f.Mode, DefaultFileMode)
-		out[i] = f
-	}
-	return out
+	return effectiveList(files, func(f *FileMount) { orDefault(&f.Mode, DefaultFileMode) })
 }
 
 // fileMounts reads what the key files of a component names.

@@ -18,6 +18,8 @@ type key struct {
 	required bool
 	secret   bool   // never repeated in a message
 	pattern  string // of a text, as far as a schema can tell
+	duration bool   // of seconds, which may be written as 90m
+	word     string // that may stand for an empty list
 }
 
 // summary is what the key is, in one clause.
@@ -33,6 +35,9 @@ func (k key) summary() string {
 // unbounded marks a number whose only limit is what an integer of 32 bits can
 // hold; larger ones overflow a duration or a size in bytes.
 const unbounded = math.MaxInt32
+
+// wakeAlways is how a file says that every request may wake a component.
+const wakeAlways = "always"
 
 // pathPattern is a path, or a text whose variable may begin with one; an empty
 // one counts as not written.
@@ -90,6 +95,8 @@ var componentKeys = []key{
 	{name: "capadd", doc: "Linux capabilities to add."},
 	{name: "capdrop", doc: "Linux capabilities to drop."},
 	{name: "releasecommand", doc: "Command run once per version in a container of its own, before the version is rolled out; until it succeeds, the version before stays."},
+	{name: "wake", doc: "What may wake the component: always for every request, or a list of what may not.", def: wakeAlways, word: wakeAlways},
+	{name: "awake", doc: "Hours in which a minimum of instances runs."},
 	{name: "pullcommand", doc: "Command run on the node instead of a pull, without a shell, if the operator allows it (MAEL_PULL_COMMAND); <image> stands for the image."},
 	{name: "pullusername", doc: "User name at the registry; without one, the login of the daemon's user counts."},
 	{name: "pullpassword", doc: "Password at the registry.", secret: true},
@@ -113,6 +120,21 @@ var fileMountKeys = []key{
 	{name: "encoding", doc: "How content is written.", def: encodingText, enum: []string{encodingText, encodingBase64}},
 	{name: "mode", doc: "Mode of the file, in octal digits.", def: DefaultFileMode, pattern: `^0?[0-7]{3}$|` + variablePattern},
 	{name: "sensitive", doc: "Never show the content. A diff tells changes by a short keyed hash, which means nothing outside of that daemon.", def: false},
+}
+
+var wakeKeys = []key{
+	{name: "paths", doc: "Paths of requests, without the query; one that ends in * is a prefix."},
+	{name: "methods", doc: "Methods of requests, in upper case."},
+	{name: "agents", doc: "Parts of the User-Agent, in any letter case."},
+	{name: "sources", doc: "Addresses of clients, or networks such as 10.0.0.0/8."},
+	{name: "monitors", doc: "Known monitors and crawlers, by what they call themselves in the User-Agent.", def: false},
+	{name: "answer", doc: "Status of the answer while the component is asleep.", def: DefaultWakeAnswer, min: 200, max: 599},
+}
+
+var awakeKeys = []key{
+	{name: "cron", doc: "When the hours begin: a schedule as that of cron event sources.", required: true},
+	{name: "for", doc: "How long they last, such as 10h or 90m, or in seconds; a week at most.", required: true, min: 1, max: maxAwakeSeconds, duration: true},
+	{name: "min", doc: "Instances that run at least.", def: DefaultAwakeMin, max: unbounded},
 }
 
 var eventSourceKeys = []key{
@@ -171,6 +193,8 @@ var keysOf = map[reflect.Type][]key{
 	reflect.TypeFor[fileComponent]():     componentKeys,
 	reflect.TypeFor[Volume]():            volumeKeys,
 	reflect.TypeFor[fileFileMount]():     fileMountKeys,
+	reflect.TypeFor[WakeRule]():          wakeKeys,
+	reflect.TypeFor[AwakeWindow]():       awakeKeys,
 	reflect.TypeFor[EventSource]():       eventSourceKeys,
 	reflect.TypeFor[HTTPSource]():        httpKeys,
 	reflect.TypeFor[CronSource]():        cronKeys,

@@ -78,10 +78,10 @@ type Component struct {
 	ReleaseCommand []string `json:"releasecommand,omitempty"`
 
 	// Wake lists what may not wake the component; empty: every request does.
-	Wake []WakeRule `json:"wake,omitempty" yaml:"-"`
+	Wake []WakeRule `json:"wake,omitempty"`
 
 	// Awake lists the hours in which a minimum of instances runs.
-	Awake []AwakeWindow `json:"awake,omitempty" yaml:"-"`
+	Awake []AwakeWindow `json:"awake,omitempty"`
 
 	PullCommand      []string `json:"pullcommand,omitempty"`
 	PullUsername     string   `json:"pullusername,omitempty"`

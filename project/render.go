@@ -129,6 +129,10 @@ func renderStruct(v reflect.Value) map[string]any {
 			}
 			field = field.Elem()
 		}
+		if k.word != "" && field.Len() == 0 {
+			out[k.name] = k.word
+			continue
+		}
 		out[k.name] = renderValue(field)
 	}
 	return out

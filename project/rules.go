@@ -66,6 +66,7 @@ const (
 	ruleFileMount    = "MAEL054"
 	ruleFileRead     = "MAEL055"
 	ruleCovered      = "MAEL056"
+	ruleWake         = "MAEL057"
 )
 
 // Rules is every rule, by id.
@@ -126,6 +127,7 @@ var Rules = []Rule{
 	{ruleFileMount, Error, "a file for containers that can't be there"},
 	{ruleFileRead, Error, "a file for containers that can't be read"},
 	{ruleCovered, Warning, "a host that another project's wildcard covers as well"},
+	{ruleWake, Error, "a wake rule that no request meets, or that says nothing"},
 }
 
 var severities = func() map[string]Severity {

@@ -11,6 +11,9 @@ import (
 // variables are replaced, one may stand for a number, a boolean or a word.
 const variablePattern = `\$\{[^}]+\}`
 
+// durationPattern is a duration, or a text that holds a variable.
+const durationPattern = `^([0-9]+(\.[0-9]+)?(h|m|s))+$|` + variablePattern
+
 // JSONSchema generates the JSON Schema (draft-07) of maelstrom.yml from the
 // same description that Load decodes by. What a schema can't express, such as
 // relations between numbers, only Load checks.
@@ -84,6 +87,8 @@ var definitionNames = map[reflect.Type]string{
 	reflect.TypeFor[fileComponent]():     "component",
 	reflect.TypeFor[Volume]():            "volume",
 	reflect.TypeFor[fileFileMount]():     "file",
+	reflect.TypeFor[WakeRule]():          "wakerule",
+	reflect.TypeFor[AwakeWindow]():       "awakewindow",
 	reflect.TypeFor[EventSource]():       "eventsource",
 	reflect.TypeFor[HTTPSource]():        "http",
 	reflect.TypeFor[CronSource]():        "cron",
@@ -175,7 +180,11 @@ func (g *generator) values(t reflect.Type, k shapeKey) []object {
 		}
 		return []object{out}
 	case reflect.Slice:
-		return []object{{{"type", "array"}, {"items", anyOf(g.values(t.Elem(), listItem(k)))}}}
+		list := object{{"type", "array"}, {"items", anyOf(g.values(t.Elem(), listItem(k)))}}
+		if k.word != "" {
+			return []object{{{"enum", []string{k.word}}}, variable, list}
+		}
+		return []object{list}
 	case reflect.String:
 		return g.texts(k, variable)
 	case reflect.Bool:
@@ -183,7 +192,11 @@ func (g *generator) values(t reflect.Type, k shapeKey) []object {
 	case reflect.Float64:
 		return []object{{{"type", "number"}, {"minimum", k.min}, {"maximum", k.max}}, variable}
 	}
-	return []object{{{"type", "integer"}, {"minimum", k.min}, {"maximum", k.max}}, variable}
+	number := object{{"type", "integer"}, {"minimum", k.min}, {"maximum", k.max}}
+	if k.duration {
+		return []object{number, {{"type", "string"}, {"pattern", durationPattern}}}
+	}
+	return []object{number, variable}
 }
 
 func anyOf(values []object) object {

@@ -1,7 +1,7 @@
 package project
 
 import (
-	"net/http"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -73,7 +73,7 @@ func (w *WakeRules) MayWake(method, path, agent string, client netip.Addr) (ok b
 
 func (r *WakeRule) compiled() wakeRule {
 	out := wakeRule{methods: r.Methods, monitors: r.Monitors, answer: r.Answer}
-	orDefault(&out.answer, http.StatusOK)
+	orDefault(&out.answer, DefaultWakeAnswer)
 	if len(r.Agents) > 0 {
 		out.agents = newWords(r.Agents)
 	}
@@ -96,7 +96,7 @@ func (r *WakeRule) compiled() wakeRule {
 }
 
 func (r *wakeRule) met(method, path, agent string, client netip.Addr) bool {
-	return (r.methods == nil || slices.Contains(r.methods, method)) &&
+	return (len(r.methods) == 0 || slices.Contains(r.methods, method)) &&
 		r.meetsPath(path) &&
 		(r.sources == nil || slices.ContainsFunc(r.sources, func(n netip.Prefix) bool { return n.Contains(client) })) &&
 		(r.agents == nil || r.agents.in(agent)) &&
@@ -106,6 +106,72 @@ func (r *wakeRule) met(method, path, agent string, client netip.Addr) bool {
 func (r *wakeRule) meetsPath(path string) bool {
 	return r.paths == nil && r.prefixes == nil || slices.Contains(r.paths, path) ||
 		slices.ContainsFunc(r.prefixes, func(p string) bool { return strings.HasPrefix(path, p) })
+}
+
+// checkWake checks each rule on its own.
+func checkWake(c checker, rules []WakeRule) {
+	for i := range rules {
+		at := index("wake", i)
+		if rules[i].empty() {
+			c.bad(ruleWake, at, "a wake rule that does not say which requests",
+				`write paths, methods, agents, sources or monitors; paths: ["/*"] is every request`)
+		}
+		checkWakeRule(c.under(at), &rules[i])
+	}
+}
+
+// empty tells whether no part of r is set, so that it would stand for every
+// request.
+func (r *WakeRule) empty() bool {
+	return len(r.Paths)+len(r.Methods)+len(r.Agents)+len(r.Sources) == 0 && !r.Monitors
+}
+
+func checkWakeRule(c checker, r *WakeRule) {
+	checkKeys(c, reflectValue(r), shapeOf(r))
+	for i, p := range r.Paths {
+		if !strings.HasPrefix(p, "/") {
+			c.value(rulePath, index("paths", i), p, "does not start with a slash", "write /"+strings.TrimLeft(p, "/"))
+		}
+		if star := strings.IndexByte(p, '*'); star >= 0 && star < len(p)-1 {
+			c.value(ruleWake, index("paths", i), p, "has a * that is not its end", "write a prefix, as in /assets/*")
+		}
+		if strings.ContainsAny(p, "?#") {
+			c.value(ruleWake, index("paths", i), p, "holds more than a path", "leave the query out; a rule looks at the path alone")
+		}
+	}
+	for i, m := range r.Methods {
+		if !httpToken(m) || m != strings.ToUpper(m) {
+			c.value(ruleRequest, index("methods", i), m, "is no method", "write it in upper case, as in HEAD")
+		}
+	}
+	for i, a := range r.Agents {
+		if strings.TrimSpace(a) == "" {
+			c.value(ruleWake, index("agents", i), a, "is no part of a User-Agent", "write a word of it, as in curl")
+		}
+	}
+	for i, s := range r.Sources {
+		if _, ok := parseNetwork(s); !ok {
+			c.value(ruleWake, index("sources", i), s, "is neither an address nor a network", "write 192.0.2.7 or 10.0.0.0/8")
+		}
+	}
+}
+
+// diffText tells effective rules apart.
+func (r *WakeRule) diffText() string {
+	var parts []string
+	add := func(name string, list []string) {
+		if len(list) > 0 {
+			parts = append(parts, name+" "+strings.Trim(fmt.Sprintf("%q", list), "[]"))
+		}
+	}
+	add("paths", r.Paths)
+	add("methods", r.Methods)
+	add("agents", r.Agents)
+	add("sources", r.Sources)
+	if r.Monitors {
+		parts = append(parts, "monitors")
+	}
+	return strings.Join(append(parts, fmt.Sprintf("answer %d", r.Answer)), ", ")
 }
 
 // parseNetwork reads an address or a network in CIDR notation.
