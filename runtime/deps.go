@@ -29,10 +29,16 @@ type Ledger interface {
 	InstanceLists(ctx context.Context) ([]cluster.InstanceList, error)
 }
 
-// Drainer returns when nothing is in flight to a draining instance, or when
-// ctx ends.
+// Drainer sees to what is in flight to a draining instance.
 type Drainer interface {
+	// Drain returns when nothing is in flight, or when ctx ends.
 	Drain(ctx context.Context, placement string) error
+
+	// EndStreamsOf ends what does not end by itself (WebSockets, event
+	// streams), each in the words of its protocol and not all at once. It
+	// returns when they are gone, or when ctx ends; an error if anything is
+	// still in flight.
+	EndStreamsOf(ctx context.Context, placement string) error
 }
 
 // Activity tells when a request of an instance last succeeded; zero: never.

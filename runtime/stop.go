@@ -12,6 +12,9 @@ const (
 	markWithin = 5 * time.Second
 	markRetry  = time.Second
 	stopSlack  = 30 * time.Second // of the engine, beyond the grace
+
+	// streamsWithin is how long it may take to end the streams of an instance.
+	streamsWithin = 10 * time.Second
 )
 
 // drain lets what is in flight finish, while new requests go elsewhere. The
@@ -33,15 +36,21 @@ func (u *unit) drain(ctx context.Context) phase {
 	return u.commit(before)
 }
 
-// drained waits until nothing is in flight, for so long at most.
+// drained waits until nothing is in flight, for so long at most. What does not
+// end by itself is ended then.
 func (u *unit) drained(ctx context.Context, within time.Duration) {
 	if u.agent.deps.Drainer == nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	if err := u.agent.deps.Drainer.Drain(limited, u.id); err != nil && ctx.Err() == nil {
-		u.log.Warn("drain deadline passed; requests in flight will break", "after", within)
+	if u.agent.deps.Drainer.Drain(limited, u.id) == nil || ctx.Err() != nil {
+		return
+	}
+	ending, cancelEnding := context.WithTimeout(ctx, streamsWithin)
+	defer cancelEnding()
+	if err := u.agent.deps.Drainer.EndStreamsOf(ending, u.id); err != nil && ctx.Err() == nil {
+		u.log.Warn("drain deadline passed; requests in flight will break", "after", within, "error", err)
 	}
 }
 

@@ -54,8 +54,14 @@ func TestDrainHasADeadline(t *testing.T) {
 		w.want("p1", cluster.WantStop)
 		w.pass(7*time.Second - time.Millisecond)
 		w.expect("p1", cluster.InstanceDraining, cluster.ReasonNone)
+		if n := w.drain.streamsEnded(); n != 0 {
+			t.Errorf("streams ended %d times before the deadline", n)
+		}
 		w.pass(2 * time.Second)
 		w.expectGone("p1")
+		if n := w.drain.streamsEnded(); n != 1 {
+			t.Errorf("streams ended %d times, want once", n)
+		}
 	})
 }
 

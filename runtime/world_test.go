@@ -209,6 +209,7 @@ type drainer struct {
 	mu     sync.Mutex
 	busy   chan struct{} // nil: nothing is in flight
 	drains []string
+	ended  []string // whose streams were
 }
 
 func (d *drainer) Drain(ctx context.Context, placement string) error {
@@ -225,6 +226,19 @@ func (d *drainer) Drain(ctx context.Context, placement string) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+func (d *drainer) EndStreamsOf(_ context.Context, placement string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.ended = append(d.ended, placement)
+	return errors.New("a request is in flight")
+}
+
+func (d *drainer) streamsEnded() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.ended)
 }
 
 // inFlight makes drains wait until the returned function is called.

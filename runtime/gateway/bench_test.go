@@ -26,6 +26,8 @@ type noConns struct{}
 
 func (noConns) Close() {}
 
+func (noConns) Streams() []proxy.Stream { return nil }
+
 func (instant) Open(string, proxy.Protocol) proxy.Conns { return noConns{} }
 
 func (instant) Forward(w http.ResponseWriter, _ *http.Request, _ proxy.Upstream) error {

@@ -31,6 +31,7 @@ type call struct {
 	answer answerBody
 	err    error // of the round trip
 	timer  *time.Timer
+	stream *stream // nil: it ends by itself
 
 	last  atomic.Int64 // when a byte moved, since begun
 	stall atomic.Int64 // zero until the answer's header is here
@@ -176,6 +177,9 @@ func (c *call) finish() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
+	if c.stream != nil {
+		c.stream.over()
+	}
 	c.cancel(context.Canceled)
 	answered := c.stall.Load() > 0 && !c.out.hijacked
 	if answered && c.body != nil && !c.body.finished.Load() && c.in.ProtoMajor == 1 {
@@ -191,7 +195,7 @@ func (c *call) outcome(err error, begun bool) error {
 	}
 	var dial *dialError
 	switch cause := context.Cause(c.Context); {
-	case errors.Is(cause, errStalled):
+	case errors.Is(cause, errStalled), errors.Is(cause, errEnded):
 		err = cause
 	case errors.Is(cause, ErrDeadline):
 		if !begun {
@@ -246,6 +250,9 @@ type answerBody struct {
 func (b *answerBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.call.moved()
+	if err != nil && err != io.EOF && b.call.stream.cutShort() {
+		err = io.EOF // which is what the client shall see
+	}
 	if err != nil {
 		b.err = err
 	}

@@ -29,6 +29,9 @@ type Engine interface {
 type Conns interface {
 	// Close gives idle connections back. Those in use finish their request.
 	Close()
+
+	// Streams returns what is open and does not end by itself.
+	Streams() []Stream
 }
 
 // Protocol is what an upstream speaks.

@@ -34,6 +34,7 @@ type conns struct {
 	protocol  Protocol
 	transport *http.Transport
 	proxy     httputil.ReverseProxy
+	streams   streamSet
 }
 
 // Open implements Engine.
@@ -54,6 +55,9 @@ func (e *engine) Open(address string, protocol Protocol) Conns {
 
 // Close implements Conns.
 func (c *conns) Close() { c.transport.CloseIdleConnections() }
+
+// Streams implements Conns.
+func (c *conns) Streams() []Stream { return c.streams.all() }
 
 // A transport sends a request again by itself only if the connection had been
 // used before, died without an answer, and the request has no body and an
@@ -112,6 +116,7 @@ func (e *engine) Forward(w http.ResponseWriter, r *http.Request, up Upstream) (e
 	if c.err != nil {
 		return c.outcome(c.err, c.out.hijacked)
 	}
+	c.stream.trailer(w.Header())
 	return nil
 }
 
@@ -168,9 +173,13 @@ func modifyResponse(res *http.Response) error {
 	}
 	c.answer.ReadCloser, c.answer.call = res.Body, c
 	res.Body = &c.answer
-	if res.ContentLength >= 0 && !streams(res.Header.Get("Content-Type")) {
+	kind := kindOf(res.Header.Get("Content-Type"))
+	if res.ContentLength >= 0 && kind == noStream {
 		c.answered(c.opt.Stall)
 		return nil
+	}
+	if kind != noStream {
+		c.becomes(kind, nil)
 	}
 	// The reverse proxy would flush from a timer and hold a lock while the
 	// client reads; the writer does it by itself. What the reverse proxy knows
@@ -186,11 +195,6 @@ func modifyResponse(res *http.Response) error {
 }
 
 var closeConnection = []string{"close"}
-
-func streams(contentType string) bool {
-	return strings.HasPrefix(contentType, "text/event-stream") ||
-		strings.HasPrefix(contentType, "application/grpc")
-}
 
 // bufferPool lends the buffers that bodies are copied through.
 type bufferPool struct{ pool sync.Pool }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 )
 
@@ -12,7 +13,11 @@ func (c *call) upgraded(res *http.Response) error {
 	if !ok {
 		return errors.New("upgraded connection cannot be written to")
 	}
-	res.Body = &tunnel{ReadWriteCloser: conn, call: c}
+	t := &tunnel{ReadWriteCloser: conn, call: c}
+	if isWebSocket(res) {
+		t.socket = newSocket(c, conn)
+	}
+	res.Body, c.out.tunnel = t, t
 	c.answered(c.opt.StreamStall)
 	return nil
 }
@@ -21,7 +26,19 @@ func (c *call) upgraded(res *http.Response) error {
 // pass through it.
 type tunnel struct {
 	io.ReadWriteCloser
-	call *call
+	call   *call
+	socket *socket // nil: no WebSocket
+}
+
+// begin is called when the client's connection is ours as well.
+func (t *tunnel) begin(client net.Conn) net.Conn {
+	if t.socket == nil {
+		t.call.becomes(upgradedStream, nil)
+		return client
+	}
+	conn := t.socket.follow(client)
+	t.call.becomes(webSocket, t.socket)
+	return conn
 }
 
 // Read reads from the upstream.
@@ -34,6 +51,9 @@ func (t *tunnel) Read(p []byte) (int, error) {
 // Write writes to the upstream.
 func (t *tunnel) Write(p []byte) (int, error) {
 	t.call.moved()
+	if t.socket != nil {
+		return t.socket.toServer.Write(p)
+	}
 	return t.ReadWriteCloser.Write(p)
 }
 

@@ -9,8 +9,9 @@ import (
 // answerWriter is the client's writer as the reverse proxy sees it.
 type answerWriter struct {
 	http.ResponseWriter
-	flush    bool // after the header and each write
-	hijacked bool // no answer can be written any more
+	tunnel   *tunnel // of an answer that switches protocols
+	flush    bool    // after the header and each write
+	hijacked bool    // no answer can be written any more
 }
 
 // Unwrap is for http.ResponseController.
@@ -37,5 +38,8 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 func (w *answerWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(w.ResponseWriter).Hijack()
 	w.hijacked = err == nil
+	if w.hijacked && w.tunnel != nil {
+		conn = w.tunnel.begin(conn)
+	}
 	return conn, rw, err
 }
