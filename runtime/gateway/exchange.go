@@ -17,6 +17,7 @@ import (
 // its answer, which notes what the answer is.
 type exchange struct {
 	http.ResponseWriter
+	g      *Gateway
 	r      *http.Request
 	public bool
 	client netip.Addr
@@ -34,7 +35,6 @@ type exchange struct {
 	cold     bool
 	instance string // the placement it was sent to last
 
-	stall  time.Duration
 	status int // zero until the answer's header was written
 	bytes  int64
 	reason cluster.Reason
@@ -42,11 +42,10 @@ type exchange struct {
 
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, public bool) *exchange {
 	return &exchange{
-		ResponseWriter: w, r: r, public: public,
+		ResponseWriter: w, g: g, r: r, public: public,
 		client:    g.opt.TrustedProxies.Client(r),
 		requestID: proxy.RequestID(r.Header),
 		start:     time.Now(),
-		stall:     g.opt.Stall,
 	}
 }
 
@@ -57,6 +56,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) WriteHeader(status int) {
 	if status >= 200 && x.status == 0 {
 		x.status = status
+		x.g.sendAway(x.Header())
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -64,7 +64,7 @@ func (x *exchange) WriteHeader(status int) {
 // Write counts the bytes of the answer.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.WriteHeader(http.StatusOK)
 	}
 	n, err := x.ResponseWriter.Write(p)
 	x.bytes += int64(n)
@@ -115,7 +115,7 @@ func (x *exchange) refuse(r *refusal) {
 		rc.EnableFullDuplex()
 		rc.SetReadDeadline(time.Now().Add(lingering))
 	}
-	rc.SetWriteDeadline(time.Now().Add(x.stall))
+	rc.SetWriteDeadline(time.Now().Add(x.g.opt.Stall))
 	x.WriteHeader(r.status)
 	x.Write([]byte(r.text))
 	rc.Flush()

@@ -2,13 +2,7 @@
 
 package gateway
 
-import (
-	"context"
-	"net"
-	"net/http"
-)
-
-func withConn(ctx context.Context, _ net.Conn) context.Context { return ctx }
+import "net/http"
 
 // watchHangup watches nothing: the queue keeps the request until its turn.
 func watchHangup(*http.Request) (gone <-chan struct{}, stop func()) { return nil, func() {} }

@@ -44,15 +44,17 @@ func NewServer(addr string, handler http.Handler, opt ServerOptions) *http.Serve
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
+	v := &visitors{handler: handler}
 	return &http.Server{
 		Addr:                         addr,
-		Handler:                      handler,
+		Handler:                      v,
 		ReadHeaderTimeout:            opt.ReadHeader,
 		IdleTimeout:                  opt.Idle,
 		MaxHeaderBytes:               opt.HeaderBytes,
 		Protocols:                    &protocols,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is the component's to answer
-		ConnContext:                  withConn,
+		ConnContext:                  v.enter,
+		ConnState:                    v.leave,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          streams,
 			MaxReceiveBufferPerStream:     streamWindow,
