@@ -84,6 +84,14 @@ func commitInDoubt(t *testing.T, cut storetest.Cut) {
 				t.Fatalf("marked %v, %v", marked, err)
 			}
 		})
+		t.Run("roll-out", func(t *testing.T) {
+			proxy.CutNext(cut)
+			write(t, s, hold, rollout(3, cluster.RolloutFailed, failure(1, time.Time{})))
+			proxy.CutNext(cut)
+			write(t, s, hold, rollout(3, cluster.RolloutRetry, nil))
+			proxy.CutNext(cut)
+			write(t, s, hold, proof(3))
+		})
 		t.Run("firing", func(t *testing.T) {
 			proxy.CutNext(cut)
 			f := firing(0, time.Unix(1000, 0).UTC())
@@ -106,8 +114,8 @@ func commitInDoubt(t *testing.T, cut storetest.Cut) {
 			must(t, s.PutToken(t.Context(), cluster.Token{Name: "t", Hash: "h"}))
 		})
 		t.Run("lease", func(t *testing.T) { leaseInDoubt(t, s, func() { proxy.CutNext(cut) }) })
-		if got := proxy.Cuts(); got != 12 {
-			t.Fatalf("%d commits were cut, want 12", got)
+		if got := proxy.Cuts(); got != 15 {
+			t.Fatalf("%d commits were cut, want 15", got)
 		}
 	})
 }

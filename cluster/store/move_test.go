@@ -51,12 +51,17 @@ func fill(t *testing.T, s *Store) {
 		writes = append(writes, cluster.PlacementWrite{Insert: &cluster.Placement{
 			ID: fmt.Sprintf("pl%d", i), Component: "p_a", Slot: i, Node: "n1", Want: cluster.WantRun}})
 	}
+	writes = append(writes, cluster.PlacementWrite{Rollout: &cluster.RolloutWrite{Component: "p_big", Version: 1, State: cluster.RolloutProven}})
 	_, err = s.WritePlacements(t.Context(), hold, writes)
 	must(t, err)
 	must(t, s.WriteInstances(t.Context(), "n1", 1, []cluster.Instance{{Placement: "pl0", Node: "n1", State: cluster.InstanceReady}}, nil))
 	cronHold := take(t, s, cluster.RoleCron, "n1")
 	_, err = s.ClaimFiring(t.Context(), cronHold, cluster.Firing{Key: "k", Due: time.Unix(1, 0), EventSource: "p_j", Component: "p_a"})
 	must(t, err)
+	_, err = s.BumpComponents(t.Context(), []string{"p_big"}, "anna")
+	must(t, err)
+	write(t, s, hold, cluster.PlacementWrite{Rollout: &cluster.RolloutWrite{Component: "p_big", Version: 2, State: cluster.RolloutFailed,
+		Failure: &cluster.RolloutFailure{Reason: cluster.ReasonUnhealthy, Message: "grüße 🌪", Tries: 1}}})
 	_, err = s.Reserve(t.Context(), hold, []cluster.Run{{ID: "r1", Kind: cluster.RunCommand, Component: "p_a", Version: 1, Node: "n1", MemoryMiB: 7}})
 	must(t, err)
 	fillSources(t, s)
@@ -135,6 +140,9 @@ func TestCopyHasEverything(t *testing.T) {
 		must(t, err)
 		if got.Number != want.Number || len(got.Placements) != 450 || got.Components["p_a"].Spec.Image != want.Components["p_a"].Spec.Image {
 			t.Errorf("number %d, want %d", got.Number, want.Number)
+		}
+		if big := got.Components["p_big"]; big.Failed == nil || big.Proven != 1 || !cmp.Equal(big, want.Components["p_big"]) {
+			t.Errorf("failed roll-out %+v", big)
 		}
 		l, err := to.lease(t.Context(), cluster.RolePlacement)
 		must(t, err)
