@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -46,7 +47,8 @@ func contents(s *Snapshot) map[string]any {
 		"declared sources": maps.Collect(s.Sources.All()), "source statuses": maps.Collect(s.SourceStatuses.All()),
 		"project statuses": maps.Collect(s.ProjectStatuses.All()), "by source": maps.Collect(s.BySource.All()),
 		"by project": maps.Collect(s.ByProject.All()), "controls": maps.Collect(s.Controls.All()),
-		"notifiers": maps.Collect(s.Notifiers.All()),
+		"notifiers": maps.Collect(s.Notifiers.All()), "rolling": maps.Collect(s.Rolling.All()),
+		"awake": maps.Collect(s.Awake.All()), "unreleased": maps.Collect(s.Unreleased.All()),
 	}
 }
 
@@ -80,7 +82,7 @@ func (w *world) step(t *rapid.T) ChangeSet {
 		case 0:
 			change(cs.Projects, w.rows.Projects, name, &ProjectRow{Name: name, Revision: w.rows.Number}, gone)
 		case 1:
-			change(cs.Components, w.rows.Components, name, componentRow(name, w.rows.Number, rapid.IntRange(0, 1).Draw(t, "min")), gone)
+			change(cs.Components, w.rows.Components, name, w.component(t, name), gone)
 		case 2:
 			change(cs.EventSources, w.rows.EventSources, name, w.eventSource(t, name), gone)
 		case 3:
@@ -105,6 +107,32 @@ func (w *world) step(t *rapid.T) ChangeSet {
 	w.rows.Number++
 	cs.Number = w.rows.Number
 	return cs
+}
+
+// component is somewhere in its roll-out.
+func (w *world) component(t *rapid.T, name string) *ComponentRow {
+	draw := func() *ComponentRow {
+		row := componentRow(name, w.rows.Number, rapid.IntRange(0, 1).Draw(t, "min"))
+		if rapid.Bool().Draw(t, "hours") {
+			row.Effective.Awake = []project.AwakeWindow{{Cron: "@daily", ForSeconds: 60}}
+		}
+		row.RestartVersion, row.Proven = w.rows.Number+1, rapid.SampledFrom([]int64{0, w.rows.Number + 1}).Draw(t, "proven")
+		return row
+	}
+	row := draw()
+	if rapid.Bool().Draw(t, "kept") {
+		row.Kept = draw()
+	}
+	if rapid.Bool().Draw(t, "release") {
+		row.Spec.ReleaseCommand = []string{"migrate"}
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "failed") {
+	case 0:
+		row.Failed = &RolloutFailure{}
+	case 1:
+		row.Failed = &RolloutFailure{RetryAt: time.Unix(9, 0)}
+	}
+	return row
 }
 
 // eventSource has a host of its own name, for two may not share one.

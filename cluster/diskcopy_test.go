@@ -20,6 +20,7 @@ func secretive() *fakeDatabase {
 	web.Spec.IdleTimeoutSeconds = 77
 	effective := web.Spec.Effective()
 	web.Effective = &effective
+	web.RestartVersion, web.Kept, web.Proven = 3, keptWithSecrets(), 2
 	timer := cronRow("timer")
 	timer.Spec.Cron.HTTP = project.CronHTTP{Method: "POST", Path: "/", Data: "hush", Headers: []project.Header{{Name: "Authorization", Value: "hush"}}}
 	d := &fakeDatabase{}
@@ -37,6 +38,35 @@ func secretive() *fakeDatabase {
 		Notifiers: map[string]*NotifierRow{"chat": {HasSecret: true, Spec: &Notifier{Name: "chat", Webhook: "https://chat/hush"}}},
 	})
 	return d
+}
+
+// keptWithSecrets is the version before web.
+func keptWithSecrets() *ComponentRow {
+	kept := componentRow("web", 2, 1)
+	kept.Spec.Environment = []project.EnvVar{{Name: "OLD", Value: "hush"}}
+	kept.RestartVersion, kept.Proven = 2, 2
+	return kept
+}
+
+// The copy has the version that runs, whichever that is.
+func TestCopyOfARolloutThatFailed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "snapshot.json")
+	stored := secretive().log[0]
+	stored.Components["web"].Failed = &RolloutFailure{Reason: ReasonExited, Message: "hush"}
+	if err := saveCopy(path, NewSnapshot().With(stored)); err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil || bytes.Contains(data, []byte("hush")) || !bytes.Contains(data, []byte("OLD")) || bytes.Contains(data, []byte("TOKEN")) {
+		t.Fatalf("%s, %v", data, err)
+	}
+	cs, err := loadCopy(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if row := cs.Components["web"]; row.Version != 2 || row.Gated() || row.Current() != row || row.Unreleased() {
+		t.Fatalf("%+v", row)
+	}
 }
 
 func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {

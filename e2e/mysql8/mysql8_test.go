@@ -237,6 +237,24 @@ func (r *tour) placements() {
 	stop.Version = 2
 	r.call("WritePlacements", hold, []cluster.PlacementWrite{{Delete: &stop}})
 	r.refused("WritePlacements", cluster.Hold{Role: hold.Role, Holder: "b", Fence: 1}, []cluster.PlacementWrite{{Insert: p}})
+	r.rollouts(hold)
+}
+
+// rollouts lets a version fail, tries it again, and proves it.
+func (r *tour) rollouts(hold cluster.Hold) {
+	r.t.Helper()
+	version := r.call("BumpComponents", []string{"case"}, "somebody")[0].(map[string]int64)["case"]
+	write := func(state cluster.RolloutState, version int64) []cluster.PlacementWrite {
+		return []cluster.PlacementWrite{{Rollout: &cluster.RolloutWrite{Component: "case", Version: version, State: state,
+			Failure: &cluster.RolloutFailure{Reason: cluster.ReasonExited, Message: "no 🌊", Tries: 1, RetryAt: time.Unix(9, 0)}}}}
+	}
+	r.refused("WritePlacements", hold, write(cluster.RolloutProven, version-1))
+	for _, state := range []cluster.RolloutState{cluster.RolloutFailed, cluster.RolloutRetry, cluster.RolloutProven, cluster.RolloutProven} {
+		r.call("WritePlacements", hold, write(state, version))
+		row := r.call("Changes", int64(0))[0].(cluster.ChangeSet).Components["case"]
+		r.tell("%v %v %d %v", row.Failed != nil, row.Kept != nil, row.Tries, row.Unproven())
+	}
+	r.refused("WritePlacements", hold, write(cluster.RolloutFailed, version))
 }
 
 func (r *tour) firings() {
@@ -268,6 +286,7 @@ func (r *tour) rest() {
 	r.tell("%v", now.Sub(time.Now()).Abs() < time.Minute)
 	r.call("ClusterID")
 	r.call("CheckWritable")
+	r.call("CheckSchema")
 	r.tell("%v", r.call("SchemaVersion"))
 	r.tell("%v", r.call("Move"))
 }
