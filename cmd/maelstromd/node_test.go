@@ -115,6 +115,7 @@ func (n *node) run() {
 		"MAEL_PUBLIC_PORT=" + strconv.Itoa(n.public),
 		"MAEL_PRIVATE_PORT=" + strconv.Itoa(n.private),
 		"MAEL_LOG_LEVEL=debug",
+		"MAEL_SERVICE_NAMES=off", // the ports of names are there once for all daemons of a host
 	}, n.env...)
 	n.cmd.Stdin, n.cmd.Stderr, n.input = input, n.log, output
 	err = n.cmd.Start()

@@ -11,11 +11,12 @@ import (
 func (d *Daemon) startAgent(ctx, base context.Context) error {
 	d.tasks.end(d.log, "agent", stepLimit)
 	agent := runtime.NewAgent(d.driver, runtime.Options{
-		Node:       d.node,
-		Epoch:      d.identity.Load().Epoch,
-		PrivateURL: d.bridges.privateURL,
-		Dial:       d.sur.Dial,
-		Logger:     d.part("agent"),
+		Node:        d.node,
+		Epoch:       d.identity.Load().Epoch,
+		PrivateURL:  d.bridges.privateURL,
+		NameServers: d.bridges.nameServers,
+		Dial:        d.sur.Dial,
+		Logger:      d.part("agent"),
 	}, runtime.Deps{Feed: d.feed, Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway, Rings: d.rings})
 	if err := agent.Adopt(ctx); err != nil {
 		return err

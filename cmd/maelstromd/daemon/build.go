@@ -48,7 +48,7 @@ func (d *Daemon) build(base context.Context) {
 	d.buildPrivate()
 	d.bridges = &bridgeGateways{
 		list: d.listBridges, serve: d.bridgeServer, bind: d.sur.Listen,
-		port: d.opt.PrivatePort, log: d.part("bridges"),
+		port: d.opt.PrivatePort, names: d.newServiceNames(), log: d.part("bridges"),
 	}
 	d.registry.MustRegister(&storeMetrics{stats: d.store.Stats, health: d.feed.Health})
 }

@@ -36,7 +36,11 @@ type Surroundings struct {
 	NewDriver func(docker.Options) (runtime.Driver, error)
 	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
-	Log       *slog.Logger // nil: as Options say, to standard error
+
+	// ListenPacket is where names are answered; nil, if Listen is not: nowhere.
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+
+	Log *slog.Logger // nil: as Options say, to standard error
 }
 
 func (s Surroundings) withDefaults(opt Options) Surroundings {
@@ -44,7 +48,7 @@ func (s Surroundings) withDefaults(opt Options) Surroundings {
 		s.NewDriver = func(o docker.Options) (runtime.Driver, error) { return docker.New(o) }
 	}
 	if s.Listen == nil {
-		s.Listen = new(net.ListenConfig).Listen
+		s.Listen, s.ListenPacket = new(net.ListenConfig).Listen, new(net.ListenConfig).ListenPacket
 	}
 	if s.Log == nil {
 		s.Log = newLogger(opt)

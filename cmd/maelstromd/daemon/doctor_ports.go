@@ -25,8 +25,24 @@ func (d *doctor) ports(ctx context.Context) []rpc.Check {
 	}
 	for _, bridge := range d.knownBridges() {
 		checks = append(checks, dialCheck(ctx, "port.bridge."+bridge.Network, netip.AddrPortFrom(bridge.Gateway, uint16(d.opt.PrivatePort))))
+		if d.bridges.names != nil {
+			checks = append(checks, d.nameChecks(ctx, bridge))
+		}
 	}
 	return checks
+}
+
+// nameChecks looks at what answers the names of components on a network.
+func (d *doctor) nameChecks(ctx context.Context, bridge runtime.Bridge) rpc.Check {
+	name := "names." + bridge.Network
+	if d.bridges.names.at(bridge.Gateway) != nil {
+		return dialCheck(ctx, name, netip.AddrPortFrom(bridge.Gateway, namesPort))
+	}
+	found := "the containers of this network find no components by name"
+	if err := d.bridges.names.reason(bridge); err != nil {
+		found += ": " + err.Error()
+	}
+	return warning(name, found, "let this daemon have the ports 53 and 80 of "+bridge.Gateway.String()+", or set MAEL_SERVICE_NAMES=off")
 }
 
 // knownBridges are the networks whose containers this node serves, by name.

@@ -36,6 +36,9 @@ type Options struct {
 
 	TrustedProxies []netip.Prefix
 
+	ServiceNames  bool             // answer names of components to containers
+	NamesUpstream []netip.AddrPort // who is asked for all others; empty: the host's name servers
+
 	Sources        string         // file that declares sources; empty: none
 	HookAddr       string         // where webhooks are taken; empty: nowhere
 	SourceNetworks []netip.Prefix // that sources are fetched from and events sent to; empty: all but link-local addresses
@@ -75,6 +78,7 @@ func DefaultOptions() Options {
 		Images:         images.Options{Prune: images.PruneOptions{GuardPercent: 85}},
 		Stall:          310 * time.Second,
 		IdleConn:       310 * time.Second,
+		ServiceNames:   true,
 		CronZone:       time.UTC,
 		OnExit:         ExitKeep,
 		LogRing:        LogRing{MiB: 20, Days: 7},

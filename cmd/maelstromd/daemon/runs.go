@@ -13,10 +13,11 @@ import (
 // startRuns lets this node run commands and release versions.
 func (d *Daemon) startRuns(base context.Context) {
 	runner := runtime.NewRunner(runtime.RunnerOptions{
-		Node:       d.node,
-		Epoch:      func() int64 { return d.identity.Load().Epoch },
-		PrivateURL: d.bridges.privateURL,
-		Logger:     d.part("runs"),
+		Node:        d.node,
+		Epoch:       func() int64 { return d.identity.Load().Epoch },
+		PrivateURL:  d.bridges.privateURL,
+		NameServers: d.bridges.nameServers,
+		Logger:      d.part("runs"),
 	}, runtime.RunnerDeps{Driver: d.driver, Images: d.depot.Load(), Feed: d.feed, Ledger: d.store, Reserver: d.placer})
 	d.runner.Store(runner)
 	d.tasks.start(base, "runs", d.failed, runner.Run)

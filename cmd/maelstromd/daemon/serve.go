@@ -74,7 +74,9 @@ func (d *Daemon) servePublic()  { d.servers.public.serve(d) }
 func (d *Daemon) servePrivate() { d.servers.private.serve(d) }
 
 func (d *Daemon) servePublicRequest(w http.ResponseWriter, r *http.Request) {
-	d.gateway.Public().ServeHTTP(w, r)
+	if !d.bridges.names.served(w, r) {
+		d.gateway.Public().ServeHTTP(w, r)
+	}
 }
 
 func (d *Daemon) servePrivateRequest(w http.ResponseWriter, r *http.Request) {

@@ -57,6 +57,8 @@ func Settings() []Setting {
 		{"HTTP_WRITE_TIMEOUT", "310", "seconds without a byte either way until a request is given up", "", seconds(func(o *Options) *time.Duration { return &o.Stall })},
 		{"HTTP_IDLE_TIMEOUT", "310", "seconds that a connection without a request is kept", "", seconds(func(o *Options) *time.Duration { return &o.IdleConn })},
 		{"TRUSTED_PROXIES", "none", "comma-separated networks whose X-Forwarded-For is believed", "", parseInto(func(o *Options) *[]netip.Prefix { return &o.TrustedProxies }, parsePrefixes)},
+		{"SERVICE_NAMES", "on", "answer names of components, such as http://web.shop.internal/, to containers of bridge networks: on or off", "", choose(func(o *Options) *bool { return &o.ServiceNames }, map[string]bool{"on": true, "off": false})},
+		{"SERVICE_NAMES_UPSTREAM", "the host's", "comma-separated name servers that are asked for all other names of containers", "", parseInto(func(o *Options) *[]netip.AddrPort { return &o.NamesUpstream }, parseNameServers)},
 		{"SOURCES", "none", "file that declares sources of projects, and who is told about them", "", text(func(o *Options) *string { return &o.Sources })},
 		{"HOOK_ADDR", "off", "address that webhooks of git servers are taken at, such as :8375", "", hookAddr},
 		{"SOURCE_NETWORKS", "all but link-local addresses", "comma-separated networks that sources may be fetched from and events sent to", "", parseInto(func(o *Options) *[]netip.Prefix { return &o.SourceNetworks }, parsePrefixes)},
@@ -195,6 +197,23 @@ func parsePrefixes(value string) ([]netip.Prefix, error) {
 		prefixes = append(prefixes, prefix)
 	}
 	return prefixes, nil
+}
+
+// parseNameServers reads comma-separated addresses, with a port if it is not 53.
+func parseNameServers(value string) ([]netip.AddrPort, error) {
+	fields, err := parseList(value)
+	var servers []netip.AddrPort
+	for _, field := range fields {
+		server, portErr := netip.ParseAddrPort(field)
+		if addr, addrErr := netip.ParseAddr(field); addrErr == nil {
+			server, portErr = netip.AddrPortFrom(addr, namesPort), nil
+		}
+		if portErr != nil || server.Port() == 0 {
+			return nil, fmt.Errorf("%q is not the address of a name server, such as 10.0.0.53", field)
+		}
+		servers = append(servers, server)
+	}
+	return servers, err
 }
 
 func apiToken(o *Options, value string) error {
