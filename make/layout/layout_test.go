@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"cluster/scheduler":     {},
 	"cluster/simulate":      {"cluster/scheduler"},
 	"cluster/eventsource/*": {},
+	"cluster/starttime":     {},
 	"cluster/rpc":           {"schemas"},
 	"runtime":               {"runtime/logring"},
 	"runtime/logring":       nil,

@@ -48,11 +48,27 @@ type Sender interface {
 	ServeComponent(w http.ResponseWriter, r *http.Request, component string)
 }
 
+// Waker takes a component from no instance to one.
+type Waker interface {
+	Wake(ctx context.Context, component string) error
+}
+
+// Starts knows how long components take to start.
+type Starts interface {
+	// P95 is what nearly all starts of a component took at most; false if none
+	// is known.
+	P95(component string) (time.Duration, bool)
+}
+
 // Deps are the parts that cron works with.
 type Deps struct {
 	Feed   Feed
 	Ledger Ledger
 	Sender Sender
+
+	// Where both are there, components are started ahead of their requests.
+	Waker  Waker
+	Starts Starts
 }
 
 // Options are the settings of a Cron. Zero fields take the defaults.
@@ -76,6 +92,7 @@ type Cron struct {
 	deps  Deps
 	slots chan struct{} // one for each request under way
 	freed chan struct{} // buffered 1: a slot became free
+	wakes chan struct{} // one for each component that is being started ahead
 
 	mu      sync.Mutex
 	running map[*firing]context.CancelFunc
@@ -100,6 +117,7 @@ func New(opt Options, deps Deps) *Cron {
 		opt: opt, deps: deps,
 		slots:   make(chan struct{}, opt.Limit),
 		freed:   make(chan struct{}, 1),
+		wakes:   make(chan struct{}, aheadLimit),
 		running: map[*firing]context.CancelFunc{},
 		idle:    make(chan struct{}),
 	}
@@ -129,6 +147,8 @@ func (c *Cron) Hold(ctx context.Context, hold cluster.Hold) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	t := &term{Cron: c, hold: hold, changed: changed, end: end, table: newTable(c.opt)}
+	defer t.leading.Wait()
+	defer end(nil)
 	return t.run(ctx)
 }
 

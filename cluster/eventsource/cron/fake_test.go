@@ -161,11 +161,54 @@ func (s *sender) times() []string {
 	return out
 }
 
+// starter wakes components and knows how long they take to start.
+type starter struct {
+	mu    sync.Mutex
+	takes map[string]time.Duration
+	woken []string
+	fail  error
+	block bool // until the context ends
+}
+
+func (s *starter) P95(component string) (time.Duration, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, ok := s.takes[component]
+	return d, ok
+}
+
+func (s *starter) Wake(ctx context.Context, component string) error {
+	s.mu.Lock()
+	s.woken = append(s.woken, time.Now().UTC().Format("15:04:05")+" "+component)
+	block, err := s.block, s.fail
+	s.mu.Unlock()
+	if block {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return err
+}
+
+// set changes what is known.
+func (s *starter) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// wakes returns what was woken, when.
+func (s *starter) wakes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.woken)
+}
+
 // database is what the feed reads.
 type database struct {
 	mu           sync.Mutex
 	number       int64
 	eventSources map[string]*cluster.EventSourceRow
+	placements   map[string]*cluster.Placement
 }
 
 func (d *database) ChangeNumber(context.Context) (int64, error) {
@@ -179,7 +222,7 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 	defer d.mu.Unlock()
 	e := (&project.Component{Name: "shop_web"}).Effective()
 	return cluster.ChangeSet{
-		Number: d.number, Full: true, EventSources: maps.Clone(d.eventSources),
+		Number: d.number, Full: true, EventSources: maps.Clone(d.eventSources), Placements: maps.Clone(d.placements),
 		Components: map[string]*cluster.ComponentRow{"shop_web": {Spec: &e, Effective: &e, Version: 1}},
 	}, nil
 }
@@ -227,6 +270,7 @@ type stage struct {
 	db     *database
 	ledger *ledger
 	sender *sender
+	starts *starter
 	feed   *cluster.Feed
 	work   *sync.WaitGroup
 }
@@ -244,8 +288,9 @@ func play(t *testing.T, begin string, opt Options, test func(*testing.T, *stage)
 		var work sync.WaitGroup
 		s := &stage{db: &database{number: 1, eventSources: map[string]*cluster.EventSourceRow{}}, work: &work}
 		s.ledger, s.sender = &ledger{rows: map[string]*cluster.Firing{}}, &sender{}
+		s.starts = &starter{takes: map[string]time.Duration{}}
 		s.feed = cluster.NewFeed(s.db, cluster.FeedOptions{})
-		s.Cron = New(opt, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender})
+		s.Cron = New(opt, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Waker: s.starts, Starts: s.starts})
 		ctx, cancel := context.WithCancel(t.Context())
 		work.Go(func() { s.feed.Run(ctx) })
 		defer func() {
@@ -296,4 +341,12 @@ func equal(t *testing.T, what string, got, want []string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("%s:\n got %v\nwant %v", what, got, want)
 	}
+}
+
+// place makes a component have a placement.
+func (d *database) place(id, component string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.placements = map[string]*cluster.Placement{id: {ID: id, Component: component, Node: "n1", Want: cluster.WantRun}}
+	d.number++
 }

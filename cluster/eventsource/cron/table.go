@@ -20,6 +20,7 @@ type table struct {
 	opt     Options
 	entries map[string]*entry // by event source
 	queue   queue             // the enabled ones that are due at some time
+	leads   leads             // when to look ahead of due times; those of the past fall out
 }
 
 // entry is one event source.
@@ -30,6 +31,7 @@ type entry struct {
 	key      string
 	ordinal  int
 	next     time.Time // zero: never
+	led      time.Time // the due time that the component was started ahead of
 }
 
 func newTable(opt Options) *table { return &table{opt: opt, entries: map[string]*entry{}} }
@@ -113,10 +115,11 @@ func (t *table) number() {
 }
 
 func (t *table) fill() {
-	t.queue = t.queue[:0]
+	t.queue, t.leads = t.queue[:0], t.leads[:0]
 	for _, e := range t.entries {
 		if e.row.Enabled && !e.next.IsZero() {
 			t.queue = append(t.queue, e)
+			t.plan(e)
 		}
 	}
 	heap.Init(&t.queue)
@@ -152,6 +155,7 @@ func (t *table) due(now time.Time) []cluster.Firing {
 			heap.Pop(&t.queue)
 		} else {
 			heap.Fix(&t.queue, 0)
+			t.plan(e)
 		}
 	}
 	return out

@@ -3,6 +3,7 @@ package cron
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type term struct {
 	offset  atomic.Int64 // the database's clock minus ours, in nanoseconds
 	asked   time.Time    // when offset was measured; zero: not yet
 	waiting []firing     // due, but too many are under way
+	leading sync.WaitGroup
 }
 
 func (t *term) run(ctx context.Context) error {
@@ -91,6 +93,7 @@ func (t *term) step(ctx context.Context) {
 		t.take(now)
 	}
 	t.start(ctx)
+	t.lead(ctx)
 }
 
 // lastDue returns what was fired before this term, where that matters. Later
@@ -172,5 +175,8 @@ func (t *term) pause() (time.Duration, bool) {
 		return retryPause, true
 	}
 	next := t.table.next()
+	if lead := t.table.nextLead(); !lead.IsZero() && lead.Before(next) {
+		next = lead
+	}
 	return next.Sub(t.now()), !next.IsZero()
 }
