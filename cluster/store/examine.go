@@ -43,3 +43,16 @@ func (s *Store) Path(ctx context.Context) (path string, err error) {
 	}
 	return path, nil
 }
+
+// CheckSchema tells whether this program can use the database's schema, as it
+// is or once it is migrated. It changes nothing.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	migrations, err := loadMigrations(schemas.SQL, s.dialect.name)
+	if err == nil {
+		_, err = s.pending(ctx, migrations)
+	}
+	if err != nil {
+		return fmt.Errorf("check schema: %w", err)
+	}
+	return nil
+}
