@@ -5,17 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"maelstrom/cluster"
 )
 
-const (
-	lastLines     = 20
-	lineMost      = 200 // bytes of a line in a message
-	autopsyWithin = 5 * time.Second
-)
+const autopsyWithin = 5 * time.Second
 
 // autopsy finds out why a container exited: its exit code, memory, and the
 // last it said.
@@ -29,11 +24,11 @@ func (u *unit) autopsy(ctx context.Context) *cluster.Failure {
 	if err != nil {
 		c = u.lastSeen()
 	}
-	message := exitMessage(c, u.spec)
-	if said := u.lastWords(ctx); said != "" {
-		message += "; its last output:\n" + said
-	}
-	return &cluster.Failure{Reason: cluster.ReasonExited, Message: message}
+	e := &evidence{ready: u.inst.WasReady, secrets: maskOf(u.spec)}
+	e.image = u.imageDetails(ctx)
+	e.output = u.lastWords(ctx, e.secrets)
+	d := explainExit(c, e, u.spec)
+	return d.failure(e)
 }
 
 func (u *unit) lastSeen() Container {
@@ -43,10 +38,10 @@ func (u *unit) lastSeen() Container {
 }
 
 // lastWords returns the end of the container's output.
-func (u *unit) lastWords(ctx context.Context) string {
+func (u *unit) lastWords(ctx context.Context, secrets mask) []string {
 	stream, err := u.agent.driver.Logs(ctx, u.inst.ContainerID, LogOptions{Tail: lastLines})
 	if err != nil {
-		return ""
+		return nil
 	}
 	defer stream.Close()
 	var lines []string
@@ -54,42 +49,59 @@ func (u *unit) lastWords(ctx context.Context) string {
 		line, err := stream.Next()
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				u.log.Debug("output of exited container not read", "error", err)
+				u.log.Debug("output not read", "error", err)
 			}
 			break
 		}
-		lines = append(lines, clip(line.Text))
+		lines = append(lines, clean(secrets.hide(line.Text), lineMost))
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
-func clip(text string) string {
-	text = strings.ToValidUTF8(text, "?")
-	if len(text) <= lineMost {
-		return text
-	}
-	return strings.ToValidUTF8(text[:lineMost], "") + "..."
-}
-
-// exitMessage explains an exit and names the key to change.
-func exitMessage(c Container, spec settings) string {
-	after := c.FinishedAt.Sub(c.StartedAt).Round(100 * time.Millisecond)
+// explainExit explains an exit and says what to change.
+func explainExit(c Container, e *evidence, spec settings) diagnosis {
+	d := diagnosis{reason: cluster.ReasonExited}
 	switch {
 	case c.OOMKilled && spec.LimitMemory > 0:
-		return fmt.Sprintf("the container was killed because it needs more than %d MiB of memory: raise `limitmemory`", spec.LimitMemory)
+		d.what = fmt.Sprintf("the container was killed because it needs more than %d MiB of memory (`limitmemory`)", spec.LimitMemory)
+		d.fix = inFile(spec, "", fmt.Sprintf("limitmemory: %d", 2*spec.LimitMemory))
+		return d
 	case c.OOMKilled:
-		return "the container was killed because the node is out of memory: set `reservememory` to what it needs, so that it is placed where there is room"
+		d.what = "the container was killed because the node is out of memory: `reservememory` has to say what it needs, so that it is placed where there is room"
+		d.fix = inFile(spec, "", fmt.Sprintf("reservememory: %d", 2*spec.ReserveMemory))
+		return d
 	case c.Error != "":
-		return refusedMessage(c.Error)
+		d.what, d.fix = explainRefusal(c.Error, spec)
+		return d
 	}
-	what := fmt.Sprintf("the container exited with code %d after %s", c.ExitCode, after)
-	switch c.ExitCode {
+	after := c.FinishedAt.Sub(c.StartedAt).Round(100 * time.Millisecond)
+	d.what = fmt.Sprintf("the container exited with code %d after %s", c.ExitCode, after)
+	if s, ok := symptomOf(e, spec); ok {
+		d.what += ": " + s.what
+		d.fix = s.fix
+		return d
+	}
+	hint, fix := explainCode(c.ExitCode, spec)
+	d.what += hint
+	d.fix = fix
+	return d
+}
+
+// explainCode says what an exit code tells, and what to change.
+func explainCode(code int, spec settings) (hint, fix string) {
+	switch code {
 	case 0:
-		return what + ": it must keep running in the foreground; check `command` and `entrypoint`"
+		return ": it must keep running in the foreground; check `command` and `entrypoint`",
+			inFile(spec, "", "command: [PROGRAM, ITS_ARGUMENTS]")
 	case 126, 127:
-		return what + ": its program was not found or is not executable; check `command` and `entrypoint`"
+		return ": its program was not found or is not executable; check `command` and `entrypoint`",
+			inFile(spec, "", "entrypoint: [/PATH/OF/PROGRAM]")
 	case 137:
-		return what + ": it was killed (SIGKILL); if not by hand, memory may have run out: check `limitmemory`"
+		return ": it was killed (SIGKILL); if not by hand, memory may have run out: check `limitmemory`",
+			inFile(spec, "", fmt.Sprintf("limitmemory: %d", 2*max(spec.LimitMemory, spec.ReserveMemory)))
+	case 139:
+		return ": it crashed (SIGSEGV); check that `image` is built for this processor and system",
+			inFile(spec, "", "image: NAME:TAG")
 	}
-	return what
+	return "", "its output tells why; if it lacks a setting, " + inFile(spec, "environment", "- NAME=VALUE")
 }

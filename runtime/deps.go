@@ -49,7 +49,26 @@ type Activity interface {
 // ListenerSource is a Driver that can tell where a container listens. It
 // makes the message about one that never listened on httpport exact.
 type ListenerSource interface {
-	Listeners(ctx context.Context, id string) ([]netip.AddrPort, error)
+	Listeners(ctx context.Context, id string) ([]Listener, error)
+}
+
+// Listener is an address at which a program takes connections, or datagrams.
+type Listener struct {
+	Address netip.AddrPort
+	UDP     bool
+}
+
+// ImageInspector is a Driver that can tell what an image was made for. It makes
+// messages about containers that can't be reached, or don't run, exact.
+type ImageInspector interface {
+	ImageDetails(ctx context.Context, id string) (ImageDetails, error)
+}
+
+// ImageDetails is what an image says of itself.
+type ImageDetails struct {
+	Exposed      []string // ports, as in "8080/tcp", sorted
+	OS           string   // linux
+	Architecture string   // amd64
 }
 
 // Deps are what the Agent works with. Drainer and Activity may be nil.

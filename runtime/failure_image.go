@@ -50,13 +50,16 @@ func imageFailure(err error, spec settings) *cluster.Failure {
 }
 
 func missingImage(err error, spec settings) *cluster.Failure {
-	return &cluster.Failure{Reason: cluster.ReasonImageMissing, Message: fmt.Sprintf(
-		"image %s is not on the node, and no registry that the node reaches has it: check `image`, or build or load it on the node (%s)", spec.Image, err)}
+	d := diagnosis{reason: cluster.ReasonImageMissing}
+	d.what = fmt.Sprintf("image %s is not on the node, and no registry that the node reaches has it: check `image`, or build or load it on the node (%s)", spec.Image, clip(maskOf(spec).hide(err.Error()), refusedMost))
+	d.fix = inFile(spec, "", "image: NAME:TAG")
+	return d.failure(&evidence{secrets: maskOf(spec)})
 }
 
 func pullFailure(err error, spec settings, what string) *cluster.Failure {
-	return &cluster.Failure{Reason: cluster.ReasonPullFailed, Message: fmt.Sprintf(
-		"image %s could not be pulled: %s (%s)", spec.Image, what, err)}
+	d := diagnosis{reason: cluster.ReasonPullFailed}
+	d.what = fmt.Sprintf("image %s could not be pulled: %s (%s)", spec.Image, what, clip(maskOf(spec).hide(err.Error()), refusedMost))
+	return d.failure(&evidence{secrets: maskOf(spec)})
 }
 
 func withCredentials(text string, spec settings) bool {

@@ -3,9 +3,9 @@ package runtime
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -93,37 +93,12 @@ func TestRefusedSettingsNameTheKey(t *testing.T) {
 		"standard_init_linux.go: exec user process caused: exec format error":             "`image`",
 		"invalid CapAdd: unknown capability: \"CAP_X\"":                                   "`capadd`",
 	} {
-		if got := refusedMessage(text); !strings.Contains(got, key) || !strings.Contains(got, text) {
-			t.Errorf("%q does not name %s", got, key)
+		what, fix := explainRefusal(text, &project.Component{Name: "shop_web", Project: "shop"})
+		if !strings.Contains(what, key) || !strings.Contains(what, text) {
+			t.Errorf("%q does not name %s", what, key)
 		}
-	}
-}
-
-func TestWhereItListensIsSaid(t *testing.T) {
-	spec := &project.Component{HTTPPort: 8080, HTTPStartHealthCheckSeconds: 60}
-	at := func(text ...string) []netip.AddrPort {
-		where := []netip.AddrPort{}
-		for _, a := range text {
-			where = append(where, netip.MustParseAddrPort(a))
-		}
-		return where
-	}
-	cases := []struct {
-		where []netip.AddrPort
-		words []string
-	}{
-		{nil, []string{"`httpport`", "0.0.0.0", "`httpstarthealthcheckseconds`"}},
-		{at(), []string{"no port at all", "`httpport`"}},
-		{at("127.0.0.1:8080"), []string{"loopback", "0.0.0.0"}},
-		{at("127.0.0.1:8080", "[::]:8080"), []string{"by now", "`httpstarthealthcheckseconds`"}},
-		{at("0.0.0.0:3000", "0.0.0.0:9090"), []string{"`httpport: 3000`", "9090", "8080"}},
-	}
-	for _, c := range cases {
-		got := refusedMessageAt(c.where, spec)
-		for _, word := range c.words {
-			if !strings.Contains(got, word) {
-				t.Errorf("listening on %v: %q does not say %q", c.where, got, word)
-			}
+		if !strings.HasPrefix(fix, "in maelstrom.yml, components.web") || !strings.HasSuffix(fix, "`") {
+			t.Errorf("%q does not name the line", fix)
 		}
 	}
 }
@@ -135,6 +110,13 @@ func TestBackoffStaysWithinItsBounds(t *testing.T) {
 		if d < backoffFirst*9/10 || d > backoffMost*11/10 {
 			t.Fatalf("failure %d waits %s", n, d)
 		}
+	}
+	waits := map[time.Duration]bool{}
+	for range 100 {
+		waits[b.next()] = true
+	}
+	if len(waits) < 50 {
+		t.Errorf("100 failures wait %d different times: what failed together is tried together", len(waits))
 	}
 	b.reset()
 	if d := b.next(); d > backoffFirst*11/10 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -20,6 +21,9 @@ const (
 	connectMost   = 25 * time.Millisecond // while nobody listens
 	answerMost    = 50 * time.Millisecond // while the answer isn't 200
 	probeRedirect = 10
+
+	bodyMost   = 4 << 10                // bytes of an answer that isn't 200
+	bodyWithin = 100 * time.Millisecond // for them to come
 )
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -45,6 +49,7 @@ type probeError struct {
 	kind     probeKind
 	status   int
 	location string // where it was redirected to and not followed
+	body     []byte // the beginning of the answer
 	err      error
 }
 
@@ -135,10 +140,12 @@ func (p *prober) once(ctx context.Context, what probe) error {
 		return classify(err, connected.Load())
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return &probeError{kind: probeStatus, status: resp.StatusCode, location: resp.Header.Get("Location")}
+	if resp.StatusCode == http.StatusOK {
+		return nil
 	}
-	return nil
+	defer time.AfterFunc(bodyWithin, cancel).Stop()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, bodyMost)) // what came of it will do
+	return &probeError{kind: probeStatus, status: resp.StatusCode, location: resp.Header.Get("Location"), body: body}
 }
 
 // url keeps the path as written, query included.

@@ -180,6 +180,6 @@ func (u *unit) runFailedCommand(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, commandWithin)
 	defer cancel()
 	result, err := u.agent.driver.Exec(limited, u.inst.ContainerID, command)
-	u.log.Info("healthcheckfailedcommand ran", "exit_code", result.ExitCode, "output", result.Output, "error", err)
+	u.log.Info("healthcheckfailedcommand ran", "exit_code", result.ExitCode, "output", maskOf(u.spec).hide(result.Output), "error", err)
 	return true
 }

@@ -229,7 +229,7 @@ func (r *Runner) tail(ctx context.Context, id string) string {
 func lastOf(text string, lines int) string {
 	all := strings.Split(strings.TrimSpace(text), "\n")
 	for i, line := range all {
-		all[i] = clip(line)
+		all[i] = clip(line, lineMost)
 	}
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
 }

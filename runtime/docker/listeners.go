@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"encoding/hex"
@@ -20,8 +21,12 @@ import (
 
 var _ runtime.ListenerSource = (*Driver)(nil)
 
-// procListening is the state of a listening socket in /proc/net/tcp.
-const procListening = "0A"
+// The states of a listening socket in /proc/net/tcp, and of one without a peer
+// in /proc/net/udp.
+const (
+	procListening = "0A"
+	procUnbound   = "07"
+)
 
 // resolver is where the engine's own name server listens inside containers.
 var resolver = netip.MustParseAddr("127.0.0.11")
@@ -29,7 +34,7 @@ var resolver = netip.MustParseAddr("127.0.0.11")
 // Listeners tells on which addresses a container of ours takes connections.
 // It is an error where this host can't see: the container shares the host's
 // network, or its processes are somewhere else.
-func (d *Driver) Listeners(ctx context.Context, id string) ([]netip.AddrPort, error) {
+func (d *Driver) Listeners(ctx context.Context, id string) ([]runtime.Listener, error) {
 	found, err := d.owned(ctx, id)
 	if err != nil {
 		return nil, err
@@ -41,18 +46,35 @@ func (d *Driver) Listeners(ctx context.Context, id string) ([]netip.AddrPort, er
 	if err != nil {
 		return nil, fmt.Errorf("list listeners: %w", err)
 	}
-	var all []netip.AddrPort
-	for _, name := range []string{"tcp", "tcp6"} {
-		table, err := os.ReadFile(dir + "/net/" + name)
-		if errors.Is(err, fs.ErrNotExist) && name == "tcp6" {
+	all, err := readListeners(dir + "/net/")
+	if err != nil {
+		return nil, fmt.Errorf("list listeners: %w", err)
+	}
+	return all, nil
+}
+
+// readListeners reads the tables of a network namespace, TCP first.
+func readListeners(dir string) ([]runtime.Listener, error) {
+	var all []runtime.Listener
+	for _, name := range []string{"tcp", "tcp6", "udp", "udp6"} {
+		table, err := os.ReadFile(dir + name)
+		if errors.Is(err, fs.ErrNotExist) && name != "tcp" {
 			continue // a kernel without IPv6
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list listeners: %w", err)
+			return nil, err
 		}
-		all = append(all, listening(string(table))...)
+		udp := strings.HasPrefix(name, "udp")
+		for _, address := range listening(string(table), udp) {
+			all = append(all, runtime.Listener{Address: address, UDP: udp})
+		}
 	}
-	slices.SortFunc(all, netip.AddrPort.Compare)
+	slices.SortFunc(all, func(a, b runtime.Listener) int {
+		if a.UDP != b.UDP {
+			return cmp.Compare(strconv.FormatBool(a.UDP), strconv.FormatBool(b.UDP))
+		}
+		return a.Address.Compare(b.Address)
+	})
 	return slices.Compact(all), nil
 }
 
@@ -73,12 +95,16 @@ func processOf(found container.InspectResponse) (string, error) {
 	return dir, nil
 }
 
-// listening reads a table of /proc/net/tcp or tcp6.
-func listening(table string) []netip.AddrPort {
+// listening reads a table of /proc/net/tcp or tcp6, udp or udp6.
+func listening(table string, udp bool) []netip.AddrPort {
+	state := procListening
+	if udp {
+		state = procUnbound
+	}
 	var list []netip.AddrPort
 	for line := range strings.Lines(table) {
 		fields := strings.Fields(line)
-		if len(fields) < 4 || fields[3] != procListening {
+		if len(fields) < 4 || fields[3] != state {
 			continue
 		}
 		if address, ok := procAddress(fields[1]); ok && address.Addr() != resolver {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"maelstrom/project"
+	"maelstrom/runtime"
 )
 
 func TestListening(t *testing.T) {
@@ -25,7 +26,19 @@ func TestListening(t *testing.T) {
 		netip.MustParseAddrPort("[::1]:8082"),
 		netip.MustParseAddrPort("127.0.0.1:8083"),
 	}
-	if got := listening(table); !reflect.DeepEqual(got, want) {
+	if got := listening(table, false); !reflect.DeepEqual(got, want) {
+		t.Errorf("listening = %v, want %v", got, want)
+	}
+}
+
+func TestListeningUDP(t *testing.T) {
+	const table = `   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+  100: 00000000:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 0
+  101: 0100007F:8000 0100007F:0035 01 00000000:00000000 00:00000000 00000000     0        0 1 2 0 0
+  102: 0B00007F:9C40 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 0
+`
+	want := []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:53")}
+	if got := listening(table, true); !reflect.DeepEqual(got, want) {
 		t.Errorf("listening = %v, want %v", got, want)
 	}
 }
@@ -35,17 +48,18 @@ func TestListeners(t *testing.T) {
 	for _, test := range []struct {
 		listen  string
 		network string
-		want    []netip.AddrPort // nil: an error
+		want    []runtime.Listener // nil: an error
 	}{
-		{"127.0.0.1:9090", "", []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:9090")}},
-		{":8080", "", []netip.AddrPort{netip.MustParseAddrPort("[::]:8080")}},
+		{"127.0.0.1:9090", "", []runtime.Listener{{Address: netip.MustParseAddrPort("127.0.0.1:9090")}}},
+		{":8080", "", []runtime.Listener{{Address: netip.MustParseAddrPort("[::]:8080")}}},
+		{"udp:127.0.0.1:5353", "", []runtime.Listener{{Address: netip.MustParseAddrPort("127.0.0.1:5353"), UDP: true}}},
 		{"none", "host", nil},
 	} {
 		c, _ := started(t, d, component(t, func(c *project.Component) {
 			c.Environment = []project.EnvVar{{Name: "LISTEN", Value: test.listen}}
 			c.NetworkName = test.network
 		}))
-		var got []netip.AddrPort
+		var got []runtime.Listener
 		var err error
 		end := time.After(30 * time.Second)
 		for len(got) == 0 && err == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/docker/docker/api/types/container"
@@ -19,10 +20,10 @@ import (
 // noName is what old engines show in place of the name that an image has lost.
 const noName = "<none>"
 
-// Image returns the image that a name or an id stands for now.
-func (d *Driver) Image(ctx context.Context, name string) (runtime.Image, error) {
-	var found image.InspectResponse
-	err := d.call(ctx, quickTimeout, func(ctx context.Context) (err error) {
+var _ runtime.ImageInspector = (*Driver)(nil)
+
+func (d *Driver) inspectImage(ctx context.Context, name string) (found image.InspectResponse, err error) {
+	err = d.call(ctx, quickTimeout, func(ctx context.Context) (err error) {
 		found, err = d.client.ImageInspect(ctx, name)
 		return err
 	})
@@ -30,7 +31,32 @@ func (d *Driver) Image(ctx context.Context, name string) (runtime.Image, error) 
 		err = fmt.Errorf("%w: %s", runtime.ErrImageMissing, name)
 	}
 	if err != nil {
-		return runtime.Image{}, fmt.Errorf("inspect image: %w", err)
+		return found, fmt.Errorf("inspect image: %w", err)
+	}
+	return found, nil
+}
+
+// ImageDetails implements runtime.ImageInspector.
+func (d *Driver) ImageDetails(ctx context.Context, id string) (runtime.ImageDetails, error) {
+	found, err := d.inspectImage(ctx, id)
+	if err != nil {
+		return runtime.ImageDetails{}, err
+	}
+	details := runtime.ImageDetails{OS: found.Os, Architecture: found.Architecture}
+	if found.Config != nil {
+		for port := range found.Config.ExposedPorts {
+			details.Exposed = append(details.Exposed, string(port))
+		}
+	}
+	slices.Sort(details.Exposed)
+	return details, nil
+}
+
+// Image returns the image that a name or an id stands for now.
+func (d *Driver) Image(ctx context.Context, name string) (runtime.Image, error) {
+	found, err := d.inspectImage(ctx, name)
+	if err != nil {
+		return runtime.Image{}, err
 	}
 	return runtime.Image{
 		ID: found.ID, Names: named(found.RepoTags), Digests: named(found.RepoDigests), SizeBytes: found.Size,

@@ -225,14 +225,19 @@ func (c *container) viewLocked() runtime.Container {
 	return view
 }
 
-func (c *container) listeners() []netip.AddrPort {
+func (c *container) listeners() []runtime.Listener {
 	c.engine.mu.Lock()
 	defer c.engine.mu.Unlock()
-	switch {
-	case c.listener == nil:
-		return nil
-	case c.image.Loopback:
-		return []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), c.port())}
+	var list []runtime.Listener
+	if c.listener != nil {
+		address := netip.IPv4Unspecified()
+		if c.image.Loopback {
+			address = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+		}
+		list = append(list, runtime.Listener{Address: netip.AddrPortFrom(address, c.port())})
 	}
-	return []netip.AddrPort{netip.AddrPortFrom(netip.IPv4Unspecified(), c.port())}
+	if c.image.UDPPort != 0 {
+		list = append(list, runtime.Listener{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(c.image.UDPPort)), UDP: true})
+	}
+	return list
 }

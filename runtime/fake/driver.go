@@ -28,7 +28,12 @@ type Driver struct {
 	engine *Engine
 }
 
-var _ runtime.Driver = (*Driver)(nil)
+var (
+	_ runtime.Driver         = (*Driver)(nil)
+	_ runtime.ListenerSource = (*Driver)(nil)
+	_ runtime.ImageInspector = (*Driver)(nil)
+	_ runtime.Commander      = (*Driver)(nil)
+)
 
 // New returns a driver. Nothing runs until a container is started.
 func New(opt Options) *Driver {
@@ -273,8 +278,8 @@ func (d *Driver) Bridges(ctx context.Context) ([]runtime.Bridge, error) {
 	}}, nil
 }
 
-// Listeners tells on which addresses a container accepts connections.
-func (d *Driver) Listeners(ctx context.Context, id string) ([]netip.AddrPort, error) {
+// Listeners implements runtime.ListenerSource.
+func (d *Driver) Listeners(ctx context.Context, id string) ([]runtime.Listener, error) {
 	c, err := d.find(ctx, id)
 	if err != nil {
 		return nil, err

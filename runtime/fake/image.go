@@ -1,6 +1,8 @@
 package fake
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -33,11 +35,16 @@ type Image struct {
 	NeverListens bool
 	Loopback     bool // listens on the container's own loopback only
 	Port         int  // where it listens; 0: httpport
+	UDPPort      int  // where it takes datagrams; 0: nowhere
+
+	Exposed      []string // by its EXPOSE, as in "8080/tcp"
+	Architecture string   // empty: not told
 
 	// Handler serves a container; nil answers Status (0: 200) with Location.
 	Handler  func(spec runtime.Spec) http.Handler
 	Status   int
 	Location string
+	Body     string // empty: "ok"
 
 	Exits     bool // by itself, with ExitCode, after ExitAfter
 	ExitAfter time.Duration
@@ -52,6 +59,9 @@ type Image struct {
 	TermOutput  []string // lines written to stdout before it ends on SIGTERM
 
 	Exec func(command []string) runtime.ExecResult
+
+	// Command is what RunCommand and ExecCommand run; nil: nothing, with code 0.
+	Command func(ctx context.Context, command []string, t runtime.Terminal) int
 }
 
 func (i *Image) handler(spec runtime.Spec) http.Handler {
@@ -68,7 +78,7 @@ func (i *Image) answer(w http.ResponseWriter, _ *http.Request) {
 	if i.Status != 0 {
 		w.WriteHeader(i.Status)
 	}
-	io.WriteString(w, "ok\n")
+	io.WriteString(w, cmp.Or(i.Body, "ok\n"))
 }
 
 // pullError is what a pull of i answers, nil if it succeeds.

@@ -37,6 +37,22 @@ func (d *Driver) Image(ctx context.Context, name string) (runtime.Image, error) 
 	return runtime.Image{}, fmt.Errorf("%w: %s", runtime.ErrImageMissing, name)
 }
 
+// ImageDetails implements runtime.ImageInspector.
+func (d *Driver) ImageDetails(ctx context.Context, id string) (runtime.ImageDetails, error) {
+	e := d.engine
+	if err := e.enter(ctx); err != nil {
+		return runtime.ImageDetails{}, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for name, i := range e.images {
+		if e.present[name] && (name == id || i.idOf(name) == id) {
+			return runtime.ImageDetails{Exposed: i.Exposed, OS: "linux", Architecture: i.Architecture}, nil
+		}
+	}
+	return runtime.ImageDetails{}, fmt.Errorf("%w: %s", runtime.ErrImageMissing, id)
+}
+
 // Images implements runtime.ImageStore. An image that lost its name to
 // another one stays, without any.
 func (d *Driver) Images(ctx context.Context) ([]runtime.Image, error) {
