@@ -15,6 +15,7 @@ import (
 	"maelstrom/cluster/placer"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/starttime"
 	"maelstrom/reconcile/gitsource"
 	"maelstrom/reconcile/notify"
 	"maelstrom/runtime/docker"
@@ -26,13 +27,12 @@ import (
 func (d *Daemon) build(base context.Context) {
 	d.registry = newRegistry()
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
-	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{
-		Snapshots: d.feed,
-		Waker:     gateway.WakerFunc(func(ctx context.Context, component string) error { return d.placer.Wake(ctx, component) }),
-	})
+	waker := gateway.WakerFunc(func(ctx context.Context, component string) error { return d.placer.Wake(ctx, component) })
+	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: waker})
 	d.placer = placer.New(placer.Options{Node: d.node, Logger: d.part("placer")}, d.store, d.feed, d.gateway)
+	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
-		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway})
+		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts})
 	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Logger: d.part("roles")})
 	d.buildJournal()
 	d.keeper.Add(cluster.RolePlacement, d.recorder.Role(d.placer.Hold))

@@ -18,6 +18,7 @@ import (
 	"maelstrom/cluster/placer"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/starttime"
 	"maelstrom/cluster/store"
 	"maelstrom/reconcile"
 	"maelstrom/reconcile/gitsource"
@@ -72,6 +73,7 @@ type Daemon struct {
 	gateway  *gateway.Gateway
 	placer   *placer.Placer
 	cron     *cron.Cron
+	starts   *starttime.Times
 	keeper   *roles.Keeper
 	keys     *rpc.Keyring
 	bridges  *bridgeGateways

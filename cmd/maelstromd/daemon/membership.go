@@ -40,6 +40,7 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.keeper.Run(ctx) })
 	group.Go(func() error { return d.statusLoop(ctx) })
+	group.Go(func() error { return d.starts.Run(ctx, d.feed) })
 	return group.Wait()
 }
 
