@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 	"maelstrom/runtime/proxy"
 )
 
@@ -19,13 +21,15 @@ type dispatcher struct {
 	mu        sync.Mutex
 	snapshot  *cluster.Snapshot     // the last one looked at
 	row       *cluster.ComponentRow // nil: the component is gone
-	limit     int                   // slots of an instance; 0: no limit
-	placed    bool                  // some placement wants to run
-	failure   *failing              // nothing runs or will soon, and why
-	instances map[string]*instance  // by placement
-	ready     []*instance           // those to route to, by slot
-	retreats  map[string]*retreat   // by placement
-	next      int                   // round robin
+	rules     atomic.Pointer[project.WakeRules]
+	limit     int                  // slots of an instance; 0: no limit
+	placed    bool                 // some placement wants to run
+	failure   *failing             // nothing runs or will soon, and why
+	instances map[string]*instance // by placement
+	ready     []*instance          // those to route to, by slot
+	warming   warming              // when some of them are newer than others
+	retreats  map[string]*retreat  // by placement
+	next      int                  // round robin
 	queue     queue
 	waking    bool
 	settled   chan struct{} // tells a wake under way to look again
@@ -43,7 +47,7 @@ type failing struct {
 }
 
 func newDispatcher(g *Gateway, name string) *dispatcher {
-	return &dispatcher{
+	d := &dispatcher{
 		g: g, name: name,
 		instances: map[string]*instance{},
 		retreats:  map[string]*retreat{},
@@ -51,13 +55,15 @@ func newDispatcher(g *Gateway, name string) *dispatcher {
 		settled:   make(chan struct{}, 1),
 		stats:     newStats(),
 	}
+	d.sync(time.Now()) // nobody else knows d yet
+	return d
 }
 
 // enter asks for a slot: it returns an instance with a slot taken, or a
 // waiter in the queue, or why the request is refused at once. A request that
 // comes again, because its instance could not be dialled, is first in line.
-func (d *dispatcher) enter(client netip.Addr, again bool) (*instance, *waiter, *refusal) {
-	now := time.Now()
+func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
+	now, again := time.Now(), x.tries > 0
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sync(now)
@@ -66,9 +72,12 @@ func (d *dispatcher) enter(client netip.Addr, again bool) (*instance, *waiter, *
 	}
 	if d.queue.size == 0 || again {
 		if i := d.takeSlot(now); i != nil {
-			d.stats.loaded(d)
+			d.taken(i, x.passive)
 			return i, nil, nil
 		}
+	}
+	if x.passive != 0 && len(d.ready) == 0 {
+		return nil, nil, d.asleep(x.passive, now)
 	}
 	if d.g.ended.Load() {
 		return nil, nil, refuseLeaving
@@ -76,13 +85,15 @@ func (d *dispatcher) enter(client netip.Addr, again bool) (*instance, *waiter, *
 	if f := d.failure; f != nil && now.Before(f.until) {
 		return nil, nil, refuseFailure(f.at(now))
 	}
-	w := &waiter{outcome: make(chan outcome, 1), since: now, cold: len(d.ready) == 0}
+	w := &waiter{outcome: make(chan outcome, 1), since: now, cold: len(d.ready) == 0, passive: x.passive}
 	if again {
-		d.queue.putBack(w, client)
-	} else if !d.enqueue(w, client) {
+		d.queue.putBack(w, x.client)
+	} else if !d.enqueue(w, x.client) {
 		return nil, nil, refuseFull
 	}
-	d.stats.loaded(d)
+	if w.passive == 0 {
+		d.stats.loaded(d)
+	}
 	d.wakeIfNeeded()
 	return nil, w, nil
 }
@@ -92,7 +103,7 @@ func (d *dispatcher) enqueue(w *waiter, client netip.Addr) bool {
 	if victim != nil {
 		victim.outcome <- outcome{refusal: refuseFull}
 	}
-	if ok {
+	if ok && w.passive == 0 {
 		d.g.load.urgent()
 	}
 	return ok
@@ -105,18 +116,40 @@ func (f *failing) at(now time.Time) *cluster.Failure {
 	return &failure
 }
 
-// takeSlot takes a slot of the next ready instance that has one.
-func (d *dispatcher) takeSlot(now time.Time) *instance {
+// takeSlot takes a slot of the next ready instance that has one. One that is
+// new beside others leaves some of its turns to them, as long as one of them
+// has a slot and nobody waits.
+func (d *dispatcher) takeSlot(now time.Time) (taken *instance) {
+	gentle := d.warming.at(now) && d.queue.size == 0
 	for n := range d.ready {
 		at := (d.next + n) % len(d.ready)
-		if i := d.ready[at]; i.free(d.limit, now) {
-			d.next = at + 1
-			i.inFlight++
-			d.stats.inFlight++
-			return i
+		i := d.ready[at]
+		if !i.free(d.limit, now) {
+			continue
 		}
+		if gentle && !i.turn(now) {
+			if taken == nil {
+				taken = i
+			}
+			continue
+		}
+		d.next, taken = at+1, i
+		break
 	}
-	return nil
+	if taken != nil {
+		taken.inFlight++
+	}
+	return taken
+}
+
+// taken counts a slot that was got for a request.
+func (d *dispatcher) taken(i *instance, passive int) {
+	if passive != 0 {
+		i.passive++
+		return
+	}
+	d.stats.inFlight++
+	d.stats.loaded(d)
 }
 
 // grant hands out exactly the free slots, to the requests that wait longest.
@@ -126,7 +159,13 @@ func (d *dispatcher) grant(now time.Time) {
 		if i == nil {
 			return
 		}
-		d.queue.take().outcome <- outcome{instance: i}
+		w := d.queue.take()
+		if w.passive != 0 {
+			i.passive++
+		} else {
+			d.stats.inFlight++
+		}
+		w.outcome <- outcome{instance: i}
 	}
 }
 
@@ -138,20 +177,27 @@ func (d *dispatcher) leave(w *waiter) {
 	defer d.mu.Unlock()
 	if !d.queue.remove(w) {
 		if o := <-w.outcome; o.instance != nil {
-			d.giveBack(o.instance, now)
+			d.giveBack(o.instance, w.passive, now)
 		}
 	}
-	d.stats.unloaded(d)
+	if w.passive == 0 {
+		d.stats.unloaded(d)
+	}
 }
 
 // giveBack frees a slot.
-func (d *dispatcher) giveBack(i *instance, now time.Time) {
+func (d *dispatcher) giveBack(i *instance, passive int, now time.Time) {
 	i.inFlight--
-	d.stats.inFlight--
+	if passive != 0 {
+		i.passive--
+	} else {
+		d.stats.inFlight--
+	}
 	if i.inFlight == 0 {
 		if i.idle != nil {
 			close(i.idle)
 			i.idle = nil
+			i.conns.Close() // what its last requests left
 		}
 		if i.orphan {
 			d.drop(i)
@@ -171,14 +217,18 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 		time.AfterFunc(suspicion, d.look)
 	} else {
 		i.total++
-		i.last = now
+		if x.passive == 0 {
+			i.last = now
+		}
 	}
 	if err == nil && x.status < http.StatusInternalServerError {
 		i.success = now
 	}
-	d.giveBack(i, now)
+	d.giveBack(i, x.passive, now)
 	d.sync(now)
-	d.stats.unloaded(d)
+	if x.passive == 0 {
+		d.stats.unloaded(d)
+	}
 }
 
 // look brings d up to date with the snapshot.

@@ -171,6 +171,12 @@ func TestChangedComponentFollowsItsNewLimits(t *testing.T) {
 	})
 }
 
+// work is a request at an instance.
+type work struct {
+	on *instance
+	x  *exchange
+}
+
 // TestSlotsAndOutcomes drives one dispatcher at random: the slots are never
 // exceeded, none is left unused while somebody waits, and every waiter gets
 // exactly one outcome.
@@ -182,14 +188,14 @@ func TestSlotsAndOutcomes(t *testing.T) {
 		limit := rapid.IntRange(1, 3).Draw(rt, "slots")
 		w.component("c", func(c *project.Component) { c.MaxConcurrency = limit })
 		d := w.g.dispatcher("c")
-		var working []*instance
+		var working []work
 		waiting := map[*waiter]bool{}
 		collect := func() {
 			for wt := range waiting {
 				select {
 				case o := <-wt.outcome:
 					if delete(waiting, wt); o.instance != nil {
-						working = append(working, o.instance)
+						working = append(working, work{o.instance, &exchange{status: 200, passive: wt.passive}})
 					} else if o.refusal == nil {
 						rt.Fatal("an outcome that is none")
 					}
@@ -202,10 +208,17 @@ func TestSlotsAndOutcomes(t *testing.T) {
 		placed := func(id string) bool { _, ok := w.Snapshot().Placements.Get(id); return ok }
 		rt.Repeat(map[string]func(*rapid.T){
 			"enter": func(rt *rapid.T) {
-				i, wt, refusal := d.enter(address(rapid.IntRange(1, 3).Draw(rt, "client")), rapid.IntRange(0, 9).Draw(rt, "again") == 0)
+				x := &exchange{
+					client:  address(rapid.IntRange(1, 3).Draw(rt, "client")),
+					passive: rapid.SampledFrom([]int{0, 0, 204}).Draw(rt, "passive"),
+				}
+				if rapid.IntRange(0, 9).Draw(rt, "again") == 0 {
+					x.tries = 1
+				}
+				i, wt, refusal := d.enter(x)
 				switch {
 				case i != nil:
-					working = append(working, i)
+					working = append(working, work{i, &exchange{status: 200, passive: x.passive}})
 				case wt != nil:
 					waiting[wt] = true
 				case refusal == nil:
@@ -228,7 +241,7 @@ func TestSlotsAndOutcomes(t *testing.T) {
 				}
 				at := rapid.IntRange(0, len(working)-1).Draw(rt, "which")
 				err := rapid.SampledFrom([]error{nil, proxy.ErrCut}).Draw(rt, "error")
-				d.release(working[at], &exchange{status: 200}, err)
+				d.release(working[at].on, working[at].x, err)
 				working = slices.Delete(working, at, at+1)
 			},
 			"place":  func(rt *rapid.T) { w.place(id(), "c", slot.Draw(rt, "slot")); d.look() },
@@ -237,6 +250,7 @@ func TestSlotsAndOutcomes(t *testing.T) {
 				if p := id(); placed(p) {
 					w.report(p, func(i *cluster.Instance) {
 						i.State, i.Address, i.ContainerID = cluster.InstanceReady, p+":80", p
+						i.ReadyAt = time.Now().Add(-time.Duration(rapid.IntRange(-1, 11).Draw(rt, "age")) * time.Second)
 					})
 					d.look()
 				}
@@ -256,14 +270,29 @@ func TestSlotsAndOutcomes(t *testing.T) {
 			"drain": func(rt *rapid.T) { d.retreat(id()) },
 			"": func(rt *rapid.T) {
 				collect()
-				if d.queue.size != len(waiting) || d.stats.inFlight != len(working) {
-					rt.Fatalf("queued %d, in flight %d; want %d, %d", d.queue.size, d.stats.inFlight, len(waiting), len(working))
-				}
-				at := map[*instance]int{}
-				for _, i := range working {
-					if at[i]++; at[i] > limit || i.inFlight > limit {
-						rt.Fatalf("%d requests on one instance", i.inFlight)
+				passiveWaiting := 0
+				for wt := range waiting {
+					if wt.passive != 0 {
+						passiveWaiting++
 					}
+				}
+				if d.queue.size != len(waiting) || d.queue.passive != passiveWaiting {
+					rt.Fatalf("queued %d, %d passive; want %d, %d", d.queue.size, d.queue.passive, len(waiting), passiveWaiting)
+				}
+				if passiveWaiting > 0 && len(d.ready) == 0 {
+					rt.Fatal("a request that may not wake the component waits for it to wake")
+				}
+				at, active := map[*instance]int{}, 0
+				for _, one := range working {
+					if at[one.on]++; at[one.on] > limit || one.on.inFlight > limit {
+						rt.Fatalf("%d requests on one instance", one.on.inFlight)
+					}
+					if one.x.passive == 0 {
+						active++
+					}
+				}
+				if d.stats.inFlight != active {
+					rt.Fatalf("in flight %d, want %d", d.stats.inFlight, active)
 				}
 				for _, i := range d.ready {
 					if i.inFlight < limit && d.queue.size > 0 {

@@ -23,6 +23,8 @@ type exchange struct {
 	client netip.Addr
 
 	component, eventSource string
+	internal               bool   // made by ourselves: a wake rule is not asked
+	passive                int    // the status to answer while the component sleeps, if it may not be woken; else 0
 	malformed              bool   // host or target are nothing that a component could be sent
 	target                 string // what the container receives
 	requestID              string

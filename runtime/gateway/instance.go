@@ -16,7 +16,10 @@ type instance struct {
 	address     string
 	conns       proxy.Conns
 
+	readyAt  time.Time
 	inFlight int
+	passive  int     // of inFlight
+	credit   float64 // of turns, while it is new
 	total    int64
 	last     time.Time     // end of the latest request
 	success  time.Time     // end of the latest one that it answered below 500

@@ -11,6 +11,7 @@ type waiter struct {
 	outcome chan outcome // buffered
 	since   time.Time
 	cold    bool // no instance was ready when it came
+	passive int  // exchange.passive
 
 	prev, next   *waiter // in the queue; next is younger
 	older, newer *waiter // of the same client
@@ -37,6 +38,7 @@ type client struct {
 type queue struct {
 	limit       int
 	size        int
+	passive     int // of size
 	first, last *waiter
 	clients     map[netip.Addr]*client
 	byCount     []*client // by number of entries, the first client with as many
@@ -119,6 +121,9 @@ func (q *queue) remove(w *waiter) bool {
 	}
 	w.prev, w.next, w.older, w.newer, w.from = nil, nil, nil, nil, nil
 	q.size--
+	if w.passive != 0 {
+		q.passive--
+	}
 	q.recount(c, -1)
 	return true
 }
@@ -148,6 +153,9 @@ func (q *queue) enlist(w *waiter, addr netip.Addr) *client {
 	}
 	w.from = c
 	q.size++
+	if w.passive != 0 {
+		q.passive++
+	}
 	q.recount(c, +1)
 	return c
 }
@@ -193,6 +201,9 @@ func (q *queue) countOf(addr netip.Addr) int {
 	}
 	return 0
 }
+
+// active is how many wait that count as load.
+func (q *queue) active() int { return q.size - q.passive }
 
 // clientKey is what counts as one client: an IPv4 address, or the network
 // that an IPv6 customer has to itself.

@@ -37,11 +37,11 @@ func (g *Gateway) Private() http.Handler {
 }
 
 // ServeComponent answers r by a component, as the private handler does if r
-// names it. Like any handler it panics with http.ErrAbortHandler if the answer
+// names it; no wake rule holds. Like any handler it panics with http.ErrAbortHandler if the answer
 // began and broke off.
 func (g *Gateway) ServeComponent(w http.ResponseWriter, r *http.Request, component string) {
 	x := g.newExchange(w, r, false)
-	x.component = component
+	x.component, x.internal = component, true
 	x.target, x.malformed = requestTarget(r)
 	g.serveOrAbort(x)
 }
@@ -114,6 +114,7 @@ func (g *Gateway) serve(x *exchange) error {
 		g.logAccess(x, nil)
 		return nil
 	}
+	x.judge(d.rules.Load())
 	err := g.try(x, d)
 	d.finished(x, err)
 	g.logAccess(x, err)
@@ -165,7 +166,7 @@ func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
 // acquire waits for a slot. The time that a request may take, waiting
 // included, starts when it comes in.
 func (d *dispatcher) acquire(x *exchange) (*instance, *refusal) {
-	i, w, refusal := d.enter(x.client, x.tries > 0)
+	i, w, refusal := d.enter(x)
 	if x.deadline.IsZero() {
 		x.deadline = d.deadline(x)
 	}

@@ -52,7 +52,7 @@ func newStats() stats { return stats{results: map[result]uint64{}} }
 
 // loaded notes a load that grew.
 func (s *stats) loaded(d *dispatcher) {
-	load := s.inFlight + d.queue.size
+	load := s.inFlight + d.queue.active()
 	s.peak = max(s.peak, load)
 	if load == 1 {
 		d.g.load.lazy()
@@ -62,7 +62,7 @@ func (s *stats) loaded(d *dispatcher) {
 // unloaded notes a load that shrank.
 func (s *stats) unloaded(d *dispatcher) {
 	s.last = time.Now()
-	if s.inFlight+d.queue.size == 0 {
+	if s.inFlight+d.queue.active() == 0 {
 		d.g.load.lazy()
 	}
 }
@@ -79,7 +79,7 @@ func (d *dispatcher) finished(x *exchange, err error) {
 	if x.waited > 0 {
 		s.wait.add(x.waited)
 	}
-	if err == nil && x.reason == cluster.ReasonNone && x.status < 500 && x.status != statusClientGone && !x.endless() {
+	if x.passive == 0 && err == nil && x.reason == cluster.ReasonNone && x.status < 500 && x.status != statusClientGone && !x.endless() {
 		s.learn(now.Sub(x.granted))
 	}
 }
@@ -108,7 +108,7 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 	defer d.mu.Unlock()
 	s := &d.stats
 	l := cluster.ComponentLoad{
-		InFlight: s.inFlight, Queued: d.queue.size, Peak: s.peak,
+		InFlight: s.inFlight, Queued: d.queue.active(), Peak: s.peak,
 		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
 	}
 	if d.queue.first != nil {
@@ -144,7 +144,7 @@ func (g *Gateway) InstanceLoads() map[string]cluster.InstanceLoad {
 		d.mu.Lock()
 		for id, i := range d.instances {
 			l := cluster.InstanceLoad{InFlight: i.inFlight, Queued: d.queue.size, Total: i.total, LastRequest: i.last}
-			if i.inFlight > 0 {
+			if i.inFlight > i.passive {
 				l.LastRequest = now
 			}
 			loads[id] = l

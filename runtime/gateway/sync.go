@@ -19,23 +19,39 @@ func (d *dispatcher) sync(now time.Time) {
 	if ok {
 		row = row.Current()
 	}
-	if d.row = row; row == nil {
+	if row != d.row {
+		d.declare(row)
+	}
+	if row == nil {
 		d.ready, d.placed, d.failure = d.ready[:0], false, nil
 		d.dropUnseen()
 		d.refuseAll(refuseGone)
 		return
 	}
-	d.limit = max(1, row.Effective.MaxConcurrency)
-	if row.Effective.SoftConcurrencyLimit {
-		d.limit = 0
-	}
 	d.survey(snap, now)
+	if len(d.ready) == 0 && d.queue.passive > 0 {
+		d.dismissPassive(now)
+	}
 	if d.failure != nil && now.Before(d.failure.until) {
 		d.refuseAll(refuseFailure(d.failure.at(now)))
 	}
 	d.grant(now)
 	d.wakeIfNeeded()
 	d.settle()
+}
+
+// declare takes over what the component says of itself; nil: it is gone.
+func (d *dispatcher) declare(row *cluster.ComponentRow) {
+	d.row = row
+	if row == nil {
+		d.rules.Store(nil)
+		return
+	}
+	d.rules.Store(row.Effective.WakeRules())
+	d.limit = max(1, row.Effective.MaxConcurrency)
+	if row.Effective.SoftConcurrencyLimit {
+		d.limit = 0
+	}
 }
 
 // survey reads the component's placements and instances.
@@ -60,6 +76,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	if !hope {
 		d.failure = failed
 	}
+	d.warming = newWarming(d.ready)
 	d.dropUnseen()
 }
 
@@ -82,6 +99,9 @@ func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, kno
 	}
 	if i != nil {
 		i.round = d.round
+		if known {
+			i.readyAt = in.ReadyAt
+		}
 	}
 	if runs && r == nil {
 		d.ready = append(d.ready, i)

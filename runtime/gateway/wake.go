@@ -94,7 +94,7 @@ func (d *dispatcher) wakeIfNeeded() {
 	}
 }
 
-func (d *dispatcher) needsWake() bool { return d.queue.size > 0 && d.row != nil && !d.placed }
+func (d *dispatcher) needsWake() bool { return d.queue.active() > 0 && d.row != nil && !d.placed }
 
 // settle tells a wake under way that it may be over.
 func (d *dispatcher) settle() {
