@@ -181,7 +181,7 @@ func (r *Runner) awaitRelease(ctx context.Context, run cluster.Run, id string) (
 
 // ended reads how a release went from its container.
 func (r *Runner) ended(ctx context.Context, run cluster.Run, c Container) cluster.Run {
-	run.ExitCode, run.Output = c.ExitCode, r.tail(ctx, c.ID)
+	run.ExitCode, run.Output = c.ExitCode, r.secretsOf(run.Component).hide(r.tail(ctx, c.ID))
 	if c.ExitCode == 0 && !c.OOMKilled && c.Error == "" {
 		run.State = cluster.RunSucceeded
 		return run
@@ -197,6 +197,15 @@ func (r *Runner) ended(ctx context.Context, run cluster.Run, c Container) cluste
 		why += "; its last output:\n" + said
 	}
 	return failed(run, why)
+}
+
+// secretsOf hides what may not be seen in the output of a component.
+func (r *Runner) secretsOf(component string) mask {
+	row, ok := r.deps.Feed.Snapshot().Components.Get(component)
+	if !ok {
+		return mask{}
+	}
+	return maskOf(row.Effective)
 }
 
 // tail is the end of a container's output.

@@ -28,6 +28,8 @@ func TestDriver(t *testing.T) {
 			MissingImage: "127.0.0.1:1/nothing/here:1",
 			Dial:         new(net.Dialer).DialContext,
 			Exec:         drivertest.Command{Command: []string{drivertest.AppPath, "exec", "hello", "5"}, Output: "hello", ExitCode: 5},
+			Cat:          []string{drivertest.AppPath, "cat"},
+			Hold:         []string{drivertest.AppPath, "hold"},
 		}
 	})
 }

@@ -39,6 +39,7 @@ const (
 const (
 	ExitCode = 3
 	TermLine = "terminated"
+	CatLine  = "copied"
 )
 
 // OutLines and ErrLines are what Serves writes when it starts.
@@ -65,6 +66,11 @@ type Harness struct {
 
 	// Exec is a command that works in a container of Serves.
 	Exec Command
+
+	// Cat copies its input to its output, then writes CatLine to standard
+	// error and ends with code 0; Hold runs until it is stopped. Both work in
+	// containers of Serves, and in ones of their own.
+	Cat, Hold []string
 }
 
 // Command is a command with its known outcome.

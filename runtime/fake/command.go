@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"maelstrom/runtime"
 )
@@ -25,7 +26,8 @@ func (d *Driver) RunCommand(ctx context.Context, spec runtime.Spec) (int, error)
 	if _, err := e.start(c); err != nil {
 		return 0, err
 	}
-	code := c.command(ctx, spec.Component.Command, *spec.Terminal)
+	command := slices.Concat(spec.Component.Entrypoint, spec.Component.Command)
+	code := c.command(ctx, command, *spec.Terminal)
 	c.kill(exit{code: code})
 	<-c.done
 	if ctx.Err() != nil {

@@ -1,6 +1,9 @@
 package fake_test
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"testing"
 
@@ -28,6 +31,8 @@ func TestDriver(t *testing.T) {
 			MissingImage: "missing",
 			Dial:         own.Dial,
 			Exec:         drivertest.Command{Command: []string{"hello"}, Output: "hello", ExitCode: 7},
+			Cat:          []string{"cat"},
+			Hold:         []string{"hold"},
 		}
 	})
 }
@@ -35,6 +40,21 @@ func TestDriver(t *testing.T) {
 func component(b drivertest.Behaviour) project.Component {
 	c := project.Component{Name: "shop_web", Project: "shop", Image: string(b)}
 	return c.Effective()
+}
+
+// command does what the harness says of Exec, Cat and Hold.
+func command(ctx context.Context, command []string, t runtime.Terminal) int {
+	switch command[0] {
+	case "cat":
+		_, _ = io.Copy(t.Stdout, t.Stdin)
+		fmt.Fprintln(t.Stderr, drivertest.CatLine)
+		return 0
+	case "hold":
+		<-ctx.Done()
+		return 137
+	}
+	fmt.Fprintln(t.Stdout, command[0])
+	return 7
 }
 
 func images(engine *fake.Engine) map[drivertest.Behaviour]fake.Image {
@@ -45,6 +65,7 @@ func images(engine *fake.Engine) map[drivertest.Behaviour]fake.Image {
 			Exec: func(command []string) runtime.ExecResult {
 				return runtime.ExecResult{Output: command[0], ExitCode: 7}
 			},
+			Command: command,
 		},
 		drivertest.Exits:        {Exits: true, ExitCode: drivertest.ExitCode},
 		drivertest.NeverListens: {NeverListens: true},

@@ -17,6 +17,7 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/ws", echoSocket)
 	mux.HandleFunc("/events", sendEvents)
 	mux.HandleFunc("/call", call)
+	mux.HandleFunc("/resolve", resolve)
 	mux.HandleFunc("/upload", upload)
 	mux.HandleFunc("/download", download)
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, os.Environ()) })

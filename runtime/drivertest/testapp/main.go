@@ -1,18 +1,22 @@
 // Command testapp is the program inside the containers of the tests. Its
 // environment says how it behaves:
 //
-//	LISTEN     address to listen on, :8080 if empty; "none": never listens
+//	LISTEN     address to listen on, :8080 if empty; "none": never listens;
+//	           "udp:" and an address: takes datagrams there, and no connections
 //	BOOT_MS    how long it takes until it listens
 //	EXIT_CODE  exits at once with this code
 //	STATUS     answers every request with this status; 3xx redirects to https
+//	NEED       exits with code 1 unless the variable of this name is set
+//	WRITE      exits with code 1 unless it can create this file
 //	FLOOD_MB   writes so much, as fast as it can, before anything else
 //	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
 //
 // Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
 // (an event stream), /upload and /download (large bodies), /call (a request to
-// another component), /crash (exits with CRASH_CODE), /env, /file
+// another component), /resolve (looks ?name= up), /crash (exits with CRASH_CODE), /env, /file
 // (what is at ?path=), /print (?text= to the output), and anything else
 // "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
+// `testapp cat` copies its input to its output and says so on the other;
 // `testapp hold` waits for a signal.
 package main
 
@@ -21,6 +25,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -38,6 +44,12 @@ func main() {
 	case "exec":
 		fmt.Println(argument(2))
 		os.Exit(integer(argument(3)))
+	case "cat":
+		if _, err := io.Copy(os.Stdout, os.Stdin); err != nil {
+			os.Exit(1)
+		}
+		fmt.Fprintln(os.Stderr, "copied")
+		return
 	case "hold":
 		<-terminate
 		return
@@ -49,10 +61,13 @@ func main() {
 	if code := os.Getenv("EXIT_CODE"); code != "" {
 		os.Exit(integer(code))
 	}
+	checkNeeds(os.Getenv("NEED"), os.Getenv("WRITE"))
 	pause(context.Background(), os.Getenv("BOOT_MS"))
 	server := newServer()
 	failed := make(chan error, 1)
-	if server.Addr != "none" {
+	if address, udp := strings.CutPrefix(server.Addr, "udp:"); udp {
+		go func() { failed <- takeDatagrams(address) }()
+	} else if server.Addr != "none" {
 		go func() { failed <- server.ListenAndServe() }()
 	}
 	for {
@@ -87,6 +102,35 @@ func shutDown(server *http.Server) {
 	err := server.Shutdown(context.Background())
 	if err != nil && !errors.Is(err, http.ErrServerClosed) {
 		fmt.Fprintln(os.Stderr, err)
+	}
+}
+
+// checkNeeds ends the program if a variable is not set, or a file can't be written.
+func checkNeeds(variable, file string) {
+	if variable != "" && os.Getenv(variable) == "" {
+		fmt.Fprintf(os.Stderr, "%s is not set\n", variable)
+		os.Exit(1)
+	}
+	if file == "" {
+		return
+	}
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// takeDatagrams drops what comes to a UDP address.
+func takeDatagrams(address string) error {
+	conn, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	buffer := make([]byte, 1<<16)
+	for {
+		if _, _, err := conn.ReadFrom(buffer); err != nil {
+			return err
+		}
 	}
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -19,10 +21,15 @@ type Call struct {
 }
 
 // call sends a request from inside the container: ?method= to ?path= at the
-// address for calls between components, in the name of ?component= if given.
+// address for calls between components, in the name of ?component= if given,
+// or at ?base=, for ?host= if given.
 func call(w http.ResponseWriter, r *http.Request) {
 	query := r.URL.Query()
-	request, err := http.NewRequestWithContext(r.Context(), query.Get("method"), os.Getenv("MAELSTROM_PRIVATE_URL")+query.Get("path"), nil)
+	base := query.Get("base")
+	if base == "" {
+		base = os.Getenv("MAELSTROM_PRIVATE_URL")
+	}
+	request, err := http.NewRequestWithContext(r.Context(), query.Get("method"), base+query.Get("path"), nil)
 	if err != nil {
 		writeJSON(w, Call{Error: err.Error()})
 		return
@@ -30,6 +37,7 @@ func call(w http.ResponseWriter, r *http.Request) {
 	if component := query.Get("component"); component != "" {
 		request.Header.Set("MAELSTROM-COMPONENT", component)
 	}
+	request.Host = query.Get("host")
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		writeJSON(w, Call{Error: err.Error()})
@@ -42,6 +50,25 @@ func call(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, Call{Status: answer.StatusCode, Header: answer.Header, Body: string(body)})
+}
+
+// Resolved is what /resolve answers.
+type Resolved struct {
+	Addresses []string
+	NotFound  bool
+	Error     string
+}
+
+// resolve looks ?name= up as any program in the container would.
+func resolve(w http.ResponseWriter, r *http.Request) {
+	addresses, err := net.DefaultResolver.LookupHost(r.Context(), r.URL.Query().Get("name"))
+	found := Resolved{Addresses: addresses}
+	if err != nil {
+		found.Error = err.Error()
+		e := new(net.DNSError)
+		found.NotFound = errors.As(err, &e) && e.IsNotFound
+	}
+	writeJSON(w, found)
 }
 
 // upload answers with the length of the body and its SHA-256.
