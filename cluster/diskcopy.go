@@ -133,11 +133,13 @@ func loadCopy(path string) (ChangeSet, error) {
 		return ChangeSet{}, fmt.Errorf("decode copy: format %d is not %d", c.Format, copyFormat)
 	}
 	for name, row := range c.Components {
-		if row == nil || row.Spec == nil {
+		if row == nil || row.Spec == nil || row.Kept != nil && row.Kept.Spec == nil {
 			return ChangeSet{}, fmt.Errorf("decode copy: component %q has no spec", name)
 		}
-		effective := row.Spec.Effective()
-		row.Effective = &effective
+		for ; row != nil; row = row.Kept {
+			effective := row.Spec.Effective()
+			row.Effective = &effective
+		}
 	}
 	for name, row := range c.EventSources {
 		if row == nil || row.Spec == nil {
@@ -172,7 +174,8 @@ func rows[V any](m Map[*V], public func(*V) *V) map[string]*V {
 
 func asItIs[V any](row *V) *V { return row }
 
-// publicComponent is the version that runs, without whatever may hold a secret.
+// publicComponent is the version that runs, and the one before as long as that
+// may run beside it, without whatever may hold a secret.
 func publicComponent(row *ComponentRow) *ComponentRow {
 	row = row.Current()
 	spec := *row.Spec
@@ -183,7 +186,14 @@ func publicComponent(row *ComponentRow) *ComponentRow {
 	spec.PullUsername, spec.PullPassword, spec.PullCommand = "", "", nil
 	spec.LogDriverOptions = nil
 	spec.Files = nil
-	return &ComponentRow{Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt, Released: row.Version}
+	out := &ComponentRow{
+		Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt,
+		RestartVersion: row.RestartVersion, Proven: row.Proven, Released: row.Version,
+	}
+	if row.Kept != nil {
+		out.Kept = publicComponent(row.Kept)
+	}
+	return out
 }
 
 // publicEventSource leaves out the values of headers and the request's body.

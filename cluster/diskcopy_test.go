@@ -64,7 +64,7 @@ func TestCopyOfARolloutThatFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := cs.Components["web"]; row.Version != 2 || row.Gated() || row.Current() != row || row.Unreleased() {
+	if row := cs.Components["web"]; row.Version != 2 || row.Gated() || row.Kept != nil || row.Current() != row || row.Unreleased() {
 		t.Fatalf("%+v", row)
 	}
 }
@@ -90,6 +90,9 @@ func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {
 		web, _ := s.Components.Get("web")
 		if web.Version != 3 || web.Effective.IdleTimeoutSeconds != 77 || web.Effective.HTTPPort != project.DefaultHTTPPort {
 			t.Fatalf("component %+v", web.Effective)
+		}
+		if web.RestartVersion != 3 || web.Current() != web || web.Placed(2) != web.Kept || web.Kept.Effective.HTTPPort != project.DefaultHTTPPort {
+			t.Fatalf("component %+v, kept %+v", web, web.Kept)
 		}
 		if m, ok := s.Routes.Match("h1", "/"); !ok || m.Rule.EventSource != "route" {
 			t.Fatal("the route is gone")
@@ -229,6 +232,7 @@ func TestUselessCopies(t *testing.T) {
 	for name, text := range map[string]string{
 		"none": "", "cut": `{"format":1,"number":3,`, "format": `{"format":2}`,
 		"component": `{"format":1,"components":{"c":{}}}`, "null": `{"format":1,"components":{"c":null}}`,
+		"kept":         `{"format":1,"components":{"c":{"spec":{},"kept":{}}}}`,
 		"event source": `{"format":1,"event_sources":{"e":null}}`,
 		"source":       `{"format":1,"sources":{"s":{}}}`, "notifier": `{"format":1,"notifiers":{"n":{}}}`,
 	} {
