@@ -38,7 +38,8 @@ func checkTimeout(timeout time.Duration) error {
 
 // await asks until nothing is missing any more. An error of asking that is of
 // the daemon counts as missing as long as the daemon may come back; any other
-// error ends it, as the end of its time does, with exit code 8.
+// error ends it, as the end of its time does, with exit code 8 unless it has
+// one.
 func (a *app) await(ctx context.Context, w waiting, ask func(context.Context) (missing string, err error)) error {
 	limited, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
@@ -63,6 +64,8 @@ func (a *app) await(ctx context.Context, w waiting, ask func(context.Context) (m
 			away = "; " + err.Error()
 		case isServerError(err):
 			return a.serverError(err)
+		case isExit(err):
+			return err
 		default:
 			return exitWith(exitTimeout, fmt.Errorf("%s: %w", w.what, err))
 		}

@@ -39,6 +39,12 @@ func (e *exitError) Unwrap() error { return e.err }
 // exitWith wraps err so that the command ends with code.
 func exitWith(code int, err error) error { return &exitError{code: code, err: err} }
 
+// isExit tells whether err has a code to end with.
+func isExit(err error) bool {
+	var exit *exitError
+	return errors.As(err, &exit)
+}
+
 // errReported ends a verb that has printed all there is to say.
 func errReported(code int) error { return exitWith(code, nil) }
 

@@ -46,8 +46,12 @@ func stillRun(i rpc.RunningImage) string {
 	return fmt.Sprintf("%d containers still run %s", i.Instances, shortDigest(i.ID))
 }
 
-// stateText is an instance's state, with the progress of a pull.
+// stateText is an instance's state, with the progress of a pull and the health
+// checks that fail.
 func stateText(i rpc.Instance) string {
+	if i.Suspect {
+		return fmt.Sprintf("%s, suspect (%s)", i.State, plural(i.FailedChecks, "failed check"))
+	}
 	if i.State == string(cluster.InstancePulling) && i.PullPercent > 0 {
 		return fmt.Sprintf("%s %d %%", i.State, i.PullPercent)
 	}

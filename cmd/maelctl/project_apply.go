@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +19,7 @@ type applyOptions struct {
 	dryRun      bool
 	adopt       bool
 	ifRevision  int64 // negative: any
-	wait        bool
-	timeout     time.Duration
+	after       afterApply
 	plan        string // a file that project diff has saved
 	source      string // that the project is handed to
 	approve     string // the hash of removals
@@ -43,10 +41,20 @@ If something is removed, apply asks on a terminal, and elsewhere needs
 --auto-approve. What is applied is what was shown: if something else has changed
 the project in between, apply refuses with exit code 5.
 
-With --wait it ends when every node works by the new revision, no container of
-an older version is left, and nothing in the project fails; a component that
-sleeps stays asleep. Exit code 8 if that takes longer than --timeout: the
-project is applied then all the same.
+With --wait each step of each instance is shown: on a terminal as a list that
+stays up to date, elsewhere as a line for each step, on standard error. It ends
+when every node works by the new revision, each new version is proven and has
+taken over, and nothing in the project fails. A component that sleeps is started
+once to prove a changed version, and sleeps on.
+
+Exit code 8 if a version fails to roll out or to be released, which is said at
+once, or if it takes longer than --timeout: the project is applied all the same,
+and the versions before run on. Exit code 5 as soon as another revision has taken
+the place of this one, with whose it is.
+
+With --rollback-on-failure, which implies --wait, the project then goes back to
+what it was before, as 'project rollback' does, unless somebody has changed it
+since or what this apply has changed is in effect. The exit code stays 8.
 
 With --plan exactly what 'project diff --save-plan' has shown is applied, without
 a question. Exit code 5 if an object that the plan touches has changed since, or
@@ -61,13 +69,14 @@ exit code 5 if what it holds has changed.`,
   maelctl project apply -f shop.yml --overlay production --auto-approve
   maelctl project apply --dry-run
   maelctl project apply --wait --timeout 2m
+  maelctl project apply --rollback-on-failure
   maelctl project apply --plan shop.plan`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if opt.ifRevision < 0 && cmd.Flags().Changed("if-revision") {
 				return usagef("--if-revision %d is negative", opt.ifRevision)
 			}
-			if err := checkTimeout(opt.timeout); err != nil {
+			if err := checkTimeout(opt.after.timeout); err != nil {
 				return err
 			}
 			if opt.approve != "" {
@@ -101,8 +110,7 @@ exit code 5 if what it holds has changed.`,
 	a.completeFlag(cmd, "source", sourceNames)
 	flags.StringVar(&opt.approve, "approve-prune", "", "let the removals go that a source's brake holds, by the hash that it shows")
 	flags.Int64Var(&opt.ifRevision, "if-revision", anyRevision, "only if the stored project is at this revision; 0: only if it is not stored")
-	flags.BoolVar(&opt.wait, "wait", false, "wait until the change is in effect")
-	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
+	opt.after.register(cmd)
 	flags.Lookup("if-revision").DefValue = "any"
 	return cmd
 }
@@ -138,13 +146,10 @@ func runApply(ctx context.Context, a *app, opt applyOptions) error {
 	if err != nil {
 		return a.serverError(err)
 	}
-	if err := a.printApplied(opt, b.in.File, answer); err != nil || !opt.wait {
-		return err
-	}
-	return a.awaitRollOut(ctx, answer, opt.timeout)
+	return a.finishApply(ctx, opt, b.in.File, answer)
 }
 
-func (a *app) printApplied(opt applyOptions, file string, answer rpc.ApplyAnswer) error {
+func (a *app) printApplied(opt applyOptions, file string, answer appliedDocument) error {
 	if opt.out.machine() {
 		return opt.out.print(a.stdout, document{value: answer})
 	}

@@ -75,10 +75,7 @@ func (a *app) applyPlan(ctx context.Context, path string, opt applyOptions) erro
 			return err
 		}
 	}
-	if err := a.printApplied(opt, path, answer); err != nil || !opt.wait {
-		return err
-	}
-	return a.awaitRollOut(ctx, answer, opt.timeout)
+	return a.finishApply(ctx, opt, path, answer)
 }
 
 // writePlanned shows what an apply of a plan has changed, which may have been
