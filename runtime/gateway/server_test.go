@@ -68,7 +68,14 @@ func front(t *testing.T, opt Options) (*world, string) {
 // container runs a handler over TCP as an instance of a component.
 func (w *world) container(t *testing.T, id, component string, h http.Handler) {
 	t.Helper()
+	w.containerWith(t, id, component, h, nil)
+}
+
+// containerWith is told of its connections as well.
+func (w *world) containerWith(t *testing.T, id, component string, h http.Handler, conns func(net.Conn, http.ConnState)) {
+	t.Helper()
 	s := httptest.NewUnstartedServer(h)
+	s.Config.ConnState = conns
 	s.Config.Protocols = NewServer("", nil, ServerOptions{}).Protocols
 	s.Start()
 	t.Cleanup(s.Close)
