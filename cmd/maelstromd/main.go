@@ -21,12 +21,16 @@ var version = "dev"
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
-	if len(args) > 0 && (args[0] == "version" || args[0] == "--version") {
+	if len(args) > 0 && (args[0] == daemon.VersionVerb || args[0] == "--version") {
 		fmt.Println("maelstromd", version)
 		return 0
 	}
 	if len(args) == 2 && args[0] == daemon.ProbeVerb {
 		return daemon.Probe(context.Background(), args[1], os.Stdout)
+	}
+	check := len(args) > 0 && args[0] == daemon.CheckVerb
+	if check {
+		args = args[1:]
 	}
 	opt, warnings, err := daemon.ParseOptions(args, os.Stderr)
 	switch {
@@ -41,7 +45,11 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := daemon.Run(ctx, opt, warnings); err != nil {
+	serve := daemon.Run
+	if check {
+		serve = daemon.Check
+	}
+	if err := serve(ctx, opt, warnings); err != nil {
 		fmt.Fprintln(os.Stderr, "maelstromd:", err)
 		return 1
 	}

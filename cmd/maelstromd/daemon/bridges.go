@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"net"
@@ -134,6 +135,7 @@ func (b *bridgeGateways) openListener(ctx context.Context, bridge runtime.Bridge
 		return
 	}
 	server := b.serve(bridge.Subnet)
+	server.Handler = b.names.before(server.Handler)
 	if b.open == nil {
 		b.open = map[runtime.Bridge]*http.Server{}
 	}
@@ -196,9 +198,9 @@ func (b *bridgeGateways) nameServers(network string) []string {
 	return b.names.serversOf(bridge)
 }
 
-// serveUntilClosed serves until the server is shut down or closed.
+// serveUntilClosed serves until the server is shut down, or the listener closed.
 func serveUntilClosed(server *http.Server, listener net.Listener, log *slog.Logger) {
-	if err := server.Serve(listener); err != nil && err != http.ErrServerClosed {
+	if err := server.Serve(listener); err != nil && err != http.ErrServerClosed && !errors.Is(err, net.ErrClosed) {
 		log.Error("listener failed", "address", listener.Addr().String(), "error", err)
 	}
 }

@@ -42,6 +42,11 @@ type Surroundings struct {
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 
 	Log *slog.Logger // nil: as Options say, to standard error
+
+	// What only a process of its own has.
+	sockets *sockets
+	upgrade *upgrade
+	tell    func(message string) error // the supervisor
 }
 
 func (s Surroundings) withDefaults(opt Options) Surroundings {
@@ -53,6 +58,12 @@ func (s Surroundings) withDefaults(opt Options) Surroundings {
 	}
 	if s.Log == nil {
 		s.Log = newLogger(opt)
+	}
+	if s.upgrade == nil {
+		s.upgrade = new(upgrade)
+	}
+	if s.tell == nil {
+		s.tell = func(string) error { return nil }
 	}
 	return s
 }
@@ -96,40 +107,71 @@ type Daemon struct {
 	depot    atomic.Pointer[images.Depot]
 	serving  atomic.Bool // the first snapshot is there and containers are adopted
 	leaving  atomic.Bool
+	handing  bool // the next program goes on with the sockets
 
 	servers  servers
 	cronStop context.CancelFunc
 	cronCtx  context.Context
-	tasks    tasks
-	failed   chan error
-	crashed  chan struct{} // closed by the simulation: end as SIGKILL would
+
+	followCtx context.Context // of those who follow logs or events
+	unfollow  context.CancelFunc
+
+	tasks   tasks
+	quiet   chan struct{} // a server has no connection left
+	failed  chan error
+	crashed chan struct{} // closed by the simulation: end as SIGKILL would
 }
 
 // Run runs a daemon until ctx ends, and stops it in order: what is in flight
-// ends, containers run on. Warnings are logged first.
+// ends, containers run on. Warnings are logged first. Asked to upgrade, it ends
+// the same way, and this process becomes the program that is at its path by then.
 func Run(ctx context.Context, opt Options, warnings []string) error {
-	return RunIn(ctx, opt, Surroundings{}, warnings)
+	passed, err := inheritSockets()
+	if err != nil {
+		return err
+	}
+	upgrade, err := newUpgrade()
+	if err != nil {
+		return err
+	}
+	sur := Surroundings{sockets: passed, upgrade: upgrade, tell: tellSystemd}
+	sur.Listen, sur.ListenPacket = passed.Listen, passed.ListenPacket
+	handing, err := runIn(ctx, opt, sur, warnings)
+	if !handing || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(err, upgrade.execute(passed))
 }
 
 // RunIn is Run in given surroundings.
 func RunIn(ctx context.Context, opt Options, sur Surroundings, warnings []string) error {
+	_, err := runIn(ctx, opt, sur, warnings)
+	return err
+}
+
+// runIn also tells whether the next program is to go on in this process.
+func runIn(ctx context.Context, opt Options, sur Surroundings, warnings []string) (handing bool, err error) {
 	sur = sur.withDefaults(opt)
 	for _, warning := range warnings {
 		sur.Log.Warn(warning)
 	}
 	stopProfile, err := profileCPU(opt.CPUProfile)
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer stopProfile()
-	return newDaemon(opt, sur).run(ctx)
+	d := newDaemon(opt, sur)
+	err = d.run(ctx)
+	return d.handing, err
 }
 
 func newDaemon(opt Options, sur Surroundings) *Daemon {
-	return &Daemon{
+	d := &Daemon{
 		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
-		failed: make(chan error, 1), crashed: make(chan struct{}),
+		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1),
 	}
+	d.followCtx, d.unfollow = context.WithCancel(context.Background())
+	return d
 }
 
 // run is one life of a daemon, from its claims to its farewell.
@@ -202,14 +244,27 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	d.tasks.start(base, "membership", d.failed, func(ctx context.Context) error { return d.membership(ctx, joined) })
 	d.log.Info("serving", "public_port", d.opt.PublicPort, "private_port", d.opt.PrivatePort, "node", d.node)
-	select {
-	case <-ctx.Done():
-		return nil
-	case err := <-d.failed:
-		if errors.Is(err, cluster.ErrSuperseded) {
-			return fmt.Errorf("%w: this data directory is in use by two daemons, or was copied: give each node its own", err)
+	d.tell(tellReady)
+	return d.untilEnd(ctx)
+}
+
+// untilEnd waits for what ends a daemon that serves: its context, the next
+// program, or a part that can't go on.
+func (d *Daemon) untilEnd(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.sur.upgrade.asked:
+			if d.handing = d.mayHandOver(ctx); d.handing {
+				return nil
+			}
+		case err := <-d.failed:
+			if errors.Is(err, cluster.ErrSuperseded) {
+				return fmt.Errorf("%w: this data directory is in use by two daemons, or was copied: give each node its own", err)
+			}
+			return err
 		}
-		return err
 	}
 }
 
@@ -260,6 +315,9 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	d.startJournal(base)
 	d.startSources(base)
 	d.startHooks(base)
+	if d.sur.sockets != nil {
+		d.tasks.start(base, "sockets", d.failed, func(ctx context.Context) error { return d.sur.sockets.Run(ctx, d.part("sockets")) })
+	}
 	d.servePublic()
 	return nil
 }
@@ -285,6 +343,7 @@ func (d *Daemon) close() error {
 // shutdownLimits bound the steps of a stop: each goes on to the next when its
 // time is over.
 const (
+	lingerLimit   = time.Second      // of connections without a request
 	drainLimit    = 30 * time.Second // of requests in flight
 	stepLimit     = 5 * time.Second
 	stopAllLimit  = 90 * time.Second // of containers, with MAEL_ON_EXIT=stop

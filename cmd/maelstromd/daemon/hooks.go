@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 
 	"maelstrom/cluster"
 	"maelstrom/reconcile/webhook"
-	"maelstrom/runtime/gateway"
 )
 
 // hookAddr reads where webhooks are taken: a port, on all addresses or on one.
@@ -29,15 +29,29 @@ func (d *Daemon) bindHooks(ctx context.Context) error {
 	if d.opt.HookAddr == "" {
 		return nil
 	}
+	d.servers.hooks = d.newServer(http.HandlerFunc(d.serveHook))
+	given, err := d.sur.sockets.claim(socketHooks, "MAEL_HOOK_ADDR", d.isHookAddr)
+	if err != nil || len(given) > 0 {
+		d.servers.hooks.listeners = given
+		return err
+	}
 	listener, err := d.sur.Listen(ctx, "tcp", d.opt.HookAddr)
 	if err != nil {
 		return fmt.Errorf("bind %s for webhooks: stop what listens there, or set MAEL_HOOK_ADDR to another address: %w", d.opt.HookAddr, err)
 	}
-	d.servers.hooks = &httpServer{
-		Server:    gateway.NewServer("", http.HandlerFunc(d.serveHook), d.serverOptions()),
-		listeners: []net.Listener{listener},
-	}
+	d.servers.hooks.listeners = []net.Listener{listener}
 	return nil
+}
+
+// isHookAddr tells whether a socket that was given is the one for webhooks. A
+// host that is a name fits any address.
+func (d *Daemon) isHookAddr(given netip.AddrPort) bool {
+	host, port, err := net.SplitHostPort(d.opt.HookAddr)
+	if err != nil || port != strconv.Itoa(int(given.Port())) {
+		return false
+	}
+	addr, err := netip.ParseAddr(host)
+	return err != nil || addr.IsUnspecified() || addr.Unmap() == given.Addr()
 }
 
 // serveHook answers on the listener of webhooks, which has nothing else.

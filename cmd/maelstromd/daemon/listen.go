@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"syscall"
 )
@@ -31,16 +32,22 @@ func (l listenFunc) bind(ctx context.Context, addr netip.Addr, port int, variabl
 	return listener, nil
 }
 
-// bindLoopback binds the private port on this machine's own addresses: IPv4,
-// and IPv6 where there is any.
-func (l listenFunc) bindLoopback(ctx context.Context, port int) ([]net.Listener, error) {
-	v4, err := l.bind(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}), port, "MAEL_PRIVATE_PORT")
-	if err != nil {
-		return nil, err
-	}
-	listeners := []net.Listener{v4}
-	if v6, err := l.bind(ctx, netip.IPv6Loopback(), port, "MAEL_PRIVATE_PORT"); err == nil {
-		listeners = append(listeners, v6)
+// bindLoopback binds the private port on this machine's own addresses, as far
+// as it is not given: IPv4, and IPv6 where there is any.
+func (l listenFunc) bindLoopback(ctx context.Context, port int, given []net.Listener) ([]net.Listener, error) {
+	listeners := given
+	for _, address := range []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()} {
+		at := netip.AddrPortFrom(address, uint16(port)).String()
+		if slices.ContainsFunc(given, func(one net.Listener) bool { return one.Addr().String() == at }) {
+			continue
+		}
+		listener, err := l.bind(ctx, address, port, "MAEL_PRIVATE_PORT")
+		switch {
+		case err == nil:
+			listeners = append(listeners, listener)
+		case address.Is4():
+			return nil, errors.Join(err, closeAll(listeners...))
+		}
 	}
 	return listeners, nil
 }

@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"maelstrom/project/route"
 	"maelstrom/runtime"
-	"maelstrom/runtime/gateway"
 	"maelstrom/runtime/names"
 )
 
@@ -36,6 +36,7 @@ type listenPacketFunc func(ctx context.Context, network, address string) (net.Pa
 type serviceNames struct {
 	listen  listenFunc
 	packets listenPacketFunc
+	server  func(http.Handler) *http.Server
 	door    *names.Door
 	deps    names.Snapshots
 	forward *names.Forwarder
@@ -63,7 +64,7 @@ func (d *Daemon) newServiceNames() *serviceNames {
 		return nil
 	}
 	s := &serviceNames{
-		listen: d.sur.Listen, packets: d.sur.ListenPacket, deps: d.feed,
+		listen: d.sur.Listen, packets: d.sur.ListenPacket, server: d.containerServer, deps: d.feed,
 		door:   &names.Door{Snapshots: d.feed, Components: d.gateway, Health: d.gateway.Private()},
 		hosts:  names.NewUpstream(d.opt.NamesUpstream),
 		public: d.publicServes,
@@ -153,7 +154,7 @@ func (s *serviceNames) start(ctx context.Context, bridge runtime.Bridge) (*openN
 		}
 	}()
 	if web != nil {
-		opened.http = gateway.NewServer("", s.door, gateway.ServerOptions{})
+		opened.http = s.server(s.door)
 		go serveUntilClosed(opened.http, subnetListener{Listener: web, subnet: bridge.Subnet}, s.log)
 	}
 	return opened, nil
@@ -239,6 +240,20 @@ func (s *serviceNames) serversOf(bridge runtime.Bridge) []string {
 		}
 	}
 	return list
+}
+
+// before lets names of components count on the private port too, behind the
+// header that names one.
+func (s *serviceNames) before(next http.Handler) http.Handler {
+	if s == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		named := names.Possible(r.Host) && r.Header.Get(route.ComponentHeader) == ""
+		if !named || !s.door.Serve(w, r) {
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // served answers a request to the public port that a container sent to the

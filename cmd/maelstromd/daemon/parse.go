@@ -120,6 +120,7 @@ func usage(w io.Writer, settings []Setting) {
 
 Usage:
   maelstromd [-f envfile] [flags]
+  maelstromd check [-f envfile] [flags]    tell whether it could serve so
   maelstromd version
 
 Each flag can be given as a variable too, in the environment or in the envfile:

@@ -2,72 +2,103 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"maelstrom/cluster/rpc"
 	"maelstrom/runtime"
 	"maelstrom/runtime/gateway"
 )
 
-// httpServer is a server and the listeners that it was given.
-type httpServer struct {
-	*http.Server
-	listeners []net.Listener
-}
-
 // servers are those of a daemon, as far as they are bound.
 type servers struct {
 	public, private *httpServer
 	hooks           *httpServer // nil: webhooks are not taken
+
+	mu         sync.Mutex
+	containers []*httpServer // for the containers of a network each
 }
 
-func (s servers) all() []*httpServer {
-	return slices.DeleteFunc([]*httpServer{s.public, s.private, s.hooks}, func(one *httpServer) bool { return one == nil })
+func (s *servers) all() []*httpServer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := append([]*httpServer{s.public, s.private, s.hooks}, s.containers...)
+	return slices.DeleteFunc(all, func(one *httpServer) bool { return one == nil })
 }
 
-func (s *httpServer) serve(d *Daemon) {
-	for _, listener := range s.listeners {
-		go serveUntilClosed(s.Server, listener, d.log)
-	}
-}
-
-// close ends a server at once, and listeners that it never got to serve.
-func (s *httpServer) close() error {
-	err := s.Server.Close()
-	for _, listener := range s.listeners {
-		if closeErr := listener.Close(); closeErr != nil && !errors.Is(closeErr, net.ErrClosed) {
-			err = errors.Join(err, closeErr)
-		}
-	}
-	return err
+// addForContainers adds a server whose listener its user opens and closes.
+func (s *servers) addForContainers(one *httpServer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.containers = slices.DeleteFunc(s.containers, (*httpServer).unused)
+	s.containers = append(s.containers, one)
 }
 
 // bindPorts claims the ports, so that a start that can't have them ends before
 // it changes anything. Connections wait until the parts behind are up.
 func (d *Daemon) bindPorts(ctx context.Context) error {
-	public := &httpServer{Server: gateway.NewServer("", http.HandlerFunc(d.servePublicRequest), d.serverOptions())}
-	private := &httpServer{Server: gateway.NewServer("", http.HandlerFunc(d.servePrivateRequest), d.serverOptions())}
-	d.servers.public, d.servers.private = public, private
-	listener, err := listenFunc(d.sur.Listen).bind(ctx, d.opt.PublicAddr, d.opt.PublicPort, "MAEL_PUBLIC_PORT")
-	if err != nil {
+	d.servers.public = d.newServer(http.HandlerFunc(d.servePublicRequest))
+	d.servers.private = d.newServer(http.HandlerFunc(d.servePrivateRequest))
+	if err := d.bindPublic(ctx); err != nil {
 		return err
 	}
-	public.listeners = []net.Listener{listener}
-	private.listeners, err = listenFunc(d.sur.Listen).bindLoopback(ctx, d.opt.PrivatePort)
-	if err != nil {
+	if err := d.bindPrivate(ctx); err != nil {
 		return err
 	}
 	return d.bindHooks(ctx)
 }
 
-func (d *Daemon) serverOptions() gateway.ServerOptions {
-	return gateway.ServerOptions{Idle: d.opt.IdleConn}
+func (d *Daemon) bindPublic(ctx context.Context) (err error) {
+	at := d.opt.PublicAddr
+	d.servers.public.listeners, err = d.sur.sockets.claim(socketPublic, "MAEL_PUBLIC_PORT", func(given netip.AddrPort) bool {
+		return int(given.Port()) == d.opt.PublicPort && (at.IsUnspecified() || given.Addr() == at)
+	})
+	if err != nil || len(d.servers.public.listeners) > 0 {
+		return err
+	}
+	listener, err := listenFunc(d.sur.Listen).bind(ctx, at, d.opt.PublicPort, "MAEL_PUBLIC_PORT")
+	if err != nil {
+		return err
+	}
+	d.servers.public.listeners = []net.Listener{listener}
+	return nil
+}
+
+func (d *Daemon) bindPrivate(ctx context.Context) error {
+	given, err := d.sur.sockets.claim(socketPrivate, "MAEL_PRIVATE_PORT, on a loopback address", func(given netip.AddrPort) bool {
+		return int(given.Port()) == d.opt.PrivatePort && given.Addr().IsLoopback()
+	})
+	if err == nil {
+		d.servers.private.listeners, err = listenFunc(d.sur.Listen).bindLoopback(ctx, d.opt.PrivatePort, given)
+	}
+	return err
+}
+
+// newServer returns a server of this daemon, counted and drained with the rest.
+func (d *Daemon) newServer(handler http.Handler) *httpServer {
+	one := &httpServer{Server: gateway.NewServer("", d.lastAnswers(handler), gateway.ServerOptions{Idle: d.opt.IdleConn})}
+	one.Server.ConnState = func(_ net.Conn, state http.ConnState) { one.count(state, d.quiet) }
+	one.Server.BaseContext = func(l net.Listener) context.Context {
+		one.accepts(l)
+		return context.Background()
+	}
+	return one
+}
+
+// lastAnswers tells clients of a daemon that ends to use another connection
+// for their next request. An answer that changes the protocol says its own.
+func (d *Daemon) lastAnswers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if d.leaving.Load() && r.Header.Get("Upgrade") == "" {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func (d *Daemon) servePublic()  { d.servers.public.serve(d) }
@@ -80,6 +111,13 @@ func (d *Daemon) servePublicRequest(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Daemon) servePrivateRequest(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == rpc.PathLogs || r.URL.Path == rpc.PathEvents {
+		// Who follows them asks again where they ended.
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(d.followCtx, cancel)()
+		r = r.WithContext(ctx)
+	}
 	d.private.Loopback().ServeHTTP(w, r)
 }
 
@@ -101,7 +139,14 @@ func servePprof(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Daemon) bridgeServer(subnet netip.Prefix) *http.Server {
-	return gateway.NewServer("", d.private.Bridge(subnet), d.serverOptions())
+	return d.containerServer(d.private.Bridge(subnet))
+}
+
+// containerServer returns a server for the containers of a network.
+func (d *Daemon) containerServer(handler http.Handler) *http.Server {
+	one := d.newServer(handler)
+	d.servers.addForContainers(one)
+	return one.Server
 }
 
 func (d *Daemon) listBridges(ctx context.Context) ([]runtime.Bridge, error) {

@@ -12,6 +12,11 @@ import (
 // shutdown ends every part in its turn. Each step has its own limit and goes
 // on without the database, so that a stop ends whatever is broken.
 func (d *Daemon) shutdown() {
+	if d.handing {
+		d.tell(tellReloading())
+	} else {
+		d.tell(tellStopping)
+	}
 	d.stopCron()
 	d.endRuns()
 	d.tasks.end(d.log, "sources", stepLimit)
@@ -22,12 +27,14 @@ func (d *Daemon) shutdown() {
 	d.gateway.SetLeaving(true)
 	d.tellNode(cluster.NodeLeaving)
 	d.pause()
+	d.stopAccepting()
+	d.linger()
 	d.drainServers()
 	d.tasks.end(d.log, "hooks", stepLimit)
 	d.giveUpRoles()
 	d.tasks.end(d.log, "membership", stepLimit)
 	d.tasks.end(d.log, "agent", stepLimit)
-	if agent := d.agent.Load(); agent != nil && d.opt.OnExit == ExitStop {
+	if agent := d.agent.Load(); agent != nil && d.opt.OnExit == ExitStop && !d.handing {
 		d.step("containers stop", stopAllLimit, agent.StopAll)
 	}
 	d.tasks.end(d.log, "images", stepLimit)
@@ -59,8 +66,12 @@ func (d *Daemon) stopCron() {
 
 func (d *Daemon) giveUpRoles() { d.step("roles are given up", farewellLimit, d.keeper.GiveUp) }
 
-// tellNode writes this node's state for others to see.
+// tellNode writes this node's state for others to see. A node that goes on at
+// once has nothing to tell.
 func (d *Daemon) tellNode(state cluster.NodeState) {
+	if d.handing {
+		return
+	}
 	d.step("node is "+string(state), farewellLimit, func(ctx context.Context) error {
 		if d.identity.Load() == nil {
 			return nil // it never joined: there is no row
@@ -72,7 +83,7 @@ func (d *Daemon) tellNode(state cluster.NodeState) {
 // pause keeps serving while health checks already answer 503, so that load
 // balancers go elsewhere first.
 func (d *Daemon) pause() {
-	if d.opt.ShutdownPause <= 0 {
+	if d.opt.ShutdownPause <= 0 || d.handing {
 		return
 	}
 	timer := time.NewTimer(d.opt.ShutdownPause)
@@ -80,12 +91,47 @@ func (d *Daemon) pause() {
 	<-timer.C
 }
 
-// drainServers ends intake and waits for what is in flight.
+// stopAccepting leaves new connections to the next process, on the sockets that
+// it will have.
+func (d *Daemon) stopAccepting() {
+	d.step("connections wait", stepLimit, func(context.Context) error {
+		var errs []error
+		if d.handing {
+			errs = append(errs, d.sur.sockets.keep())
+		}
+		for _, server := range d.servers.all() {
+			errs = append(errs, server.stopAccepting(d.handing))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// linger lets clients that keep connections send their next request, whose
+// answer tells them to leave: a connection that is closed while a request is on
+// its way takes that with it.
+func (d *Daemon) linger() {
+	timer := time.NewTimer(lingerLimit)
+	defer timer.Stop()
+	for _, server := range d.servers.all() {
+		for server.connections() > 0 {
+			select {
+			case <-d.quiet:
+			case <-timer.C:
+				return
+			}
+		}
+	}
+}
+
+// drainServers ends intake and waits for what is in flight. What has no end of
+// its own is ended.
 func (d *Daemon) drainServers() {
+	d.unfollow()
 	d.step("requests drain", drainLimit, func(ctx context.Context) error {
 		servers := d.servers.all()
-		errs := make([]error, len(servers))
+		errs := make([]error, len(servers)+1)
 		var all sync.WaitGroup
+		all.Go(func() { errs[len(servers)] = d.gateway.EndStreams(ctx) })
 		for i, server := range servers {
 			all.Go(func() { errs[i] = server.Shutdown(ctx) })
 		}
