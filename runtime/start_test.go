@@ -110,6 +110,15 @@ func TestStartFailuresNameTheFix(t *testing.T) {
 			cluster.ReasonExited, []string{"`limitmemory`", "150 MiB"}},
 		{"listens nowhere", fake.Image{NeverListens: true}, nil, cluster.ReasonNeverListened, []string{"`httpport`", "8080"}},
 		{"other port", fake.Image{Port: 3000}, nil, cluster.ReasonNeverListened, []string{"`httpport: 3000`", "8080"}},
+		{"what the image exposes", fake.Image{NeverListens: true, UDPPort: 53, Exposed: []string{"3000/tcp"}}, nil,
+			cluster.ReasonNeverListened, []string{"UDP only", "0.0.0.0:53/udp", "the image exposes 3000/tcp"}},
+		{"what it said", fake.Image{NeverListens: true, Output: []string{"waiting for hunter2"}, ErrorOutput: []string{"REDIS_URL must be set"}},
+			func(c *project.Component) {
+				c.Environment = []project.EnvVar{{Name: "DB_PASSWORD", Value: "hunter2"}}
+			},
+			cluster.ReasonNeverListened, []string{"waiting for (sensitive)", "components.web.environment: write `- REDIS_URL=VALUE`"}},
+		{"another path does", fake.Image{Handler: only("/health", 403, "go away")}, nil,
+			cluster.ReasonUnhealthy, []string{`"go away"`, "components.web: write `httphealthcheckpath: /health`"}},
 		{"own loopback", fake.Image{Loopback: true}, nil, cluster.ReasonNeverListened, []string{"0.0.0.0", "127.0.0.1:8080"}},
 		{"401", fake.Image{Status: 401}, nil, cluster.ReasonUnhealthy, []string{"401", "`httphealthcheckpath`"}},
 		{"404", fake.Image{Status: 404}, nil, cluster.ReasonUnhealthy, []string{"404", "`httphealthcheckpath`"}},
@@ -137,10 +146,24 @@ func TestStartFailuresNameTheFix(t *testing.T) {
 						t.Errorf("message %q does not say %q", i.Message, word)
 					}
 				}
+				if i.LastFailure != i.Reason || i.LastFailureAt.IsZero() || i.LastFailureDetail == "" || strings.Contains(i.LastFailureDetail, "\n") {
+					t.Errorf("kept of it: %s at %s: %q", i.LastFailure, i.LastFailureAt, i.LastFailureDetail)
+				}
 				if i.WasReady || slices.Contains(w.feed.states("p1"), ready) {
 					t.Error("it was ready meanwhile")
 				}
 			})
+		})
+	}
+}
+
+// only answers well at one path.
+func only(path string, otherwise int, body string) func(runtime.Spec) http.Handler {
+	return func(runtime.Spec) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != path {
+				http.Error(w, body, otherwise)
+			}
 		})
 	}
 }

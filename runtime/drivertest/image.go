@@ -25,9 +25,33 @@ import (
 // AppPath is where the test app is in its image.
 const AppPath = "/app"
 
-const dockerfile = "FROM scratch\nCOPY app " + AppPath + "\nENTRYPOINT [\"" + AppPath + "\"]\nLABEL maelstrom.testapp=true\n"
+const dockerfile = "FROM scratch\nCOPY app " + AppPath + "\nENTRYPOINT [\"" + AppPath + "\"]\nEXPOSE 8080\nLABEL maelstrom.testapp=true\n"
 
-var buildOnce = sync.OnceValues(buildImage)
+var (
+	buildOnce        = sync.OnceValues(func() (string, error) { return buildImage(buildAppOnce) })
+	buildForeignOnce = sync.OnceValues(func() (string, error) {
+		return buildImage(func() ([]byte, error) { return buildApp(foreign()) })
+	})
+)
+
+// foreign is a processor that this one is not.
+func foreign() string {
+	if goruntime.GOARCH == "s390x" {
+		return "amd64"
+	}
+	return "s390x"
+}
+
+// BuildForeignImage returns the name of an image whose program is for another
+// processor.
+func BuildForeignImage(t testing.TB) string {
+	t.Helper()
+	name, err := buildForeignOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
 
 // BuildImage returns the name of an image of the test app (testapp/main.go
 // says what it can do), which it builds unless the engine has it. The name
@@ -41,7 +65,7 @@ func BuildImage(t testing.TB) string {
 	return name
 }
 
-var buildAppOnce = sync.OnceValues(buildApp)
+var buildAppOnce = sync.OnceValues(func() ([]byte, error) { return buildApp(goruntime.GOARCH) })
 
 // BuildApp returns the test app's program, for images that tests make themselves.
 func BuildApp(t testing.TB) []byte {
@@ -53,12 +77,12 @@ func BuildApp(t testing.TB) []byte {
 	return program
 }
 
-func buildImage() (string, error) {
+func buildImage(app func() ([]byte, error)) (string, error) {
 	engine, err := dialEngine()
 	if err != nil {
 		return "", err
 	}
-	binary, err := buildAppOnce()
+	binary, err := app()
 	if err != nil {
 		return "", err
 	}
@@ -71,7 +95,7 @@ func buildImage() (string, error) {
 	return name, engine.build(name, binary)
 }
 
-func buildApp() ([]byte, error) {
+func buildApp(arch string) ([]byte, error) {
 	_, here, _, ok := goruntime.Caller(0)
 	if !ok {
 		return nil, errors.New("build test app: unknown source directory")
@@ -84,7 +108,7 @@ func buildApp() ([]byte, error) {
 	out := filepath.Join(dir, "app")
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", out, ".")
 	build.Dir = filepath.Join(filepath.Dir(here), "testapp")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch, "GOFLAGS=")
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("build test app: %w: %s", err, output)
 	}
