@@ -34,18 +34,21 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 	return EventList{Events: append([]cluster.Event{}, events...)}, nil
 }
 
-// checkSubject refuses the name of a source or a project that there is nothing
-// of, and was not as far back as events are kept: events of it would be waited
-// for in vain.
+// checkSubject refuses the name of a source, project, component or node that
+// there is nothing of, and was not as far back as events are kept: events of it
+// would be waited for in vain.
 func (s *Server) checkSubject(ctx context.Context, q cluster.EventQuery) error {
 	v := s.view()
 	for _, subject := range []struct {
 		kind, name string
 		known      bool
 		query      cluster.EventQuery
+		list       string
 	}{
-		{"source", q.Source, v.knowsSource(q.Source), cluster.EventQuery{Source: q.Source, Limit: 1}},
-		{"project", q.Project, v.knowsProject(q.Project), cluster.EventQuery{Project: q.Project, Limit: 1}},
+		{"source", q.Source, v.knowsSource(q.Source), cluster.EventQuery{Source: q.Source, Limit: 1}, "source ls"},
+		{"project", q.Project, v.knowsProject(q.Project), cluster.EventQuery{Project: q.Project, Limit: 1}, "project ls"},
+		{"component", q.Component, v.knowsComponent(q.Component), cluster.EventQuery{Component: q.Component, Limit: 1}, "comp ls"},
+		{"node", q.Node, v.knowsNode(q.Node), cluster.EventQuery{Node: q.Node, Limit: 1}, "cluster nodes"},
 	} {
 		if subject.name == "" || subject.known {
 			continue
@@ -55,7 +58,7 @@ func (s *Server) checkSubject(ctx context.Context, q cluster.EventQuery) error {
 			return fromStore(err)
 		}
 		if len(events) == 0 {
-			return errorf(KindNotFound, "there is no %s %q, and nothing has happened to one: `maelctl %s ls` lists them", subject.kind, subject.name, subject.kind)
+			return errorf(KindNotFound, "there is no %s %q, and nothing has happened to one: `maelctl %s` lists them", subject.kind, subject.name, subject.list)
 		}
 	}
 	return nil
@@ -72,6 +75,18 @@ func (v view) knowsProject(name string) bool {
 	_, ok := v.snap.Projects.Get(name)
 	keys, _ := v.snap.ByProject.Get(name)
 	return ok || len(keys) > 0
+}
+
+// knowsComponent tells whether a component is stored, by its full name.
+func (v view) knowsComponent(name string) bool {
+	_, ok := v.snap.Components.Get(name)
+	return ok
+}
+
+// knowsNode tells whether a node has joined, by its id.
+func (v view) knowsNode(id string) bool {
+	_, ok := v.snap.Nodes.Get(id)
+	return ok
 }
 
 func (req *ListEventsRequest) query() (cluster.EventQuery, error) {

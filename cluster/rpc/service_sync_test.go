@@ -353,6 +353,8 @@ func TestEventsOfUnknownNames(t *testing.T) {
 		{ListEventsRequest{Source: "nope"}, KindNotFound},
 		{ListEventsRequest{Project: "nope"}, KindNotFound},
 		{ListEventsRequest{Source: "shop", Project: "nope"}, KindNotFound},
+		{ListEventsRequest{Component: "web_nope"}, KindNotFound},
+		{ListEventsRequest{Node: "node-9"}, KindNotFound},
 	} {
 		if _, err := s.client.ListEvents(t.Context(), test.req); err != nil != (test.kind != "") || err != nil && kindOfError(err) != test.kind {
 			t.Errorf("%+v: %v", test.req, err)

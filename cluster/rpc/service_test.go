@@ -117,6 +117,24 @@ func TestClusterLists(t *testing.T) {
 	}
 }
 
+// A component and a node that are there may have no events.
+func TestEventsOfComponentsAndNodes(t *testing.T) {
+	_, client := shop(t)
+	for _, test := range []struct {
+		req  ListEventsRequest
+		kind Kind
+	}{
+		{ListEventsRequest{Component: "Shop_Web"}, ""},
+		{ListEventsRequest{Node: testNode}, ""},
+		{ListEventsRequest{Component: "shop_nope"}, KindNotFound},
+		{ListEventsRequest{Node: "node-9"}, KindNotFound},
+	} {
+		if _, err := client.ListEvents(t.Context(), test.req); err != nil != (test.kind != "") || err != nil && kindOfError(err) != test.kind {
+			t.Errorf("%+v: %v", test.req, err)
+		}
+	}
+}
+
 func TestRestart(t *testing.T) {
 	w, client := shop(t)
 	got, err := client.Restart(t.Context(), RestartRequest{Names: []string{"shop_web"}, Actor: "ann"})
