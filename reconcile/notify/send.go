@@ -30,7 +30,7 @@ func (s *Sender) Send(ctx context.Context, spec *cluster.Notifier, secret string
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("delivered: answered %d", answer.status), nil
+	return fmt.Sprintf("answered %d", answer.status), nil
 }
 
 func (a answered) asError() error {
