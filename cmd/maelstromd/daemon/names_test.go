@@ -1,0 +1,151 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+
+	"maelstrom/cluster"
+	"maelstrom/runtime"
+	"maelstrom/runtime/names"
+)
+
+func TestPublicServes(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("172.17.0.1"), netip.MustParseAddr("fd00::1")
+	for _, c := range []struct {
+		address string
+		port    int
+		gateway netip.Addr
+		want    bool
+	}{
+		{"::", 80, v4, true}, {"::", 80, v6, true}, {"::", 8080, v4, false},
+		{"0.0.0.0", 80, v4, true}, {"0.0.0.0", 80, v6, false},
+		{"172.17.0.1", 80, v4, true}, {"192.0.2.1", 80, v4, false}, {"127.0.0.1", 80, v4, false},
+	} {
+		d := &Daemon{opt: Options{PublicAddr: netip.MustParseAddr(c.address), PublicPort: c.port}}
+		if got := d.publicServes(c.gateway); got != c.want {
+			t.Errorf("%s port %d serves %s: %t", c.address, c.port, c.gateway, got)
+		}
+	}
+}
+
+// refusing is a host whose ports can't be had.
+func refusing(err syscall.Errno, log *slog.Logger) *serviceNames {
+	s := &serviceNames{
+		listen: func(context.Context, string, string) (net.Listener, error) { return nil, err },
+		public: func(netip.Addr) bool { return false },
+		why:    map[runtime.Bridge]error{}, told: map[string]bool{}, log: log,
+	}
+	s.open.Store(&map[netip.Addr]*openNames{})
+	return s
+}
+
+// What keeps names from being answered is said once, with the setting; for a
+// user who may bind none of the ports once for all networks.
+func TestWhyThereAreNoNames(t *testing.T) {
+	for err, lines := range map[syscall.Errno]int{syscall.EACCES: 1, syscall.EADDRINUSE: 3} {
+		var text bytes.Buffer
+		s := refusing(err, slog.New(slog.NewTextHandler(&text, nil)))
+		b := &bridgeGateways{names: s}
+		var known []runtime.Bridge
+		for i := range 3 {
+			known = append(known, runtime.Bridge{Network: fmt.Sprint("net", i), Gateway: netip.AddrFrom4([4]byte{10, 0, byte(i), 1})})
+		}
+		b.remember(known)
+		for range 2 {
+			for _, bridge := range known {
+				s.ensure(t.Context(), bridge)
+			}
+		}
+		if got := strings.Count(text.String(), "MAEL_SERVICE_NAMES=off"); got != lines {
+			t.Errorf("%v: %d lines, want %d:\n%s", err, got, lines, text.String())
+		}
+		if s.reason(known[2]) == nil {
+			t.Errorf("%v: no reason is kept", err)
+		}
+		if got := s.serversOf(known[0]); got != nil {
+			t.Errorf("%v: containers are told %v", err, got)
+		}
+		s.close(known[0])
+	}
+}
+
+func TestNameServersOfNetworks(t *testing.T) {
+	gateway := netip.MustParseAddr("172.17.0.1")
+	s := refusing(0, slog.New(slog.DiscardHandler))
+	s.open.Store(&map[netip.Addr]*openNames{gateway: {}})
+	s.hosts = names.NewUpstream([]netip.AddrPort{
+		netip.MustParseAddrPort("10.0.0.1:53"), netip.MustParseAddrPort("172.17.0.1:53"),
+		netip.MustParseAddrPort("10.0.0.2:53"), netip.MustParseAddrPort("10.0.0.3:53"),
+	})
+	b := &bridgeGateways{
+		names: s, log: slog.New(slog.DiscardHandler),
+		list: func(context.Context) ([]runtime.Bridge, error) { return nil, syscall.ECONNREFUSED },
+	}
+	b.remember([]runtime.Bridge{{Network: "bridge", Gateway: netip.MustParseAddr("fd00::1")}, {Network: "bridge", Gateway: gateway}})
+	for network, want := range map[string]string{
+		"": "[172.17.0.1 10.0.0.1 10.0.0.2]", "default": "[172.17.0.1 10.0.0.1 10.0.0.2]", "bridge": "[172.17.0.1 10.0.0.1 10.0.0.2]",
+		"host": "[]", "none": "[]", "container:x": "[]", "nobody-knows": "[]",
+	} {
+		if got := fmt.Sprint(b.nameServers(network)); got != want {
+			t.Errorf("on %q: %s, want %s", network, got, want)
+		}
+	}
+	b.names = nil
+	if got := b.nameServers("bridge"); got != nil {
+		t.Errorf("switched off: %v", got)
+	}
+}
+
+type componentsStub struct{}
+
+func (componentsStub) ServeComponent(w http.ResponseWriter, _ *http.Request, component string) {
+	fmt.Fprint(w, component)
+}
+
+// The public port answers by name to the containers of a network, at its
+// gateway address, and to nobody else.
+func TestServedOnThePublicPort(t *testing.T) {
+	snap := new(cluster.Snapshot)
+	snap.Projects = snap.Projects.With(map[string]*cluster.ProjectRow{"shop": {}}, nil)
+	snap.Components = snap.Components.With(map[string]*cluster.ComponentRow{"shop_web": {}}, nil)
+	s := refusing(0, slog.New(slog.DiscardHandler))
+	s.door = &names.Door{Snapshots: fixedSnapshot{snap}, Components: componentsStub{}}
+	gateway := netip.MustParseAddr("172.17.0.1")
+	s.open.Store(&map[netip.Addr]*openNames{gateway: {bridge: runtime.Bridge{Gateway: gateway, Subnet: netip.MustParsePrefix("172.17.0.0/16")}}})
+	for _, c := range []struct {
+		local, remote, host string
+		want                bool
+	}{
+		{"[::ffff:172.17.0.1]:80", "172.17.0.9:4000", "web.shop.internal", true},
+		{"172.17.0.1:80", "[::ffff:172.17.0.9]:4000", "WEB.shop.internal.:80", true},
+		{"172.17.0.1:80", "172.18.0.9:4000", "web.shop.internal", false},
+		{"172.18.0.1:80", "172.17.0.9:4000", "web.shop.internal", false},
+		{"172.17.0.1:8080", "172.17.0.9:4000", "web.shop.internal", false},
+		{"172.17.0.1:80", "172.17.0.9:4000", "web.other.internal", false},
+		{"172.17.0.1:80", "172.17.0.9:4000", "www.example.com", false},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host, r.RemoteAddr = c.host, c.remote
+		local := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.local))
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))
+		if got := s.served(httptest.NewRecorder(), r); got != c.want {
+			t.Errorf("%s -> %s for %s: %t", c.remote, c.local, c.host, got)
+		}
+	}
+	if (*serviceNames)(nil).served(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) {
+		t.Error("served though switched off")
+	}
+}
+
+type fixedSnapshot struct{ snap *cluster.Snapshot }
+
+func (f fixedSnapshot) Snapshot() *cluster.Snapshot { return f.snap }
