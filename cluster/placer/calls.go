@@ -10,6 +10,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/scheduler"
+	"maelstrom/project"
 )
 
 // call is one question to the loop, shared by everyone who asks the same.
@@ -42,20 +43,38 @@ func (p *Placer) Sleep(ctx context.Context, component string) error {
 	if !ok {
 		return fmt.Errorf("sleep %s: %w", component, cluster.ErrNotFound)
 	}
-	if n := row.Effective.MinInstances; n > 0 {
-		return &KeptAwakeError{Component: component, MinInstances: n}
+	if err := p.keptAwake(row.Current().Effective); err != nil {
+		return err
 	}
 	return p.ask(ctx, p.sleeps, component)
 }
 
 // KeptAwakeError is returned by Sleep for a component that is declared to run
-// always.
+// always, or now.
 type KeptAwakeError struct {
 	Component    string
-	MinInstances int
+	MinInstances int       // 0: for some time
+	Until        time.Time // when hours to be awake in end, or may
+}
+
+func (p *Placer) keptAwake(spec *project.Component) error {
+	if n := spec.MinInstances; n > 0 {
+		return &KeptAwakeError{Component: spec.Name, MinInstances: n}
+	}
+	zone := p.opt.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	if n, until := spec.AwakeMinimum(time.Now(), zone); n > 0 {
+		return &KeptAwakeError{Component: spec.Name, Until: until.In(zone)}
+	}
+	return nil
 }
 
 func (e *KeptAwakeError) Error() string {
+	if e.MinInstances == 0 {
+		return fmt.Sprintf("%s can't sleep before %s: its `awake` hours are not over", e.Component, e.Until.Format("2006-01-02 15:04 MST"))
+	}
 	return fmt.Sprintf("%s can't sleep: it has mininstances: %d; set that to 0 first", e.Component, e.MinInstances)
 }
 

@@ -105,6 +105,8 @@ func (d *database) WritePlacements(ctx context.Context, _ cluster.Hold, writes [
 
 func (d *database) write(rows map[string]*cluster.Placement, w cluster.PlacementWrite) error {
 	switch {
+	case w.Rollout != nil:
+		return d.rollout(w.Rollout)
 	case w.Insert != nil:
 		row := *w.Insert
 		row.Version = 1
@@ -119,6 +121,23 @@ func (d *database) write(rows map[string]*cluster.Placement, w cluster.Placement
 	default:
 		delete(rows, w.Delete.ID)
 	}
+	return nil
+}
+
+func (d *database) rollout(w *cluster.RolloutWrite) error {
+	row := *d.components[w.Component]
+	if row.RestartVersion != w.Version {
+		return cluster.ErrConflict
+	}
+	switch w.State {
+	case cluster.RolloutProven:
+		row.Proven, row.Kept = w.Version, nil
+	case cluster.RolloutFailed:
+		row.Failed, row.Tries = w.Failure, w.Failure.Tries
+	default:
+		row.Failed = nil
+	}
+	d.components[w.Component] = &row
 	return nil
 }
 

@@ -52,7 +52,9 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 	load := l.questions()
 	load.Components = l.loads.Load().Components
 	load.Stopping = l.stillStopping(snap)
-	d := scheduler.Plan(scheduler.Input{Snapshot: snap, Load: load, Memory: l.memory, Now: now, NewID: l.opt.NewID})
+	d := scheduler.Plan(scheduler.Input{
+		Snapshot: snap, Load: load, Memory: l.memory, Now: now, Zone: l.opt.Zone, NewID: l.opt.NewID,
+	})
 	l.refuseRuns(d.RunRefusals)
 	if len(d.Reserved) > 0 {
 		return l.reserve(ctx, d)
@@ -89,6 +91,9 @@ func (l *loop) failed(ctx context.Context, d scheduler.Decision, err error) (tim
 		// Either the snapshot is behind, or an instance has passed the point of
 		// no return that was to be turned back. Don't ask for that one again.
 		for _, w := range d.Writes {
+			if w.Rollout != nil && l.pause == 0 {
+				break // rather another version was declared meanwhile
+			}
 			if w.Want != nil && w.Want.Want == cluster.WantRun {
 				l.stopping[w.Want.ID] = true
 			}

@@ -39,8 +39,9 @@ type Loads interface {
 
 // Options are the settings of a Placer.
 type Options struct {
-	Node   string        // this node's id; its own wakes prefer it
-	NewID  func() string // cluster.NewID unless set
+	Node   string         // this node's id; its own wakes prefer it
+	NewID  func() string  // cluster.NewID unless set
+	Zone   *time.Location // of crons; nil: UTC
 	Logger *slog.Logger
 }
 

@@ -232,8 +232,8 @@ func TestIdleStopIsOnTime(t *testing.T) {
 			t.Fatal("not stopped on time")
 		}
 		s.gone()
-		if commits, _, rows := s.db.tally(); commits != 3 || rows != 0 {
-			t.Errorf("%d commits and %d rows, want 3 (run, stop, delete) and none", commits, rows)
+		if commits, _, rows := s.db.tally(); commits != 4 || rows != 0 {
+			t.Errorf("%d commits and %d rows, want 4 (run, proven, stop, delete) and none", commits, rows)
 		}
 	})
 }
@@ -252,8 +252,8 @@ func TestWakeOfWhatIsAwakeKeepsItAwake(t *testing.T) {
 			s.report(cluster.InstanceReady)
 			after(20 * time.Second)
 		}
-		if commits, _, _ := s.db.tally(); s.db.count("web", cluster.WantRun) != 1 || commits != 1 {
-			t.Fatalf("%d commits, want 1", commits)
+		if commits, _, _ := s.db.tally(); s.db.count("web", cluster.WantRun) != 1 || commits != 2 {
+			t.Fatalf("%d commits, want 2 (run, proven)", commits)
 		}
 		after(10 * time.Second)
 		if s.db.count("web", cluster.WantStop) != 1 {

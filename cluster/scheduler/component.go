@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"cmp"
+	"slices"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -9,11 +10,13 @@ import (
 
 // component is one component while it is being planned.
 type component struct {
-	name string
-	row  *cluster.ComponentRow // nil: removed
-	spec *project.Component    // effective; nil if row is
-	held bool                  // its first version has yet to be released: nothing may run
-	load cluster.ComponentLoad
+	name     string
+	declared *cluster.ComponentRow // as this plan leaves it; nil: removed
+	row      *cluster.ComponentRow // the version of it that is to run
+	kept     *cluster.ComponentRow // while row has to prove itself: the one before, which serves on
+	spec     *project.Component    // effective, of row; nil if row is
+	held     bool                  // its first version has yet to be released: nothing may run
+	load     cluster.ComponentLoad
 
 	// Its placements by what they are now; a plan moves them from one list to
 	// another. Those in fresh are this plan's own.
@@ -22,19 +25,22 @@ type component struct {
 	leaving  []*cluster.Placement // not wanted, not gone
 	fresh    []*cluster.Placement
 
-	replaced bool // a row of another version went away in this plan
+	removed []*cluster.Placement // rows that went away in this plan
 
 	memory Scale
+	scaled bool // memory is this plan's
+	least  int  // instances that there are at any time
+
 	wanted int  // placements to add in this plan
 	surge  bool // one of wanted is for a roll-out: an outdated one may go if it does not fit
+	fill   int  // placements of the kept version to add
+	probe  bool // asleep: its version is proven by one start
+	stuck  bool // what is to be added fits nowhere
 }
 
 func (p *planner) view(name string) *component {
 	c := &component{name: name, load: p.in.Load.Components[name]}
-	if row, ok := p.in.Snapshot.Components.Get(name); ok {
-		c.row, c.held = row.Current(), row.Held()
-		c.spec = c.row.Effective
-	}
+	c.take(p.declared(name))
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {
 		switch {
@@ -46,17 +52,50 @@ func (p *planner) view(name string) *component {
 			c.outdated = append(c.outdated, pl)
 		}
 	}
+	p.judge(c)
 	return c
 }
 
-// current tells whether pl may stay as it is: no change since it was placed
-// concerns containers. Versions start at 1 again when a component was removed
-// and comes back.
-func (c *component) current(pl *cluster.Placement) bool {
-	if c.row == nil {
-		return false
+func (p *planner) declared(name string) *cluster.ComponentRow {
+	row, _ := p.in.Snapshot.Components.Get(name)
+	return row
+}
+
+// take makes row what is declared.
+func (c *component) take(row *cluster.ComponentRow) {
+	c.declared, c.row, c.kept, c.spec = row, nil, nil, nil
+	if row == nil {
+		return
 	}
-	return cmp.Or(c.row.RestartVersion, c.row.Version) <= pl.PlacedVersion && pl.PlacedVersion <= c.row.Version
+	c.row, c.held = row.Current(), row.Held()
+	c.spec = c.row.Effective
+	if row.Gated() {
+		c.kept = row.Kept
+	}
+}
+
+// turn makes row what is declared, and sorts the placements by that.
+func (c *component) turn(row *cluster.ComponentRow) {
+	c.take(row)
+	wanted := slices.Concat(c.running, c.outdated)
+	c.running, c.outdated = nil, nil
+	for _, pl := range wanted {
+		if c.current(pl) {
+			c.running = append(c.running, pl)
+		} else {
+			c.outdated = append(c.outdated, pl)
+		}
+	}
+}
+
+// current tells whether pl may stay as it is.
+func (c *component) current(pl *cluster.Placement) bool { return runs(c.row, pl) }
+
+// runs tells whether pl is one of a version: no change between the two concerns
+// containers. Versions start at 1 again when a component was removed and comes
+// back.
+func runs(row *cluster.ComponentRow, pl *cluster.Placement) bool {
+	return row != nil && cmp.Or(row.RestartVersion, row.Version) <= pl.PlacedVersion && pl.PlacedVersion <= row.Version
 }
 
 // live counts the placements that are wanted.
@@ -114,6 +153,17 @@ func (p *planner) stage(pl *cluster.Placement) stage {
 		return failed
 	}
 	return starting
+}
+
+// serves counts the instances of the current version that take requests.
+func (p *planner) serves(c *component) int {
+	n := 0
+	for _, pl := range c.running {
+		if i, ok := p.in.Snapshot.Instances.Get(pl.ID); ok && i.State == cluster.InstanceReady {
+			n++
+		}
+	}
+	return n
 }
 
 // count counts the placements of a stage.

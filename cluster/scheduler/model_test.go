@@ -50,25 +50,59 @@ func (w *world) node(id string, memory int64) *cluster.Node {
 	return w.nodes[id]
 }
 
-// declare puts a component, replacing its containers if it was there before.
+// declare puts a component, replacing its containers if it was there before,
+// as the store does.
 func (w *world) declare(name string, spec project.Component) {
 	spec.Name = name
 	e := spec.Effective()
 	row := &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: 1}
 	if old := w.components[name]; old != nil {
 		row.Version = old.Version + 1
+		row.Kept = kept(old)
 	}
 	row.RestartVersion = row.Version
 	w.components[name] = row
 }
 
+// kept is what is kept of a component when another version is declared.
+func kept(old *cluster.ComponentRow) *cluster.ComponentRow {
+	if old.Unproven() && old.Kept != nil && !old.Kept.Unproven() {
+		return old.Kept
+	}
+	k := *old
+	k.Kept, k.Failed, k.Tries = nil, nil, 0
+	return &k
+}
+
 // limit changes what containers don't see.
 func (w *world) limit(name string, change func(*project.Component)) {
-	old := w.components[name]
-	spec := *old.Spec
+	row := *w.components[name]
+	spec := *row.Spec
 	change(&spec)
 	e := spec.Effective()
-	w.components[name] = &cluster.ComponentRow{Spec: &spec, Effective: &e, Version: old.Version + 1, RestartVersion: old.RestartVersion}
+	row.Spec, row.Effective, row.Version = &spec, &e, row.Version+1
+	w.components[name] = &row
+}
+
+// rollout does what the store would.
+func (w *world) rollout(t tester, r *cluster.RolloutWrite) {
+	t.Helper()
+	row := *w.components[r.Component]
+	if r.Version != row.RestartVersion || !row.Unproven() {
+		t.Fatalf("%s of version %d of %s: %d is declared, %d proven", r.State, r.Version, r.Component, row.RestartVersion, row.Proven)
+	}
+	switch r.State {
+	case cluster.RolloutProven:
+		row.Proven, row.Kept, row.Failed, row.Tries = r.Version, nil, nil, 0
+	case cluster.RolloutFailed:
+		row.Failed, row.Tries = r.Failure, r.Failure.Tries
+	case cluster.RolloutRetry:
+		if row.Failed == nil {
+			t.Fatalf("%s has not failed", r.Component)
+		}
+		row.Failed = nil
+	}
+	w.components[r.Component] = &row
 }
 
 func (w *world) snapshot() *cluster.Snapshot {
@@ -97,7 +131,7 @@ func (w *world) decide(t tester) Decision {
 	w.apply(t, d.Writes)
 	w.memory, w.next, w.refusals = d.Memory, d.Next, d.Refusals
 	if again := w.plan(); len(again.Writes) > 0 {
-		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s", show(d.Writes), show(again.Writes))
+		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s\nin %s", show(d.Writes), show(again.Writes), w.picture())
 	}
 	clear(w.load.Wakes)
 	clear(w.load.Sleeps)
@@ -116,6 +150,8 @@ func (w *world) apply(t tester, writes []cluster.PlacementWrite) {
 	t.Helper()
 	for _, write := range writes {
 		switch {
+		case write.Rollout != nil:
+			w.rollout(t, write.Rollout)
 		case write.Insert != nil:
 			w.insert(t, *write.Insert)
 		case write.Want != nil:
@@ -140,7 +176,7 @@ func (w *world) apply(t tester, writes []cluster.PlacementWrite) {
 
 func (w *world) insert(t tester, pl cluster.Placement) {
 	t.Helper()
-	spec := w.components[pl.Component].Effective
+	spec := w.components[pl.Component].Current().Effective
 	rows, here := 0, 0
 	memory := pl.MemoryMiB
 	for _, other := range w.placements {
@@ -178,6 +214,9 @@ func (w *world) act(fails func(*cluster.Placement) bool) {
 		switch {
 		case pl.Want == cluster.WantRun && i == nil:
 			w.report(pl, cluster.InstanceStarting, "")
+		case pl.Want == cluster.WantRun && fails != nil && fails(pl) && i.State == cluster.InstanceBackoff:
+			w.report(pl, cluster.InstanceStarting, cluster.ReasonExited)
+			w.instances[id].Restarts++
 		case pl.Want == cluster.WantRun && fails != nil && fails(pl):
 			w.report(pl, cluster.InstanceBackoff, cluster.ReasonExited)
 		case pl.Want == cluster.WantRun && i.State != cluster.InstanceReady:
@@ -264,6 +303,8 @@ func show(writes []cluster.PlacementWrite) string {
 	var out []string
 	for _, w := range writes {
 		switch {
+		case w.Rollout != nil:
+			out = append(out, fmt.Sprintf("%s %s", w.Rollout.State, w.Rollout.Component))
 		case w.Insert != nil:
 			out = append(out, fmt.Sprintf("insert %s/%d@%d on %s", w.Insert.Component, w.Insert.Slot, w.Insert.PlacedVersion, w.Insert.Node))
 		case w.Want != nil:

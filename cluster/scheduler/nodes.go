@@ -17,9 +17,10 @@ type node struct {
 	row      *cluster.Node
 	reserved int64
 	leaving  int64
+	probes   int // components that are asleep and prove their version here
 }
 
-func newNodes(snap *cluster.Snapshot, deletes, wants []cluster.PlacementWrite) *nodes {
+func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants map[string]*cluster.Placement) *nodes {
 	ns := &nodes{byID: make(map[string]*node, snap.Nodes.Len())}
 	for id, row := range snap.Nodes.Sorted() {
 		n := &node{row: row}
@@ -44,8 +45,8 @@ func newNodes(snap *cluster.Snapshot, deletes, wants []cluster.PlacementWrite) *
 			n.leaving -= w.Delete.MemoryMiB
 		}
 	}
-	for _, w := range wants {
-		ns.change(w.Want)
+	for _, pl := range wants {
+		ns.change(pl)
 	}
 	return ns
 }
@@ -63,13 +64,21 @@ func (ns *nodes) change(pl *cluster.Placement) {
 	}
 }
 
+// room returns the nodes as they are now.
+func (p *planner) room() *nodes {
+	if p.nodes == nil {
+		p.nodes = newNodes(p.in.Snapshot, p.deletes, p.wants)
+	}
+	return p.nodes
+}
+
 func (ns *nodes) reserve(pl *cluster.Placement) { ns.byID[pl.Node].reserved += pl.MemoryMiB }
 
 // choose returns the best node for one more instance of c, nil if none has room.
 func (p *planner) choose(c *component) *node {
 	var best *node
 	var bestScore float64
-	for _, n := range p.nodes.list {
+	for _, n := range p.room().list {
 		if p.obstacle(c, n, now) != nil {
 			continue
 		}
@@ -90,7 +99,7 @@ const (
 // emptier the better for what always runs; fewer instances of the same
 // component, the node that asked, not one where it fails.
 func (p *planner) score(c *component, n *node) float64 {
-	free := float64(n.row.MemoryTotalMiB-n.reserved-c.spec.ReserveMemory) / float64(n.row.MemoryTotalMiB)
+	free := float64(n.row.MemoryTotalMiB-n.reserved-c.next().Effective.ReserveMemory) / float64(n.row.MemoryTotalMiB)
 	s := (20 - 2*math.Pow(10, free)) / fitNormalizer
 	if c.spec.MinInstances > 0 {
 		s = 1 - s

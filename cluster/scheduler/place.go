@@ -6,68 +6,99 @@ import "maelstrom/cluster"
 // round, so that a large backlog of one does not take the memory that another
 // needs for its first instance. What fits nowhere is dealt with when all the
 // rest is placed.
-func (p *planner) place(active []*component) {
-	var unplaced []*component
+func (p *planner) place(queue []*component) {
+	for len(queue) > 0 {
+		p.again = nil
+		p.rounds(queue)
+		for _, c := range queue {
+			if c.stuck {
+				p.giveUp(c)
+			}
+		}
+		queue = p.again
+	}
+}
+
+// rounds places until nothing more can be; what fits nowhere is stuck.
+func (p *planner) rounds(queue []*component) {
 	for more := true; more; {
 		more = false
-		for _, c := range active {
+		for _, c := range queue {
 			switch {
-			case c.wanted == 0:
+			case c.wanted+c.fill == 0 || c.stuck:
 			case c.full():
-				c.wanted = 0
+				c.wanted, c.fill = 0, 0
 			case p.placeOne(c):
-				c.wanted--
 				more = true
 			default:
-				c.wanted = 0
-				unplaced = append(unplaced, c)
+				c.stuck = true
 			}
 		}
 	}
-	for _, c := range unplaced {
-		p.refuse(c)
+}
+
+// next is the version of the next placement: those of the kept one come after
+// the one that has to prove itself.
+func (c *component) next() *cluster.ComponentRow {
+	if c.kept != nil && c.wanted == 0 && c.fill > 0 {
+		return c.kept
 	}
+	return c.row
 }
 
 // placeOne adds a placement, if there is room.
 func (p *planner) placeOne(c *component) bool {
-	if p.nodes == nil {
-		p.nodes = newNodes(p.in.Snapshot, p.deletes, p.wants)
-	}
 	n := p.choose(c)
-	if n != nil {
-		p.insert(c, n)
+	if n == nil {
+		return false
 	}
-	return n != nil
+	p.insert(c, n)
+	if c.wanted > 0 {
+		c.wanted--
+	} else {
+		c.fill--
+	}
+	return true
+}
+
+// giveUp deals with what fits nowhere.
+func (p *planner) giveUp(c *component) {
+	refusal, gate := p.refusal(c), c.kept != nil && c.wanted > 0
+	c.wanted, c.fill, c.stuck = 0, 0, false
+	switch {
+	case refusal == nil || !c.surge && p.yield(c):
+		p.awaited = true // what is leaving will make room
+	case gate:
+		p.makeRoom(c, refusal)
+	default:
+		p.refuse(c, refusal)
+	}
 }
 
 // refuse gives up what fits nowhere and will not, unless an outdated instance
 // can make room for its successor.
-func (p *planner) refuse(c *component) {
-	refusal := p.refusal(c)
-	if refusal == nil {
-		return
-	}
+func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 	if !c.surge {
-		c.memory.cap(max(c.live(), c.spec.MinInstances))
-		if c.live() == 0 || c.live() < c.spec.MinInstances {
+		c.memory.cap(max(c.live(), c.least))
+		if c.live() == 0 || c.live() < c.least {
 			p.refusals[c.name] = refusal
 		}
 	}
-	if len(c.outdated) > 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
+	if c.kept == nil && len(c.outdated) > 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
 		p.stopOneForNext(c)
 	}
 }
 
 func (p *planner) insert(c *component, n *node) {
+	row := c.next()
 	pl := &cluster.Placement{
 		ID:            p.in.NewID(),
 		Component:     c.name,
 		Slot:          c.freeSlot(),
 		Node:          n.row.ID,
 		Want:          cluster.WantRun,
-		PlacedVersion: c.row.Version,
-		MemoryMiB:     c.spec.ReserveMemory,
+		PlacedVersion: row.Version,
+		MemoryMiB:     row.Effective.ReserveMemory,
 	}
 	c.fresh = append(c.fresh, pl)
 	p.nodes.reserve(pl)

@@ -73,6 +73,9 @@ func randomSpec(t *rapid.T) project.Component {
 		MaxInstancesPerNode: rapid.IntRange(0, 2).Draw(t, "per node"),
 		IdleTimeoutSeconds:  rapid.IntRange(1, 90).Draw(t, "idle"),
 		RestartOrder:        rapid.SampledFrom([]project.RestartOrder{"", project.RestartStartStop, project.RestartStopStart}).Draw(t, "order"),
+		StartParallelism:    rapid.SampledFrom([]project.StartParallelism{"", project.StartSeries, project.StartSeriesFirst}).Draw(t, "parallelism"),
+
+		HTTPStartHealthCheckSeconds: rapid.SampledFrom([]int{0, 0, -1}).Draw(t, "start check"),
 	}
 	if rapid.Bool().Draw(t, "limited") {
 		c.MaxInstances = max(1, c.MinInstances) + rapid.IntRange(0, 2).Draw(t, "max")
@@ -109,7 +112,7 @@ func (w *world) calmDown(t *rapid.T) {
 		w.settle(t)
 	}
 	for name, row := range w.components {
-		want := row.Effective.MinInstances
+		want := row.Current().Effective.MinInstances
 		if got := w.running(name); got != want && (got > want || w.refusals[name] == nil) {
 			t.Fatalf("%s has %d instances at rest, want %d, refused: %v\n%s", name, got, want, w.refusals[name], w.picture())
 		}
@@ -119,7 +122,7 @@ func (w *world) calmDown(t *rapid.T) {
 		if row == nil || pl.Want == cluster.WantStop {
 			t.Fatalf("left over: %s", w.picture())
 		}
-		if pl.PlacedVersion < row.RestartVersion && w.refusals[pl.Component] == nil {
+		if pl.PlacedVersion < row.Current().RestartVersion && w.refusals[pl.Component] == nil {
 			t.Fatalf("%s is still at an old version: %s", id, w.picture())
 		}
 	}

@@ -11,34 +11,55 @@ import (
 // what is too much, turns back what is still leaving, and sets how many are to
 // be added.
 func (p *planner) reconcile(c *component) {
-	if c.row == nil {
+	c.wanted, c.fill, c.surge, c.probe = 0, 0, false, false
+	switch {
+	case c.row == nil:
 		p.stop(c, &c.running, len(c.running))
 		p.stop(c, &c.outdated, len(c.outdated))
-		return
+	case c.kept != nil:
+		p.gate(c)
+	default:
+		p.steady(c)
 	}
+	p.pace(c)
+}
+
+// steady reconciles a component whose version has nothing to prove before
+// there is more of it.
+func (p *planner) steady(c *component) {
 	p.stopUseless(c)
-	target := c.memory.Target
-	p.stop(c, &c.running, len(c.running)-target)
+	target, spare := c.memory.Target, p.standIn(c)
+	p.stop(c, &c.running, len(c.running)-target-spare)
 	p.stop(c, &c.outdated, len(c.outdated)-max(0, target-p.serves(c)))
 	p.turnBack(c, target-c.live())
 	c.wanted = max(0, target-c.live())
 	if c.stopFirst() {
 		c.wanted = max(0, target-c.rows())
 	}
-	if len(c.outdated) > 0 && c.wanted == 0 {
+	switch {
+	case c.wanted > 0:
+	case len(c.outdated) > 0:
 		p.roll(c)
+	case spare > 0 && c.live() == target:
+		p.addStandIn(c)
 	}
 }
 
-// serves counts the instances of the current version that are ready.
-func (p *planner) serves(c *component) int { return p.count(c.running, ready) }
-
-// stopUseless stops instances of an old version that serve nobody: a newer
-// version is there to be tried instead.
+// stopUseless stops instances of another version that serve nobody: the
+// current one is there to be tried instead. One that has failed to prove
+// itself is not to serve either.
 func (p *planner) stopUseless(c *component) {
+	p.drop(c, func(pl *cluster.Placement) bool {
+		s := p.stage(pl)
+		return s != ready && s != unknown || c.declared.Failed != nil && runs(c.declared, pl)
+	})
+}
+
+// drop stops the outdated placements that useless names.
+func (p *planner) drop(c *component, useless func(*cluster.Placement) bool) {
 	var kept []*cluster.Placement
 	for _, pl := range c.outdated {
-		if s := p.stage(pl); s == ready || s == unknown {
+		if !useless(pl) {
 			kept = append(kept, pl)
 			continue
 		}
@@ -48,39 +69,13 @@ func (p *planner) stopUseless(c *component) {
 	c.outdated = kept
 }
 
-// roll takes the next step of a roll-out, one instance at a time and not
-// before the one of the step before is ready: a version that fails keeps the
-// old one. With startstop the new instance comes first; an outdated one goes
-// when it is ready, or before, if there is no room for both.
-func (p *planner) roll(c *component) {
-	if p.serves(c) < len(c.running) {
-		return
-	}
-	if !c.stopFirst() && !c.full() {
-		c.wanted, c.surge = 1, true
-		return
-	}
-	p.stopOneForNext(c)
-}
-
-// stopOneForNext makes room by stopping an outdated instance, unless some are
-// leaving already.
-func (p *planner) stopOneForNext(c *component) {
-	if len(c.leaving) == 0 {
-		p.stop(c, &c.outdated, 1)
-	}
-}
-
 // stop takes n placements of a list back, those first that serve least, then
 // the highest slots.
 func (p *planner) stop(c *component, list *[]*cluster.Placement, n int) {
 	if n <= 0 {
 		return
 	}
-	order := slices.Clone(*list)
-	slices.SortStableFunc(order, func(a, b *cluster.Placement) int {
-		return cmp.Or(cmp.Compare(p.worth(a), p.worth(b)), cmp.Compare(b.Slot, a.Slot))
-	})
+	order := slices.SortedStableFunc(slices.Values(*list), p.compareWorth)
 	for _, pl := range order[:n] {
 		p.want(pl, cluster.WantStop)
 		c.leaving = append(c.leaving, pl)
@@ -88,14 +83,20 @@ func (p *planner) stop(c *component, list *[]*cluster.Placement, n int) {
 	*list = order[n:]
 }
 
+func (p *planner) compareWorth(a, b *cluster.Placement) int {
+	return cmp.Or(cmp.Compare(p.worth(a), p.worth(b)), cmp.Compare(b.Slot, a.Slot))
+}
+
 func (p *planner) worth(pl *cluster.Placement) int {
-	switch p.stage(pl) {
-	case failed, stopping:
+	switch s := p.stage(pl); {
+	case s == failed || s == stopping:
 		return 0
-	case starting:
+	case p.suspect(pl):
 		return 1
+	case s == starting:
+		return 2
 	}
-	return 2
+	return 3
 }
 
 // turnBack keeps up to n placements that are leaving and can still be kept. An
@@ -116,7 +117,7 @@ func (p *planner) turnBack(c *component, n int) {
 
 func (p *planner) canTurnBack(c *component, pl *cluster.Placement) bool {
 	node, ok := p.in.Snapshot.Nodes.Get(pl.Node)
-	if !ok || node.State != cluster.NodeUp || pl.Want != cluster.WantStop || !c.current(pl) {
+	if !ok || node.State != cluster.NodeUp || !c.current(pl) {
 		return false
 	}
 	s := p.stage(pl)

@@ -43,9 +43,11 @@ func (p *planner) obstacle(c *component, n *node, w when) *obstacle {
 		o.text, o.key = "runs nothing", "MAEL_TOTAL_MEMORY"
 	case n.row.Engine != "":
 		o.reason, o.text = cluster.ReasonEngineDown, "has no container engine: "+n.row.Engine
-	case free < c.spec.ReserveMemory:
+	case free < c.next().Effective.ReserveMemory:
 		o.text = fmt.Sprintf("has %d of %d MiB free", max(0, free), n.row.MemoryTotalMiB)
 		o.key = "reservememory of the component or MAEL_TOTAL_MEMORY of the node"
+	case c.probe && w == now && n.probes >= maxProbes:
+		o.text = "proves other versions"
 	case limit > 0 && c.on(n, w) >= limit:
 		o.text, o.key = fmt.Sprintf("runs %d already", limit), "maxinstancespernode"
 	default:
@@ -76,7 +78,7 @@ func (c *component) on(n *node, w when) int {
 // because what is leaving will make room.
 func (p *planner) refusal(c *component) *cluster.Failure {
 	var obstacles []*obstacle
-	for _, n := range p.nodes.list {
+	for _, n := range p.room().list {
 		o := p.obstacle(c, n, soon)
 		if o == nil {
 			return nil
@@ -115,7 +117,7 @@ func (c *component) refusal(obstacles []*obstacle) *cluster.Failure {
 	if more := len(obstacles) - maxNamed; more > 0 {
 		nodes = append(nodes, fmt.Sprintf("%d more", more))
 	}
-	f.Message = fmt.Sprintf("no node can run %s, which reserves %d MiB: %s", c.name, c.spec.ReserveMemory, strings.Join(nodes, "; "))
+	f.Message = fmt.Sprintf("no node can run %s, which reserves %d MiB: %s", c.name, c.next().Effective.ReserveMemory, strings.Join(nodes, "; "))
 	if len(keys) > 0 {
 		f.Message += ". Change " + strings.Join(keys, ", ")
 	}

@@ -31,12 +31,12 @@ func TestRollOutStepByStep(t *testing.T) {
 	}{
 		{"startstop, one", project.Component{}, 1024, 1, []string{
 			"[insert web/1@2 on n1]",
-			"[want stop web/0@1]",
+			"[proven web want stop web/0@1]",
 			"[delete web/0]",
 		}},
 		{"startstop, two, one after the other", project.Component{MaxInstances: 3}, 1024, 2, []string{
 			"[insert web/2@2 on n1]",
-			"[want stop web/1@1]",
+			"[proven web want stop web/1@1]",
 			"[delete web/1 insert web/1@2 on n1]",
 			"[want stop web/0@1]",
 			"[delete web/0]",
@@ -44,18 +44,20 @@ func TestRollOutStepByStep(t *testing.T) {
 		{"startstop without memory for two", project.Component{ReserveMemory: 600}, 1024, 1, []string{
 			"[want stop web/0@1]",
 			"[delete web/0 insert web/0@2 on n1]",
+			"[proven web]",
 		}},
 		{"startstop, asked for, at the maximum", project.Component{MaxInstances: 1, RestartOrder: project.RestartStartStop}, 1024, 1, []string{
 			"[want stop web/0@1]",
 			"[delete web/0 insert web/0@2 on n1]",
+			"[proven web]",
 		}},
 		{"stopstart, as many as were running", project.Component{RestartOrder: project.RestartStopStart, MaxInstances: 9}, 2048, 2, []string{
 			"[want stop web/1@1]",
 			"[delete web/1 insert web/1@2 on n1]",
-			"[want stop web/0@1]",
+			"[proven web want stop web/0@1]",
 			"[delete web/0 insert web/0@2 on n1]",
 		}},
-		{"asleep", project.Component{}, 1024, 0, nil},
+		{"asleep, never proven", project.Component{}, 1024, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld()
@@ -93,7 +95,7 @@ func TestFailingVersionKeepsTheOldOne(t *testing.T) {
 	w.load.Components["web"] = cluster.ComponentLoad{InFlight: 2}
 	w.declare("web", spec)
 	w.steps(t, 20, func(pl *cluster.Placement) bool { return pl.PlacedVersion == 2 })
-	want := "[web/0@1 n1 run ready web/1@1 n1 run ready web/2@2 n1 run backoff]"
+	want := "[web/0@1 n1 run ready web/1@1 n1 run ready]"
 	if got := w.picture(); got != want {
 		t.Fatalf("have %s, want %s", got, want)
 	}
@@ -109,7 +111,7 @@ func TestFailingVersionKeepsTheOldOne(t *testing.T) {
 	}
 }
 
-func TestFailingVersionWithStopstartKeepsWhatWasNotStoppedYet(t *testing.T) {
+func TestFailingVersionWithStopstartBringsBackWhatWasStopped(t *testing.T) {
 	w := newWorld()
 	w.node("n1", 4096)
 	spec := project.Component{MinInstances: 2, RestartOrder: project.RestartStopStart}
@@ -117,7 +119,7 @@ func TestFailingVersionWithStopstartKeepsWhatWasNotStoppedYet(t *testing.T) {
 	w.settle(t)
 	w.declare("web", spec)
 	w.steps(t, 20, func(pl *cluster.Placement) bool { return pl.PlacedVersion == 2 })
-	if got, want := w.picture(), "[web/0@1 n1 run ready web/1@2 n1 run backoff]"; got != want {
+	if got, want := w.picture(), "[web/0@1 n1 run ready web/1@1 n1 run ready]"; got != want {
 		t.Errorf("have %s, want %s", got, want)
 	}
 }

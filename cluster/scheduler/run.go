@@ -15,10 +15,7 @@ func (p *planner) reserveRuns() (reserved []cluster.Run, refused map[string]*clu
 		if _, known := p.in.Snapshot.Runs.Get(r.ID); known {
 			continue
 		}
-		if p.nodes == nil {
-			p.nodes = newNodes(p.in.Snapshot, p.deletes, p.wants)
-		}
-		n := p.nodes.byID[r.Node]
+		n := p.room().byID[r.Node]
 		if why := runObstacle(r, n); why != nil {
 			refused[r.ID] = why
 			continue

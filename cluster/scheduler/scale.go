@@ -47,13 +47,19 @@ func (p *planner) scale(c *component) {
 		m.need(n, p.in.Now)
 		m.Grown = p.in.Now
 	}
-	m.need(c.spec.MinInstances, p.in.Now)
+	if c.live() > 0 && c.busy() {
+		m.need(1, p.in.Now) // of a probe too
+	}
+	always, open := p.minimum(c)
+	c.least = open
+	m.need(always, p.in.Now)
+	m.hold(open, p.in.Now)
 	if n := c.most(); n > 0 {
 		m.cap(n)
 	}
 	p.touch(c, &m)
 	if p.in.Load.Sleeps[c.name] {
-		m.cap(c.spec.MinInstances)
+		m.cap(c.least)
 	} else {
 		p.expire(c, &m)
 	}
@@ -64,20 +70,50 @@ func (p *planner) scale(c *component) {
 // placements tell.
 func (p *planner) recall(c *component) Scale {
 	m, known := p.in.Memory.Scales[c.name]
-	if !known {
-		m.need(max(len(c.running), len(c.outdated)), p.in.Now)
+	switch {
+	case c.scaled: // by another version, in this plan
+		m = c.memory
+	case !known:
+		m.need(p.guess(c), p.in.Now)
 	}
+	c.scaled = true
 	m.Needed = slices.Clone(m.Needed)
-	if c.live() == 0 && !c.beingReplaced() {
+	if c.live() == 0 && !c.beingReplaced() && c.kept == nil {
 		m.cap(0)
 	}
 	return m
 }
 
+// guess tells how many instances the placements are meant to be: in the middle
+// of a roll-out one less at most. What leaves only to make room counts; a
+// single gate is taken for what somebody has asked for.
+func (p *planner) guess(c *component) int {
+	replacing := 0
+	for _, pl := range c.leaving {
+		if !c.current(pl) {
+			replacing++
+		}
+	}
+	switch serves := p.serves(c); {
+	case c.live() == 0:
+		return min(1, replacing)
+	case c.row != nil && c.stopFirst():
+		return c.live() + replacing
+	case serves > 0:
+		return max(len(c.running), len(c.outdated), serves+len(c.outdated)-1)
+	}
+	return max(len(c.running), len(c.outdated))
+}
+
 // beingReplaced tells whether a placement was stopped to make room for the
 // next version.
 func (c *component) beingReplaced() bool {
-	return c.replaced || slices.ContainsFunc(c.leaving, func(pl *cluster.Placement) bool { return !c.current(pl) })
+	for _, list := range [][]*cluster.Placement{c.removed, c.leaving} {
+		if slices.ContainsFunc(list, func(pl *cluster.Placement) bool { return !c.current(pl) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // need raises the target to n, from the given moment on.
@@ -113,7 +149,7 @@ func (p *planner) touch(c *component, m *Scale) {
 		}
 	}
 	waking := p.waking(c)
-	if now > 0 || m.Waking || waking {
+	if now > 0 || (m.Waking || waking) && !m.Needed[0].IsZero() {
 		m.Needed[0] = p.in.Now
 	}
 	if m.Needed[0].Before(c.load.LastRequest) {
@@ -127,14 +163,14 @@ func (p *planner) waking(c *component) bool {
 	if p.count(c.running, ready) > 0 || p.count(c.outdated, ready) > 0 {
 		return false
 	}
-	return p.count(c.running, starting) > 0
+	return p.count(c.running, starting) > 0 || c.kept != nil && p.count(c.outdated, starting) > 0
 }
 
 // expire lowers the target by what nobody needed for the idle time: instance
 // by instance while there is work, all of them when there was none. It never
-// goes below mininstances.
+// goes below what there is at any time.
 func (p *planner) expire(c *component, m *Scale) {
-	idle, least := c.spec.IdleTimeout(), c.spec.MinInstances
+	idle, least := c.spec.IdleTimeout(), c.least
 	if m.Target <= least {
 		return
 	}
@@ -163,7 +199,7 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	if c.load.Queued == 0 {
 		return 0
 	}
-	if p.count(c.running, failed) > 0 {
+	if p.count(c.serving(), failed) > 0 {
 		return 1
 	}
 	have, requests := m.Target, c.load.Queued+c.load.InFlight
@@ -188,7 +224,7 @@ func (p *planner) backlog(c *component, m *Scale) int {
 // nothing is starting or was just replaced that would help them. One instance is added per step.
 func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 	r := p.serving(c)
-	if r == 0 || c.live() > r {
+	if r == 0 || c.live()-c.gates() > r {
 		return false
 	}
 	if again := m.Grown.Add(startWorth); again.After(p.in.Now) {
@@ -222,6 +258,23 @@ func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
 			p.look(later(at, p.in.Now.Add(recheck)))
 		}
 	}
+}
+
+// serving lists the placements whose failures tell of what serves: while a
+// version has to prove itself beside another, those of the other.
+func (c *component) serving() []*cluster.Placement {
+	if c.gates() > 0 {
+		return c.outdated
+	}
+	return c.running
+}
+
+// gates counts the instances that have to prove their version beside another.
+func (c *component) gates() int {
+	if c.kept == nil || len(c.outdated) == 0 {
+		return 0
+	}
+	return len(c.running)
 }
 
 func later(a, b time.Time) time.Time {

@@ -6,7 +6,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -40,7 +39,8 @@ type Input struct {
 	Load     Load
 	Memory   Memory // of the plan before; zero: the role was just taken
 	Now      time.Time
-	NewID    func() string // names new placements
+	Zone     *time.Location // of crons; nil: UTC
+	NewID    func() string  // names new placements
 }
 
 // Decision is what to do now. Writes belong in one transaction, in their order.
@@ -65,12 +65,16 @@ type Decision struct {
 // Memory is what a plan passes to the next one. What is lost is derived again
 // from the placements.
 type Memory struct {
-	Scales map[string]Scale // by component; one that is asleep has none
+	Scales map[string]Scale // by component; one without placements that is asleep has none
 
 	// Stops tells of each placement that shall stop until when its row is kept
 	// although its node reports no instance of it: the node may be about to
 	// start one. Zero: it did report one, which can only go.
 	Stops map[string]time.Time
+
+	// Trials tells of placements since when their instance is ready, as long as
+	// that is not enough to prove their version: it has no start check.
+	Trials map[string]time.Time
 }
 
 // Scale is how many instances a component shall have, and why still.
@@ -94,19 +98,21 @@ type Scale struct {
 }
 
 // Plan decides. Its cost is in the order of the components that are active:
-// those with placements, load, a wake or mininstances. A plan made on the
+// those with placements, load, a wake, mininstances or hours to be awake in,
+// and a glance at each whose version is being rolled out. A plan made on the
 // outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
-	p := &planner{in: in, memory: newMemory(), refusals: map[string]*cluster.Failure{}}
+	p := &planner{in: in, memory: newMemory(), wants: map[string]*cluster.Placement{}, refusals: map[string]*cluster.Failure{}}
 	active := p.active()
 	for _, c := range active {
 		p.removeGone(c)
 	}
 	for _, c := range active {
-		p.scale(c)
-		p.reconcile(c)
+		p.settle(c)
 	}
+	p.findProbes(active)
 	p.place(active)
+	active = p.probe(active)
 	reserved, refused := p.reserveRuns()
 	for _, c := range active {
 		p.remember(c)
@@ -115,14 +121,18 @@ func Plan(in Input) Decision {
 }
 
 func newMemory() Memory {
-	return Memory{Scales: map[string]Scale{}, Stops: map[string]time.Time{}}
+	return Memory{Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{}}
 }
 
 type planner struct {
 	in       Input
-	nodes    *nodes // nil until something is to be placed
+	nodes    *nodes       // nil until something is to be placed
+	probes   []*component // under way
+	again    []*component // to be placed by another version than was thought
+	awaited  bool         // room that something waits for is about to come free
+	rollouts []*cluster.RolloutWrite
 	deletes  []cluster.PlacementWrite
-	wants    []cluster.PlacementWrite
+	wants    map[string]*cluster.Placement // by id
 	inserts  []cluster.PlacementWrite
 	refusals map[string]*cluster.Failure
 	memory   Memory
@@ -136,6 +146,9 @@ func (p *planner) active() []*component {
 		names[name] = true
 	}
 	for name := range p.in.Snapshot.Minimum.All() {
+		names[name] = true
+	}
+	for name := range p.in.Snapshot.Awake.All() {
 		names[name] = true
 	}
 	for name, l := range p.in.Load.Components {
@@ -164,7 +177,7 @@ func (p *planner) removeGone(c *component) {
 	for _, pl := range c.leaving {
 		if p.gone(pl) {
 			p.deletes = append(p.deletes, cluster.PlacementWrite{Delete: pl})
-			c.replaced = c.replaced || !c.current(pl)
+			c.removed = append(c.removed, pl)
 			continue
 		}
 		kept = append(kept, pl)
@@ -211,10 +224,14 @@ func (p *planner) reported(node string) bool {
 	return ok && list.Epoch >= n.Epoch
 }
 
+// want makes pl what it shall be; the last word of a plan counts.
 func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 	changed := *pl
 	changed.Want = want
-	p.wants = append(p.wants, cluster.PlacementWrite{Want: &changed})
+	delete(p.wants, pl.ID)
+	if pl.Want != want {
+		p.wants[pl.ID] = &changed
+	}
 	if want == cluster.WantRun {
 		delete(p.memory.Stops, pl.ID)
 	} else if until := p.noteStop(pl); !until.IsZero() {
@@ -232,16 +249,22 @@ func (p *planner) look(t time.Time) {
 	}
 }
 
-// remember keeps what the next plan needs of a component that is awake.
+// remember keeps what the next plan needs of a component.
 func (p *planner) remember(c *component) {
-	if c.memory.Target > 0 {
+	if c.memory.Target > 0 || c.rows() > 0 {
 		p.memory.Scales[c.name] = c.memory
 	}
 }
 
 // writes puts what makes room before what needs it.
 func (p *planner) writes() []cluster.PlacementWrite {
-	byID := func(a, b cluster.PlacementWrite) int { return cmp.Compare(a.Want.ID, b.Want.ID) }
-	slices.SortFunc(p.wants, byID)
-	return slices.Concat(p.deletes, p.wants, p.inserts)
+	writes := make([]cluster.PlacementWrite, 0, len(p.rollouts)+len(p.deletes)+len(p.wants)+len(p.inserts))
+	for _, w := range p.rollouts {
+		writes = append(writes, cluster.PlacementWrite{Rollout: w})
+	}
+	writes = append(writes, p.deletes...)
+	for _, id := range slices.Sorted(maps.Keys(p.wants)) {
+		writes = append(writes, cluster.PlacementWrite{Want: p.wants[id]})
+	}
+	return append(writes, p.inserts...)
 }

@@ -29,7 +29,7 @@ func (d *Daemon) build(base context.Context) {
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
 	waker := gateway.WakerFunc(func(ctx context.Context, component string) error { return d.placer.Wake(ctx, component) })
 	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: waker})
-	d.placer = placer.New(placer.Options{Node: d.node, Logger: d.part("placer")}, d.store, d.feed, d.gateway)
+	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.gateway)
 	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
 		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts})
