@@ -36,12 +36,8 @@ soak: go ## run a long test: make soak SCENARIO=fuzz
 lint: go ## check formatting, vet, and that imports and files keep to the layout
 	@make/lint.sh
 
-dist: go ## build static binaries for amd64 and arm64, checksums, a systemd unit in dist/
-	rm -rf dist && mkdir dist
-	set -e; for arch in $(ARCHES); do for name in maelstromd maelctl; do \
-	  GOOS=linux GOARCH=$$arch $(BUILD) -o dist/$$name-linux-$$arch ./cmd/$$name; done; done
-	cp make/maelstromd.service LICENSE dist/
-	cd dist && sha256sum maelstromd* maelctl* >SHA256SUMS
+dist: go ## build static binaries for amd64 and arm64, checksums, systemd units in dist/
+	@VERSION="$(VERSION)" ARCHES="$(ARCHES)" make/dist.sh
 
 generate: go ## write what is generated from code: schemas, command line reference
 	go generate ./...
