@@ -41,7 +41,7 @@ func diagnose(failed *probeError, e *evidence, spec settings) diagnosis {
 	default:
 		d = explainSilence(failed, e, spec)
 	}
-	d.facts = append(d.facts, e.facts()...)
+	d.facts = append(d.facts, e.facts(d.what)...)
 	if s, ok := symptomOf(e, spec); ok && !e.ready {
 		d.facts = append(d.facts, s.what)
 		d.fix = s.fix
@@ -49,11 +49,11 @@ func diagnose(failed *probeError, e *evidence, spec settings) diagnosis {
 	return d
 }
 
-// facts are those that help whatever has happened.
-func (e *evidence) facts() []string {
+// facts are those that help whatever has happened, but for what was said.
+func (e *evidence) facts(said string) []string {
 	var facts []string
-	if len(e.where) > 0 {
-		facts = append(facts, "it listens on "+joinListeners(e.where))
+	if where := joinListeners(e.where); where != "" && !strings.Contains(said, where) {
+		facts = append(facts, "it listens on "+where)
 	}
 	if len(e.image.Exposed) > 0 {
 		facts = append(facts, "the image exposes "+strings.Join(firstOf(e.image.Exposed), ", "))
