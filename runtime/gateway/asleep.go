@@ -15,17 +15,17 @@ func (x *exchange) judge(rules *project.WakeRules) {
 		return
 	}
 	if ok, answer := rules.MayWake(x.r.Method, x.r.URL.Path, x.r.UserAgent(), x.client); !ok {
-		x.passive = answer
+		x.passive = int16(answer)
 	}
 }
 
 // asleep answers a request that may not wake the component.
-func (d *dispatcher) asleep(status int, now time.Time) *refusal {
+func (d *dispatcher) asleep(status int16, now time.Time) *refusal {
 	if f := d.failure; f != nil && now.Before(f.until) {
 		return &refusal{status: http.StatusServiceUnavailable, reason: f.failure.Reason,
 			text: "failed", retryAfter: f.until.Sub(now)}
 	}
-	return &refusal{status: status, reason: cluster.ReasonAsleep, text: "asleep"}
+	return &refusal{status: int(status), reason: cluster.ReasonAsleep, text: "asleep"}
 }
 
 // dismissPassive answers those in the queue that must not wake what went to

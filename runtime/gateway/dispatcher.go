@@ -143,7 +143,7 @@ func (d *dispatcher) takeSlot(now time.Time) (taken *instance) {
 }
 
 // taken counts a slot that was got for a request.
-func (d *dispatcher) taken(i *instance, passive int) {
+func (d *dispatcher) taken(i *instance, passive int16) {
 	if passive != 0 {
 		i.passive++
 		return
@@ -186,7 +186,7 @@ func (d *dispatcher) leave(w *waiter) {
 }
 
 // giveBack frees a slot.
-func (d *dispatcher) giveBack(i *instance, passive int, now time.Time) {
+func (d *dispatcher) giveBack(i *instance, passive int16, now time.Time) {
 	i.inFlight--
 	if passive != 0 {
 		i.passive--

@@ -210,7 +210,7 @@ func TestSlotsAndOutcomes(t *testing.T) {
 			"enter": func(rt *rapid.T) {
 				x := &exchange{
 					client:  address(rapid.IntRange(1, 3).Draw(rt, "client")),
-					passive: rapid.SampledFrom([]int{0, 0, 204}).Draw(rt, "passive"),
+					passive: rapid.SampledFrom([]int16{0, 0, 204}).Draw(rt, "passive"),
 				}
 				if rapid.IntRange(0, 9).Draw(rt, "again") == 0 {
 					x.tries = 1

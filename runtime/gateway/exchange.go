@@ -17,15 +17,16 @@ import (
 // its answer, which notes what the answer is.
 type exchange struct {
 	http.ResponseWriter
-	g      *Gateway
 	r      *http.Request
-	public bool
 	client netip.Addr
 
+	public    bool
+	internal  bool // made by ourselves: wake rules don't hold
+	malformed bool // host or target are nothing that a component could be sent
+	cold      bool
+	passive   int16 // the status to answer while the component sleeps, if it may not be woken; else 0
+
 	component, eventSource string
-	internal               bool   // made by ourselves: a wake rule is not asked
-	passive                int    // the status to answer while the component sleeps, if it may not be woken; else 0
-	malformed              bool   // host or target are nothing that a component could be sent
 	target                 string // what the container receives
 	requestID              string
 
@@ -34,9 +35,9 @@ type exchange struct {
 	granted  time.Time // when the last slot was got
 	waited   time.Duration
 	tries    int
-	cold     bool
 	instance string // the placement it was sent to last
 
+	stall  time.Duration
 	status int // zero until the answer's header was written
 	bytes  int64
 	reason cluster.Reason
@@ -44,10 +45,11 @@ type exchange struct {
 
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, public bool) *exchange {
 	return &exchange{
-		ResponseWriter: w, g: g, r: r, public: public,
+		ResponseWriter: w, r: r, public: public,
 		client:    g.opt.TrustedProxies.Client(r),
 		requestID: proxy.RequestID(r.Header),
 		start:     time.Now(),
+		stall:     g.opt.Stall,
 	}
 }
 
@@ -58,7 +60,6 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) WriteHeader(status int) {
 	if status >= 200 && x.status == 0 {
 		x.status = status
-		x.g.sendAway(x.Header())
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -66,7 +67,7 @@ func (x *exchange) WriteHeader(status int) {
 // Write counts the bytes of the answer.
 func (x *exchange) Write(p []byte) (int, error) {
 	if x.status == 0 {
-		x.WriteHeader(http.StatusOK)
+		x.status = http.StatusOK
 	}
 	n, err := x.ResponseWriter.Write(p)
 	x.bytes += int64(n)
@@ -117,7 +118,7 @@ func (x *exchange) refuse(r *refusal) {
 		rc.EnableFullDuplex()
 		rc.SetReadDeadline(time.Now().Add(lingering))
 	}
-	rc.SetWriteDeadline(time.Now().Add(x.g.opt.Stall))
+	rc.SetWriteDeadline(time.Now().Add(x.stall))
 	x.WriteHeader(r.status)
 	x.Write([]byte(r.text))
 	rc.Flush()

@@ -7,7 +7,6 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -124,17 +123,8 @@ func New(opt Options, deps Deps) *Gateway {
 	return g
 }
 
-// SetLeaving makes the health check tell load balancers to go elsewhere, and
-// every answer tell its client to use another connection from then on.
+// SetLeaving makes the health check tell load balancers to go elsewhere.
 func (g *Gateway) SetLeaving(leaving bool) { g.leaving.Store(leaving) }
-
-// sendAway makes an answer the last one of its connection if we are leaving:
-// HTTP/1 closes it, HTTP/2 sends GOAWAY. What is under way on it ends well.
-func (g *Gateway) sendAway(answer http.Header) {
-	if g.leaving.Load() {
-		answer.Set("Connection", "close")
-	}
-}
 
 // dispatcher returns the dispatcher of a component that the snapshot has, nil
 // if it has none of that name.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"syscall"
@@ -9,17 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+type connKey struct{}
+
+// withConn keeps a connection where watchHangup finds it.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(ctx, connKey{}, conn)
+}
+
 // watchHangup closes gone when the client of a request hangs up whose body
 // nobody has begun to read. For every other request its context does that:
 // the server looks for the end of an HTTP/1 connection by reading on, which
 // it can't before the body. Nothing is read here. Stop must be called before
 // the body is read.
 func watchHangup(r *http.Request) (gone <-chan struct{}, stop func()) {
-	visit := visitOf(r)
-	if r.ProtoMajor != 1 || r.ContentLength == 0 || visit == nil {
+	conn, _ := r.Context().Value(connKey{}).(net.Conn)
+	if r.ProtoMajor != 1 || r.ContentLength == 0 || conn == nil {
 		return nil, func() {}
 	}
-	conn := visit.conn
 	if over, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = over.NetConn()
 	}

@@ -2,7 +2,13 @@
 
 package gateway
 
-import "net/http"
+import (
+	"context"
+	"net"
+	"net/http"
+)
+
+func withConn(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
 // watchHangup watches nothing: the queue keeps the request until its turn.
 func watchHangup(*http.Request) (gone <-chan struct{}, stop func()) { return nil, func() {} }

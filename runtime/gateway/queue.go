@@ -10,8 +10,8 @@ import (
 type waiter struct {
 	outcome chan outcome // buffered
 	since   time.Time
-	cold    bool // no instance was ready when it came
-	passive int  // exchange.passive
+	cold    bool  // no instance was ready when it came
+	passive int16 // exchange.passive
 
 	prev, next   *waiter // in the queue; next is younger
 	older, newer *waiter // of the same client

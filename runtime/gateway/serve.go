@@ -76,7 +76,6 @@ func (g *Gateway) health(w http.ResponseWriter) {
 	if g.leaving.Load() {
 		status, text = http.StatusServiceUnavailable, "leaving"
 	}
-	g.sendAway(w.Header())
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	w.Write([]byte(text))

@@ -44,17 +44,15 @@ func NewServer(addr string, handler http.Handler, opt ServerOptions) *http.Serve
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	v := &visitors{handler: handler}
 	return &http.Server{
 		Addr:                         addr,
-		Handler:                      v,
+		Handler:                      handler,
 		ReadHeaderTimeout:            opt.ReadHeader,
 		IdleTimeout:                  opt.Idle,
 		MaxHeaderBytes:               opt.HeaderBytes,
 		Protocols:                    &protocols,
 		DisableGeneralOptionsHandler: true, // "OPTIONS *" is the component's to answer
-		ConnContext:                  v.enter,
-		ConnState:                    v.leave,
+		ConnContext:                  withConn,
 		HTTP2: &http.HTTP2Config{
 			MaxConcurrentStreams:          streams,
 			MaxReceiveBufferPerStream:     streamWindow,
