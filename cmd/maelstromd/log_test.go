@@ -38,6 +38,9 @@ func (b *logBuffer) has(words ...string) bool {
 	return false
 }
 
+// count is how often a text stands in the log.
+func (b *logBuffer) count(text string) int { return strings.Count(b.String(), text) }
+
 func (b *logBuffer) tail(lines int) string {
 	all := strings.Split(b.String(), "\n")
 	return strings.Join(all[max(0, len(all)-lines):], "\n")

@@ -44,7 +44,8 @@ type node struct {
 	public  int
 	private int
 	env     []string
-	program string // behaves as maelstromd
+	program string     // behaves as maelstromd
+	given   []*os.File // sockets that it inherits
 	engine  *engine
 	log     *logBuffer
 
@@ -106,6 +107,10 @@ func (n *node) run() {
 		n.t.Fatal(err)
 	}
 	n.cmd = exec.Command(n.program)
+	if len(n.given) > 0 { // the id that systemd writes down is known to the process alone
+		n.cmd = exec.Command("/bin/sh", "-c", `export LISTEN_PID=$$; exec "$0"`, n.program)
+		n.cmd.ExtraFiles = n.given
+	}
 	n.cmd.Env = append([]string{
 		asDaemon + "=1",
 		"PATH=" + os.Getenv("PATH"),
