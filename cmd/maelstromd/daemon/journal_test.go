@@ -7,6 +7,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
+	"maelstrom/runtime/fake"
 )
 
 // happened are the messages of the events of some kinds, oldest first.
@@ -49,7 +50,7 @@ func TestWhatHappensIsRecorded(t *testing.T) {
 		wait(5 * time.Second)
 		everything := m.happened(t)
 		for text, want := range map[string]int{
-			"component shop_web wakes": 1, "has crashed: exited": 1, "component shop_web sleeps": 1,
+			"component shop_web wakes": 1, "version 1 of shop_web is rolled out": 1, "has crashed: exited": 1, "component shop_web sleeps": 1,
 			"has no container engine: container engine does not answer: no such socket": 1, "has its container engine back": 1,
 			" has started": 2, " stops": 1,
 			" takes the role placement": 2, " no longer holds": 3, " takes the role notify": 2,
@@ -68,6 +69,25 @@ func TestWhatHappensIsRecorded(t *testing.T) {
 		wait(24 * time.Hour)
 		if after := m.happened(t); len(after) != before {
 			t.Errorf("an idle day adds %q", after[before:])
+		}
+	})
+}
+
+func TestRolloutsAreRecorded(t *testing.T) {
+	images := quickImage()
+	images["broken"] = fake.Image{Exits: true, ExitCode: 3}
+	inWorld(t, images, func(t *testing.T, w *world, m *member) {
+		m.apply(shop("    mininstances: 1\n"))
+		m.mustAnswer(t, "shop.test")
+		m.apply(strings.Replace(shop("    mininstances: 1\n"), "image: web", "image: broken", 1))
+		wait(5 * time.Minute)
+		m.mustAnswer(t, "shop.test")
+		m.apply(shop("    mininstances: 1\n    environment: [A=b]\n"))
+		wait(time.Minute)
+		got := m.happened(t, cluster.EventRollout)
+		if len(got) != 3 || got[0] != "version 1 of shop_web is rolled out" || got[2] != "version 3 of shop_web is rolled out" ||
+			!strings.HasPrefix(got[1], "version 2 of shop_web is not rolled out, version 1 runs on: exited: ") {
+			t.Errorf("%q", got)
 		}
 	})
 }
