@@ -47,6 +47,7 @@ const (
 	ConditionDrifted      ConditionType = "Drifted"
 	ConditionPruneBlocked ConditionType = "PruneBlocked"
 	ConditionPinned       ConditionType = "Pinned"
+	ConditionStuck        ConditionType = "RollbackFailed" // it should have gone back by itself, and could not
 )
 
 // ConditionReason is why a condition is as it is, in one word for programs.
@@ -86,7 +87,8 @@ const (
 	ReasonByUser          ConditionReason = "ByUser"
 	ReasonRolledBack      ConditionReason = "RolledBack"
 	ReasonChangedByHand   ConditionReason = "ChangedByHand"
-	ReasonSkipped         ConditionReason = "Skipped" // rolled back; goes on when the project changes again
+	ReasonSkipped         ConditionReason = "Skipped"        // rolled back; goes on when the project changes again
+	ReasonNoGoodRevision  ConditionReason = "NoGoodRevision" // none before it is known to work
 	ReasonNotStored       ConditionReason = "NotStored"
 	ReasonHealthy         ConditionReason = "Healthy"
 	ReasonFailing         ConditionReason = "Failing" // a component fails, or has fewer instances than it must

@@ -119,6 +119,11 @@ func (s *Source) checkLoop(f *findings) {
 	default:
 		f.add("prune", "prune is auto, never or confirm, not %q", s.Prune)
 	}
+	switch s.Rollback {
+	case "", RollbackNever, RollbackAuto:
+	default:
+		f.add("rollback", "rollback is never or auto, not %q", s.Rollback)
+	}
 	if b := s.Brake; b != nil {
 		if b.Components < 0 || b.Components > maxBrake {
 			f.add("brake.components", "the brake stops removals of more than 0 to %d components, not %d", maxBrake, b.Components)

@@ -112,6 +112,7 @@ func TestSourceCheck(t *testing.T) {
 		}, "variables"},
 		{"an interval", func(s *Source, _ *SourceSecrets) { s.IntervalSeconds = 1 }, ""},
 		{"no interval", func(s *Source, _ *SourceSecrets) { s.IntervalSeconds = -1 }, "interval"},
+		{"rollback", func(s *Source, _ *SourceSecrets) { s.Rollback = "maybe" }, "rollback"},
 		{"prune", func(s *Source, _ *SourceSecrets) { s.Prune = "maybe" }, "prune"},
 		{"a brake", func(s *Source, _ *SourceSecrets) { s.Brake = &Brake{Components: 0, Percent: 100} }, ""},
 		{"no brake", func(s *Source, _ *SourceSecrets) { s.Brake = &Brake{Components: -1, Percent: 101} }, "brake.components brake.percent"},

@@ -35,6 +35,7 @@ type loop struct {
 	blockers  map[string][]string // by file: the projects that are in its way
 	suspicion map[string]time.Time
 	declaring steady // the file of sources in it
+	failures  failures
 
 	fetched  string    // the revision whose tree was made readable last
 	failed   int       // looks in a row that a retry may mend

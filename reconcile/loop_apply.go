@@ -50,7 +50,7 @@ func (k *look) applyEntry(ctx context.Context, e *entry) (wrote bool, err error)
 // write is what every write of this look says of itself.
 func (k *look) write() cluster.ApplyRequest {
 	return cluster.ApplyRequest{
-		Actor: "source/" + k.source, Source: k.source, SourceRevision: k.target.Revision, Commit: k.commit,
+		Actor: loopActor(k.source), Source: k.source, SourceRevision: k.target.Revision, Commit: k.commit,
 		Began: k.began, Hold: &k.hold, Event: cluster.Event{Node: k.opt.Node},
 	}
 }

@@ -151,6 +151,7 @@ func served(err error) bool {
 // statusWrite is the difference between what is known now and what is stored.
 func (k *look) statusWrite(err error, status cluster.SourceStatus) cluster.StatusWrite {
 	if err == nil && !k.skipped && k.paused == nil && k.final != nil {
+		k.noteStuck()
 		k.tellProjects()
 		k.remindProjects()
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -274,24 +275,32 @@ func (k *look) blocked(_ *entry, v Verdict) *result {
 }
 
 // told is the result of a project that users keep as it is, nil if none does.
-func (k *look) told(e *entry) *result {
-	c := e.control.Control
+func (k *look) told(e *entry) *result { return toldResult(e.control.Control, e.file.Digest, k.began) }
+
+// toldResult is the result of a file of that digest after what users have told
+// about its project, nil if the source counts.
+func toldResult(c cluster.Control, digest string, now time.Time) *result {
 	switch {
-	case suspended(c, k.began) != nil:
-		s := suspended(c, k.began)
+	case suspended(c, now) != nil:
+		s := suspended(c, now)
 		return &result{synced: cluster.StatusUnknown, reason: cluster.ReasonByUser, message: suspensionMessage(s), suspended: s}
 	case c.Pinned != nil:
 		return &result{
 			synced: cluster.StatusFalse, reason: cluster.ReasonRolledBack, pinned: c.Pinned,
 			message: pinMessage(c.Pinned),
 		}
-	case c.Skipped != nil && c.Skipped.Digest == e.file.Digest:
-		return &result{
-			synced: cluster.StatusFalse, reason: cluster.ReasonSkipped,
-			message: "rolled back by " + c.Skipped.Actor + ": what " + short(c.Skipped.SourceRevision) + " declares is skipped, until it changes again",
-		}
+	case c.Skipped != nil && c.Skipped.Digest == digest:
+		return &result{synced: cluster.StatusFalse, reason: cluster.ReasonSkipped, message: skipMessage(c.Skipped)}
 	}
 	return nil
+}
+
+func skipMessage(s *cluster.Skip) string {
+	who, why := s.Actor, ""
+	if isLoop(s.Actor) {
+		who, why = "itself", s.Reason+"; "
+	}
+	return "rolled back by " + who + ": " + why + "what " + short(s.SourceRevision) + " declares is skipped, until it changes again"
 }
 
 func suspensionMessage(s *cluster.Suspension) string {

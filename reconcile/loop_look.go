@@ -52,6 +52,7 @@ type look struct {
 	database error              // of a project's transaction, of all
 	mistake  error              // why the revision that was asked for can't be looked at
 	refused  map[string]*result // by path, of what the database takes nothing of
+	stuck    map[string]string  // by project that can't go back by itself: why
 	declared error              // what is wrong with the file of sources in it
 	events   []cluster.Event
 }
@@ -69,6 +70,12 @@ func (l *loop) look(ctx context.Context) error {
 	k.before = k.view
 	if err == nil {
 		err = k.examine(ctx)
+	}
+	var origin *OriginError
+	if errors.As(err, &origin) { // what is stored can go back all the same
+		if _, failed := k.rollBack(ctx); failed != nil {
+			err = failed
+		}
 	}
 	if errors.Is(err, cluster.ErrFenced) {
 		return l.fenced(ctx, err)
@@ -149,6 +156,11 @@ func (k *look) passes(ctx context.Context) error {
 		wrote, err := k.pass(ctx)
 		if err != nil {
 			return err
+		}
+		if !wrote && k.database == nil {
+			if wrote, err = k.rollBack(ctx); err != nil {
+				return err
+			}
 		}
 		if !wrote || k.database != nil {
 			break

@@ -94,7 +94,7 @@ func (k *look) statusOf(e *entry) *cluster.ProjectStatus {
 	if r.good && (e.known == nil || e.known.LastGood == "" || e.known.Digest != s.Digest || e.drifted || unsettled(e.known)) {
 		s.LastGood = k.target.Revision
 	}
-	s.Conditions = updateConditions(s.Conditions, k.aspects(e), k.target.Revision, k.now())
+	s.Conditions = updateConditions(s.Conditions, r.aspects(k.standsDrifted(e)), k.target.Revision, k.now())
 	if !r.stalled && !r.retry {
 		s.Reminded = time.Time{}
 	}
@@ -106,8 +106,7 @@ func (k *look) statusOf(e *entry) *cluster.ProjectStatus {
 }
 
 // aspects are the conditions of a project after its result.
-func (k *look) aspects(e *entry) []aspect {
-	r := e.result
+func (r *result) aspects(drifted bool) []aspect {
 	list := []aspect{
 		{kind: cluster.ConditionSynced, status: r.synced, reason: r.reason, message: r.message},
 		{kind: cluster.ConditionStalled, status: boolStatus(r.stalled), reason: r.reason, message: onlyIf(r.stalled, r.message)},
@@ -126,7 +125,7 @@ func (k *look) aspects(e *entry) []aspect {
 		pin.message = pinMessage(r.pinned)
 	}
 	drift := aspect{kind: cluster.ConditionDrifted, optional: true, status: cluster.StatusFalse, reason: cluster.ReasonApplied}
-	if k.standsDrifted(e) {
+	if drifted {
 		drift.status, drift.reason = cluster.StatusTrue, cluster.ReasonChangedByHand
 		drift.message = "the stored project was changed beside its source"
 	}

@@ -67,6 +67,7 @@ type inputs struct {
 	spec     int64
 	control  int64
 	projects uint64
+	failed   uint64 // versions that are not rolled out, where that matters
 }
 
 var inputSeed = maphash.MakeSeed()
@@ -85,7 +86,7 @@ func (l *loop) inputsOf(v view) inputs {
 			sum += v.projectSum(path, name, false)
 		}
 	}
-	return inputs{spec: v.row.Version, control: v.control.Version, projects: sum}
+	return inputs{spec: v.row.Version, control: v.control.Version, projects: sum, failed: l.failures.sum(v)}
 }
 
 // projectSum sums up one project as a file depends on it.

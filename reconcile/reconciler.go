@@ -16,6 +16,7 @@ type Database interface {
 	StatusStore
 	PresentStore
 	DeclarationStore
+	History
 }
 
 // StatusStore keeps what loops know and what users tell them.
@@ -96,7 +97,7 @@ type Reconciler struct {
 func NewReconciler(opt ReconcilerOptions, deps ReconcilerDeps) *Reconciler {
 	r := &Reconciler{
 		opt: opt, feed: deps.Feed, store: deps.Store, roles: deps.Roles, log: opt.Logger,
-		applier: &Applier{Store: deps.Store}, watches: map[string]*sourceWatch{},
+		applier: &Applier{Store: deps.Store, History: deps.Store}, watches: map[string]*sourceWatch{},
 	}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

@@ -48,6 +48,9 @@ type Rollback struct {
 	Reason     string
 	Actor      string
 	RequestID  string
+
+	Hold  *cluster.Hold // proves a role, where it is made on the strength of one
+	Event cluster.Event // what its event shows beside what it tells itself
 }
 
 // RolledBack is what a rollback did, or would do.
@@ -106,6 +109,7 @@ type rollback struct {
 	owner   string
 	seen    int64 // the project's revision that all of it is made from
 	control *cluster.ControlRow
+	status  *cluster.ProjectStatus // of the file that declares the project, from then on
 	planned Plan
 	refused bool // by the plan, whatever is tried
 }
@@ -170,6 +174,7 @@ func (r *rollback) request(began time.Time) cluster.ApplyRequest {
 	return cluster.ApplyRequest{
 		Desired: r.content, Kind: cluster.RevisionRollback, Actor: r.Actor, Reason: r.Reason, RequestID: r.RequestID,
 		Source: r.owner, SourceRevision: r.to.SourceRevision, Commit: r.to.Commit, Began: began, Control: r.control,
+		Status: r.status, Hold: r.Hold, Event: r.Event,
 	}
 }
 
@@ -218,5 +223,21 @@ func (a *Applier) tellLoop(ctx context.Context, r *rollback, state cluster.Proje
 		}
 	}
 	r.control = &row
+	r.status = toldStatus(status, row.Control, now)
 	return nil
+}
+
+// toldStatus is a file's status as the loop will find it after what it is told;
+// nil if nothing of it is known. Nobody has to wait for the loop to see it.
+func toldStatus(known *cluster.ProjectStatus, c cluster.Control, now time.Time) *cluster.ProjectStatus {
+	if known == nil {
+		return nil
+	}
+	told := toldResult(c, known.Digest, now)
+	s := *known
+	revision := cmp.Or(s.Attempted, s.LastGood)
+	s.Problems, s.Removals, s.Warnings, s.Reminded = nil, nil, 0, time.Time{}
+	s.Conditions = updateConditions(s.Conditions, told.aspects(false), revision, now.Truncate(time.Millisecond))
+	observe(s.Conditions, revision)
+	return &s
 }

@@ -27,6 +27,7 @@ func (p *sourcesParser) source(n *yaml.Node, path string) DeclaredSource {
 		"sourcesfile": set(p.text, &s.SourcesFile),
 		"interval":    set(p.interval, &s.IntervalSeconds),
 		"prune":       func(n *yaml.Node, path string) { s.Prune = cluster.PrunePolicy(p.text(n, path)) },
+		"rollback":    func(n *yaml.Node, path string) { s.Rollback = cluster.RollbackPolicy(p.text(n, path)) },
 		"brake":       set(p.brake, &s.Brake),
 		"limits":      set(p.limits, &s.Limits),
 		"vars":        func(n *yaml.Node, path string) { p.vars(n, path, s) },

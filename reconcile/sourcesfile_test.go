@@ -24,6 +24,7 @@ const fullSources = `sources:
     varsfile: /vars.env
     interval: 5m
     prune: confirm
+    rollback: auto
     brake: {percent: 50}
     limits: {depth: 3, filebytes: 1000}
     webhooksecret: a-secret-of-sixteen
@@ -60,7 +61,7 @@ func TestSourcesFile(t *testing.T) {
 	}
 	s, secrets := declared.Sources[0].Spec, declared.Sources[0].Secrets
 	if s.Git.URL != "https://git.test/ops/deploy.git" || s.Git.ForcePush != cluster.ForcePushDeny || s.IntervalSeconds != 300 ||
-		s.Prune != cluster.PruneConfirm || *s.Brake != (cluster.Brake{Components: 5, Percent: 50}) || s.Limits.Depth != 3 || s.SourcesFile != "sources.yml" {
+		s.Prune != cluster.PruneConfirm || s.Rollback != cluster.RollbackAuto || *s.Brake != (cluster.Brake{Components: 5, Percent: 50}) || s.Limits.Depth != 3 || s.SourcesFile != "sources.yml" {
 		t.Errorf("spec %+v", s)
 	}
 	if fmt.Sprint(s.Variables) != "map[REGION:eu SIZE:2]" || secrets.Variables["API_TOKEN"] != "hunter2" || secrets.Token != "glpat-1" {
@@ -97,6 +98,7 @@ func TestSourcesFileProblems(t *testing.T) {
 		{"missing file", head + "    varsfile: /none\n", false, "sources.yml:4:15: sources[0].varsfile: \"/none\" can't be read: no such file"},
 		{"a check", "sources:\n  - name: a\n    git: {url: 'https://ann:hunter2@git.test/x'}\n", false, "sources.yml:3:16: sources[0].git.url: the url has a password"},
 		{"a check of what is missing", "sources:\n  - name: a\n", false, "sources.yml:2:5: sources[0].git: a source needs git or dir"},
+		{"a bad rollback", head + "    rollback: always\n", false, "sources.yml:4:15: sources[0].rollback: rollback is never or auto"},
 		{"a bad policy", head + "    prune: maybe\n", false, "sources.yml:4:12: sources[0].prune: prune is auto"},
 		{"a secret in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', token: hunter2}}\n", true, "a secret has no place in a repository"},
 		{"a file in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', tokenfile: /etc/shadow}}\n", true, "can't name files of a node"},

@@ -31,6 +31,7 @@ type sourceFlags struct {
 	proxy           string
 	forcePush       string
 	prune           string
+	rollback        string
 	brakeComponents int
 	brakePercent    int
 	limits          map[string]string
@@ -58,6 +59,7 @@ func (f *sourceFlags) register(cmd *cobra.Command) {
 	flags.StringVar(&f.proxy, "proxy", "", "address of an HTTP or SOCKS5 proxy")
 	flags.StringVar(&f.forcePush, "force-push", "", "what to do about rewritten history: allow (follow it) or deny (default: allow)")
 	flags.StringVar(&f.prune, "prune", "", "what becomes of what the source no longer has: auto (removed), never (kept) or confirm (default: auto)")
+	flags.StringVar(&f.rollback, "rollback", "", "what becomes of a project with a version that fails to roll out: never (it stays) or auto (it goes back to its last good revision) (default: never)")
 	flags.IntVar(&f.brakeComponents, "brake-components", 5, "removals of up to so many components need no approval")
 	flags.IntVar(&f.brakePercent, "brake-percent", 30, "removals of up to so many percent of the components need no approval")
 	flags.StringToStringVar(&f.limits, "limit", nil, "bounds of what is read: depth, files, filebytes, totalbytes, fetchbytes; files= takes one back")
@@ -67,7 +69,7 @@ func (f *sourceFlags) register(cmd *cobra.Command) {
 	}
 	f.secrets.register(cmd)
 	for name, values := range map[string][]string{
-		"prune": {"auto", "never", "confirm"}, "force-push": {"allow", "deny"}, "auth": {authToken, authBasic, authSSH, authNone},
+		"prune": {"auto", "never", "confirm"}, "rollback": {"never", "auto"}, "force-push": {"allow", "deny"}, "auth": {authToken, authBasic, authSSH, authNone},
 	} {
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)))
 	}
@@ -163,6 +165,9 @@ func (f *sourceFlags) changeLoop(spec *cluster.Source) error {
 			return usagef("--interval %q is not a number of seconds from 1s, such as 30s or 5m", f.interval)
 		}
 		spec.IntervalSeconds = int(interval / time.Second)
+	}
+	if f.has("rollback") {
+		spec.Rollback = cluster.RollbackPolicy(f.rollback)
 	}
 	if f.has("prune") {
 		spec.Prune = cluster.PrunePolicy(f.prune)

@@ -135,6 +135,7 @@ func sourceFacts(s style, src rpc.SourceInfo) *table {
 	add("exclude", strings.Join(spec.Exclude, " "))
 	add("overlay", spec.Overlay)
 	add("prune", string(spec.Prune))
+	add("rollback", string(spec.Rollback))
 	add("sourcesfile", spec.SourcesFile)
 	if spec.IntervalSeconds > 0 {
 		add("interval", fmt.Sprintf("%ds", spec.IntervalSeconds))
