@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"cmp"
-
 	"maelstrom/cluster"
 	"maelstrom/project"
 )
@@ -12,6 +10,7 @@ type target struct {
 	want     cluster.Want
 	row      *cluster.Placement    // nil: there is no row
 	current  *cluster.ComponentRow // nil: the component was removed
+	placed   *cluster.ComponentRow // the version that the row is of; nil: it is not known any more
 	restored bool                  // from the copy on disk: nothing is decided
 }
 
@@ -20,7 +19,7 @@ func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
 	if row != nil {
 		t.want = row.Want
 		if declared, ok := snap.Components.Get(row.Component); ok {
-			t.current = declared.Current()
+			t.current, t.placed = declared.Current(), declared.Placed(row.PlacedVersion)
 		}
 	}
 	if snap.Restored {
@@ -30,23 +29,23 @@ func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
 }
 
 // startable returns the component if a container of it is one of the version
-// that was placed: nothing that containers see has changed since. Otherwise it
-// is nil, and the placement is to be replaced.
+// that was placed: the declared one or the one that is kept, and nothing that
+// containers see has changed since. Otherwise it is nil, and the placement is
+// to be replaced.
 func (t *target) startable() *project.Component {
-	if t.row == nil || t.restored || t.current == nil {
+	if t.row == nil || t.restored || t.placed == nil {
 		return nil
 	}
-	oldest := cmp.Or(t.current.RestartVersion, t.current.Version)
-	if t.row.PlacedVersion < oldest || t.row.PlacedVersion > t.current.Version {
-		return nil
-	}
-	return t.current.Effective
+	return t.placed.Effective
 }
 
 // settings returns the component for draining and health checks of a
 // container that was started by an earlier daemon.
 func (t *target) settings(c Container) *project.Component {
-	if t.current != nil {
+	switch {
+	case t.placed != nil:
+		return t.placed.Effective
+	case t.current != nil:
 		return t.current.Effective
 	}
 	bare := project.Component{Name: c.Component, Image: c.Image}

@@ -21,6 +21,7 @@ type dispatcher struct {
 	mu        sync.Mutex
 	snapshot  *cluster.Snapshot     // the last one looked at
 	row       *cluster.ComponentRow // nil: the component is gone
+	gated     bool                  // row has to prove itself; the version before is kept
 	rules     atomic.Pointer[project.WakeRules]
 	limit     int                  // slots of an instance; 0: no limit
 	placed    bool                 // some placement wants to run

@@ -17,6 +17,7 @@ func (d *dispatcher) sync(now time.Time) {
 	d.round++
 	row, ok := snap.Components.Get(d.name)
 	if ok {
+		d.gated = row.Gated()
 		row = row.Current()
 	}
 	if row != d.row {
@@ -67,7 +68,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 			continue
 		}
 		d.placed = true
-		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) {
+		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && !d.proves(p) {
 			failed = soonest(failed, failureOf(in))
 		} else {
 			hope = true
@@ -78,6 +79,12 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	}
 	d.warming = newWarming(d.ready)
 	d.dropUnseen()
+}
+
+// proves tells whether p has to prove a version. Its failure is not the last
+// word: the version that is kept comes back.
+func (d *dispatcher) proves(p *cluster.Placement) bool {
+	return d.gated && p.PlacedVersion >= d.row.RestartVersion
 }
 
 // seeInstance takes in what the snapshot says of one placement.
