@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/coder/websocket"
 )
@@ -25,15 +26,29 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(integer(os.Getenv("CRASH_CODE"))) })
 	mux.HandleFunc("/print", printText)
 	mux.HandleFunc("/", answer)
+	mux.HandleFunc("/sick", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
 	status := integer(os.Getenv("STATUS"))
 	if status == 0 {
-		return mux
+		return well(mux)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status/100 == 3 {
 			w.Header().Set("Location", "https://"+r.Host+r.URL.RequestURI())
 		}
 		w.WriteHeader(status)
+	})
+}
+
+var sick atomic.Bool
+
+// well answers 500 once the program is sick.
+func well(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sick.Load() {
+			http.Error(w, "I am sick", http.StatusInternalServerError)
+			return
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
