@@ -117,6 +117,7 @@ type Daemon struct {
 	unfollow  context.CancelFunc
 
 	tasks   tasks
+	flights *flights
 	quiet   chan struct{} // a server has no connection left
 	failed  chan error
 	crashed chan struct{} // closed by the simulation: end as SIGKILL would
@@ -169,6 +170,7 @@ func newDaemon(opt Options, sur Surroundings) *Daemon {
 	d := &Daemon{
 		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
 		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1),
+		flights: newFlights(),
 	}
 	d.followCtx, d.unfollow = context.WithCancel(context.Background())
 	return d
@@ -249,14 +251,27 @@ func (d *Daemon) serve(ctx context.Context) error {
 }
 
 // untilEnd waits for what ends a daemon that serves: its context, the next
-// program, or a part that can't go on.
+// program, or a part that can't go on. Before the next program, requests that
+// may take long have their time, as others are served meanwhile.
 func (d *Daemon) untilEnd(ctx context.Context) error {
+	var landed <-chan struct{}
+	late := time.NewTimer(0)
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.sur.upgrade.asked:
-			if d.handing = d.mayHandOver(ctx); d.handing {
+			if d.mayHandOver(ctx) {
+				late.Reset(d.opt.Stall)
+				landed = d.land()
+			}
+		case <-landed:
+			d.handing = true
+			return nil
+		case <-late.C:
+			if d.handing = landed != nil; d.handing {
+				d.log.Warn("requests in flight take too long for the upgrade")
 				return nil
 			}
 		case err := <-d.failed:

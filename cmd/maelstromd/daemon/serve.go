@@ -81,7 +81,7 @@ func (d *Daemon) bindPrivate(ctx context.Context) error {
 
 // newServer returns a server of this daemon, counted and drained with the rest.
 func (d *Daemon) newServer(handler http.Handler) *httpServer {
-	one := &httpServer{Server: gateway.NewServer("", d.lastAnswers(handler), gateway.ServerOptions{Idle: d.opt.IdleConn})}
+	one := &httpServer{Server: gateway.NewServer("", d.counted(handler), gateway.ServerOptions{Idle: d.opt.IdleConn})}
 	one.Server.ConnState = func(_ net.Conn, state http.ConnState) { one.count(state, d.quiet) }
 	one.Server.BaseContext = func(l net.Listener) context.Context {
 		one.accepts(l)
@@ -90,10 +90,14 @@ func (d *Daemon) newServer(handler http.Handler) *httpServer {
 	return one
 }
 
-// lastAnswers tells clients of a daemon that ends to use another connection
-// for their next request. An answer that changes the protocol says its own.
-func (d *Daemon) lastAnswers(next http.Handler) http.Handler {
+// counted counts requests, and tells clients of a daemon that ends to use
+// another connection for their next one. An answer that changes the protocol
+// says its own.
+func (d *Daemon) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !endless(r) {
+			defer d.flights.end(d.flights.begin())
+		}
 		if d.leaving.Load() && r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Connection", "close")
 		}

@@ -111,3 +111,10 @@ func (d *Daemon) mayHandOver(ctx context.Context) bool {
 	d.log.Info("handing over", "program", d.sur.upgrade.program, "from", d.opt.Version, "to", version)
 	return true
 }
+
+// land returns what is closed when the requests that are in flight have ended.
+func (d *Daemon) land() <-chan struct{} {
+	requests, landed := d.flights.land()
+	d.log.Info("serving until what is in flight has ended", "requests", requests)
+	return landed
+}

@@ -1,0 +1,62 @@
+package daemon
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+
+	"maelstrom/cluster/rpc"
+)
+
+// flights counts requests in flight, so that those of one moment can be waited
+// for while others come.
+type flights struct {
+	mu  sync.Mutex
+	now *flight
+}
+
+// flight are the requests that began between two moments.
+type flight struct {
+	requests int
+	landed   chan struct{} // nil while more may begin; closed when all have ended
+}
+
+func newFlights() *flights { return &flights{now: new(flight)} }
+
+func (f *flights) begin() *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now.requests++
+	return f.now
+}
+
+func (f *flights) end(of *flight) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if of.requests--; of.requests == 0 && of.landed != nil {
+		close(of.landed)
+	}
+}
+
+// land returns how many requests are in flight, and what is closed when those
+// have ended.
+func (f *flights) land() (requests int, landed <-chan struct{}) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	of := f.now
+	f.now = new(flight)
+	of.landed = make(chan struct{})
+	if of.requests == 0 {
+		close(of.landed)
+	}
+	return of.requests, of.landed
+}
+
+// endless tells whether a request asks for an answer that has no end of its
+// own: it is ended, not waited for.
+func endless(r *http.Request) bool {
+	return r.Header.Get("Upgrade") != "" ||
+		strings.Contains(r.Header.Get("Accept"), "text/event-stream") ||
+		strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") ||
+		r.URL.Path == rpc.PathLogs || r.URL.Path == rpc.PathEvents || r.URL.Path == rpc.PathCommand
+}
