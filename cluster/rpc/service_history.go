@@ -86,6 +86,15 @@ func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAns
 		return RollbackAnswer{}, errorf(KindInvalid, "there is no revision %d", req.To)
 	case req.To != 0 && req.SourceRevision != "":
 		return RollbackAnswer{}, errorf(KindInvalid, "to and source_revision exclude each other")
+	case req.LastGood && (req.To != 0 || req.SourceRevision != ""):
+		return RollbackAnswer{}, errorf(KindInvalid, "last_good excludes to and source_revision")
+	}
+	if req.LastGood {
+		to, err := s.lastGood(ctx, strings.ToLower(req.Name))
+		if err != nil {
+			return RollbackAnswer{}, err
+		}
+		req.To = to
 	}
 	r := Rollback{
 		Name: strings.ToLower(req.Name), To: req.To, SourceRevision: strings.ToLower(req.SourceRevision),

@@ -37,6 +37,11 @@ type RollbackRequest struct {
 	To             int64  `json:"to,omitempty"`
 	SourceRevision string `json:"source_revision,omitempty"`
 
+	// LastGood, instead, is the newest earlier revision that has, of each
+	// component whose declared version is not proven, the version that served
+	// last.
+	LastGood bool `json:"last_good,omitempty"`
+
 	// Pin keeps the project there until it is resumed. Without it, its source
 	// goes on at its next change of the project.
 	Pin bool `json:"pin,omitempty"`

@@ -151,7 +151,7 @@ func printRollout(w io.Writer, s style, o rpc.Rollout) {
 	fmt.Fprintln(w, rolloutColour(s, o.State)(oneLine(o.Message)))
 	switch {
 	case o.State == rpc.RolloutFailed:
-		fmt.Fprintf(w, "failed %s, %s ago, for %s; %s\n", plural(o.Tries, "time"), ageOf(o.Since), orDash(string(o.Reason)), again(o))
+		fmt.Fprintf(w, "failed %s ago (try %d): %s; %s\n", ageOf(o.Since), max(o.Tries, 1), orDash(string(o.Reason)), again(o))
 	case o.Kept != 0:
 		fmt.Fprintf(w, "declared %s ago; version %d is kept until it is proven\n", ageOf(o.Since), o.Kept)
 	}

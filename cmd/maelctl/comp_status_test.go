@@ -46,7 +46,7 @@ func TestStatusOfAComponent(t *testing.T) {
 		"failed": {func(*rpc.ComponentStatus) {}, `shop_web ready, version 5 failed
 project shop, image shop/web:5, 1 ready of 1 to any number, 128 MiB each
 version 5 is not rolled out: it exits with 3; version 4 runs on
-failed 3 times, 5m ago, for exited; it is not tried again before the component is changed or restarted
+failed 5m ago (try 3): exited; it is not tried again before the component is changed or restarted
 
 SLOT  STATE    SINCE  VERSION  NODE  RESTARTS  ADDRESS         RUNS          LAST FAILURE
 0     ready    3h     4        n1    1         127.0.0.1:3000  4f2a9c1b0d3e  unhealthy 4h ago

@@ -96,7 +96,7 @@ func (p *progress) steps(components []rpc.Component, instances []rpc.Instance) [
 }
 
 var rolloutTexts = map[rpc.RolloutState]string{
-	rpc.RolloutDone: "rolled out", rpc.RolloutUnproven: "asleep, and not proven yet", rpc.RolloutWaiting: "waiting",
+	rpc.RolloutDone: "rolled out", rpc.RolloutUnproven: "not started yet", rpc.RolloutWaiting: "waiting",
 	rpc.RolloutProving: "to be proven", rpc.RolloutRolling: "proven, takes over", rpc.RolloutFailed: "failed",
 }
 

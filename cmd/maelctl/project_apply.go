@@ -53,8 +53,9 @@ and the versions before run on. Exit code 5 as soon as another revision has take
 the place of this one, with whose it is.
 
 With --rollback-on-failure, which implies --wait, the project then goes back to
-what it was before, as 'project rollback' does, unless somebody has changed it
-since or what this apply has changed is in effect. The exit code stays 8.
+its last good revision, as 'project rollback' does: the newest one with the
+versions that served last. Not so if somebody has changed it since, or if what
+this apply has changed is in effect. The exit code stays 8.
 
 With --plan exactly what 'project diff --save-plan' has shown is applied, without
 a question. Exit code 5 if an object that the plan touches has changed since, or

@@ -23,7 +23,7 @@ func (opt *afterApply) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.BoolVar(&opt.wait, "wait", false, "wait until the change is in effect, and show each step")
 	flags.DurationVar(&opt.timeout, "timeout", 5*time.Minute, "how long --wait waits")
-	flags.BoolVar(&opt.rollback, "rollback-on-failure", false, "go back to what was before if the change does not come into effect; implies --wait")
+	flags.BoolVar(&opt.rollback, "rollback-on-failure", false, "go back to the last good revision if the change does not come into effect; implies --wait")
 }
 
 func (opt *afterApply) waits() bool { return opt.wait || opt.rollback }
@@ -102,7 +102,7 @@ func (a *app) rollBackFailed(ctx context.Context, r *rollOut, cause error) (int6
 		return 0, notRolledBack(cause, "what this apply has changed is in effect")
 	}
 	answer, err := a.client().Rollback(ctx, rpc.RollbackRequest{
-		Name: r.applied.Project, IfRevision: &r.applied.Revision, RequestID: cluster.NewID(), Actor: a.actor(),
+		Name: r.applied.Project, IfRevision: &r.applied.Revision, RequestID: cluster.NewID(), Actor: a.actor(), LastGood: true,
 		Reason: fmt.Sprintf("revision %d did not come into effect", r.applied.Revision),
 	})
 	if err != nil {

@@ -170,7 +170,7 @@ func TestWaitingApply(t *testing.T) {
 				t.Errorf("printed\n%s", stdout)
 			}
 			for _, request := range d.back {
-				if request.Name != "shop" || *request.IfRevision != 7 || request.To != 0 || request.Pin || request.Actor != "ann" || request.RequestID == "" {
+				if request.Name != "shop" || *request.IfRevision != 7 || request.To != 0 || !request.LastGood || request.Pin || request.Actor != "ann" || request.RequestID == "" {
 					t.Errorf("asked for %+v", request)
 				}
 			}
