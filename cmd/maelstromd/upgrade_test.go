@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 
 	"maelstrom/cluster/rpc"
 	"maelstrom/runtime/drivertest"
@@ -178,6 +182,82 @@ func TestASchemaThatIsTooNewIsNoUpgrade(t *testing.T) {
 	if n.log.count("msg=serving ") != 1 {
 		t.Errorf("it was started again:\n%s", n.log.tail(20))
 	}
+}
+
+// A container reaches another by a socket of its network, which is handed over
+// like the ports.
+func TestAnUpgradeLosesNoCallBetweenComponents(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	called := echoes(t)
+	caller := web{name: "caller", image: called.image, lines: called.lines}
+	n.apply(projectOf("upgrade", called, caller))
+	n.mustGet(called.host(), "/")
+	n.mustGet(caller.host(), "/call?component=upgrade_web")
+	traffic := n.steady(t, 4, caller.host(), "/call?component=upgrade_web")
+	for round := range *upgradeRounds {
+		n.signal(syscall.SIGUSR2)
+		n.await("another daemon in the same process", patience, func() bool { return n.log.count(`msg=serving `) == round+2 })
+		now := time.Now()
+		n.await("calls", patience, func() bool { _, ok := traffic.firstSince(now); return ok })
+	}
+	traffic.end()
+	t.Logf("%d calls", traffic.count())
+	for _, x := range traffic.failures() {
+		t.Errorf("failed: %s", x)
+	}
+	for _, x := range traffic.served {
+		if !strings.Contains(x.body, `"Status":200`) {
+			t.Errorf("a container's call failed: %s", x.body)
+		}
+	}
+	if traffic.refused > 0 {
+		t.Errorf("%d connections were refused", traffic.refused)
+	}
+	if n.log.has("level=ERROR") {
+		t.Errorf("errors in the log:\n%s", n.log.tail(40))
+	}
+}
+
+func TestAnUpgradeWaitsForWhatTakesLong(t *testing.T) {
+	t.Parallel()
+	n := newNode(t, "MAEL_ON_EXIT=stop") // which is about ends, not upgrades
+	traffic, container := n.loaded(t)
+	slow := make(chan answer, 1)
+	var sent atomic.Int32
+	go func() { slow <- n.getAlone(echoes(t).host(), "/?ms=4000", &sent) }()
+	n.await("the slow request in flight", patience, func() bool { return sent.Load() == 1 })
+	n.signal(syscall.SIGUSR2)
+	n.await("waiting", patience, func() bool { return n.log.has("serving until what is in flight has ended") })
+	n.awaitMore(traffic, 100)
+	if got := <-slow; got.err != nil || got.status != 200 {
+		t.Errorf("in flight at the upgrade: %s", got)
+	}
+	n.await("the upgrade", patience, func() bool { return n.log.count("msg=serving ") == 2 })
+	n.awaitMore(traffic, 20)
+	traffic.check(t)
+	if now := n.engine.only(t, n.id); now.ID != container {
+		t.Error("the container was stopped")
+	}
+}
+
+func TestAnUpgradeTellsWebSocketsToComeBack(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	w := echoes(t)
+	n.apply(projectOf("upgrade", w))
+	n.mustGet(w.host(), "/")
+	socket, _, err := websocket.Dial(t.Context(), n.publicURL("/ws"), &websocket.DialOptions{Host: w.host()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.CloseNow()
+	n.signal(syscall.SIGUSR2)
+	_, _, err = socket.Read(t.Context())
+	if code := websocket.CloseStatus(err); code != websocket.StatusServiceRestart {
+		t.Errorf("ended with %v, want code %d", err, websocket.StatusServiceRestart)
+	}
+	n.await("the upgrade", patience, func() bool { return n.log.count("msg=serving ") == 2 })
 }
 
 func TestASocketThatDisagreesWithTheSettingsEndsTheStart(t *testing.T) {
