@@ -143,6 +143,21 @@ func TestFailedCheckWaitsForTheCommandAndTwoSeconds(t *testing.T) {
 	})
 }
 
+func TestFailedCheckEndsStreams(t *testing.T) {
+	image, patients := sickly()
+	bubble(t, image, func(w *world) {
+		w.serve(func(*project.Component) {}, "p1", "p2")
+		w.drain.inFlight()
+		patients.fall("p1")
+		for w.instance("p1").State != cluster.InstanceBackoff {
+			w.pass(100 * time.Millisecond)
+		}
+		if n := w.drain.streamsEnded(); n != 1 {
+			t.Errorf("streams ended %d times before the container was stopped, want once", n)
+		}
+	})
+}
+
 func TestFailedCheckDoesNotCountWhileRequestsSucceed(t *testing.T) {
 	image, patients := sickly()
 	bubble(t, image, func(w *world) {

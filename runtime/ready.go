@@ -148,7 +148,8 @@ func (u *unit) check(ctx context.Context) error {
 }
 
 // heal restarts a container that fails its health checks: no new requests,
-// the component's own command, two seconds for what is in flight, stop.
+// the component's own command, two seconds for what is in flight, the end of
+// streams, stop.
 func (u *unit) heal(err error) phase {
 	return func(ctx context.Context) phase {
 		failure := u.probeFailure(ctx, err)
@@ -158,7 +159,7 @@ func (u *unit) heal(err error) phase {
 		work, done := u.during(ctx, died)
 		ran := u.runFailedCommand(work)
 		pause, enough := context.WithTimeout(work, commandPause)
-		u.drained(pause, commandPause)
+		u.drained(work, commandPause)
 		if ran {
 			<-pause.Done()
 		}
