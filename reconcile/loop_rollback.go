@@ -174,11 +174,13 @@ const longestReason = 300
 // mostLooked is how many revisions are looked at for a good one.
 const mostLooked = 100
 
-// lastGood is the newest earlier revision whose versions are known to work, nil
-// if there is none.
+// lastGood is the newest earlier revision that has the versions that served
+// last, or else the newest that has none that is known to have failed; nil if
+// there is none.
 func (k *look) lastGood(ctx context.Context, revisions []cluster.Revision, failed []*cluster.ComponentRow) (*cluster.Revision, error) {
 	bad := abandoned(revisions)
 	bad[revisions[0].Digest] = true
+	var second *cluster.Revision
 	for i := range revisions[:min(len(revisions), mostLooked)] {
 		r := &revisions[i]
 		if r.Digest == "" || bad[r.Digest] {
@@ -188,11 +190,19 @@ func (k *look) lastGood(ctx context.Context, revisions []cluster.Revision, faile
 		if err != nil && !errors.Is(err, cluster.ErrNotFound) {
 			return nil, err
 		}
-		if content != nil && !slices.ContainsFunc(failed, func(row *cluster.ComponentRow) bool { return !works(row, content) }) {
+		switch {
+		case content == nil:
+		case all(failed, func(row *cluster.ComponentRow) bool { return servedLast(row, content) }):
 			return r, nil
+		case second == nil && all(failed, func(row *cluster.ComponentRow) bool { return !hasVersion(content, row.Spec) }):
+			second = r
 		}
 	}
-	return nil, nil
+	return second, nil
+}
+
+func all[T any](list []T, is func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
 }
 
 // abandoned are the contents that a loop went back from, as they were left last.
@@ -207,18 +217,17 @@ func abandoned(revisions []cluster.Revision) map[string]bool {
 	return left
 }
 
-// works tells whether a component whose declared version has failed is known to
-// work as it is in an earlier content: that is the version that served last. Of
-// one that never served it is known only that the failed one does not.
-func works(row *cluster.ComponentRow, content *project.Project) bool {
-	at := slices.IndexFunc(content.Components, func(c project.Component) bool { return c.Name == row.Spec.Name })
-	switch {
-	case row.Kept != nil && !row.Kept.Unproven():
-		return at >= 0 && sameContainers(row.Kept.Spec, &content.Components[at])
-	case at < 0:
-		return true
-	}
-	return !sameContainers(row.Spec, &content.Components[at])
+// servedLast tells whether a content has the version of a component that served
+// before the declared one failed.
+func servedLast(row *cluster.ComponentRow, content *project.Project) bool {
+	return row.Kept != nil && !row.Kept.Unproven() && hasVersion(content, row.Kept.Spec)
+}
+
+// hasVersion tells whether a content has a component at a version.
+func hasVersion(content *project.Project, version *project.Component) bool {
+	return slices.ContainsFunc(content.Components, func(c project.Component) bool {
+		return c.Name == version.Name && sameContainers(version, &c)
+	})
 }
 
 // sameContainers tells whether two versions differ in nothing that their

@@ -32,6 +32,8 @@ type faulty struct {
 	then   func(call string)              // what happens once a call has done its work
 	away   atomic.Bool                    // it does not tell its change number
 	writes int
+
+	forgets bool // the history of projects
 }
 
 func (f *faulty) step(call string, work func() error) error {
