@@ -65,12 +65,20 @@ logs() {
     ./cmd/maelstromd -logs.flood "${FLOOD_MIB:-10240}"
 }
 
+# restarts: a daemon under load is restarted, and upgraded in place, ROUNDS (20)
+# times each.
+restarts() {
+  make/engine.sh
+  step "${ROUNDS:-20} restarts and upgrades" go test -run '^Test(ARestartWithInheritedSocketsFailsNoRequest|AnUpgradeInPlaceFailsNoRequest|AnUpgradeLosesNoCallBetweenComponents)$' \
+    -timeout 1h -v ./cmd/maelstromd -upgrade.rounds "${ROUNDS:-20}"
+}
+
 case $scenario in
-  fuzz | histories | kills | logs | simulation)
+  fuzz | histories | kills | logs | restarts | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, logs, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, logs, restarts, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
