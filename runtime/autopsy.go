@@ -10,7 +10,15 @@ import (
 	"maelstrom/cluster"
 )
 
-const autopsyWithin = 5 * time.Second
+const (
+	autopsyWithin = 5 * time.Second
+
+	// An engine may tell of memory that ran out a moment after the exit.
+	memoryLook  = 100 * time.Millisecond
+	memoryLooks = 5
+
+	codeKilled = 137 // of a SIGKILL
+)
 
 // autopsy finds out why a container exited: its exit code, memory, and the
 // last it said.
@@ -24,11 +32,22 @@ func (u *unit) autopsy(ctx context.Context) *cluster.Failure {
 	if err != nil {
 		c = u.lastSeen()
 	}
+	for look := 0; look < memoryLooks && err == nil && killedSilently(c, u.spec); look++ {
+		idle(ctx, memoryLook)
+		if later, failed := u.agent.driver.Inspect(ctx, c.ID); failed == nil {
+			c = later
+		}
+	}
 	e := &evidence{ready: u.inst.WasReady, secrets: maskOf(u.spec)}
 	e.image = u.imageDetails(ctx)
 	e.output = u.lastWords(ctx, e.secrets)
 	d := explainExit(c, e, u.spec)
 	return d.failure(e)
+}
+
+// killedSilently tells whether memory may have run out that nobody told of.
+func killedSilently(c Container, spec settings) bool {
+	return spec.LimitMemory > 0 && c.ExitCode == codeKilled && !c.OOMKilled
 }
 
 func (u *unit) lastSeen() Container {
@@ -76,6 +95,11 @@ func explainExit(c Container, e *evidence, spec settings) diagnosis {
 	}
 	after := c.FinishedAt.Sub(c.StartedAt).Round(100 * time.Millisecond)
 	d.what = fmt.Sprintf("the container exited with code %d after %s", c.ExitCode, after)
+	if killedSilently(c, spec) {
+		d.what += fmt.Sprintf(": it was killed (SIGKILL); if not by hand, it needs more than %d MiB of memory (`limitmemory`)", spec.LimitMemory)
+		d.fix = inFile(spec, "", fmt.Sprintf("limitmemory: %d", 2*spec.LimitMemory))
+		return d
+	}
 	if s, ok := symptomOf(e, spec); ok {
 		d.what += ": " + s.what
 		d.fix = s.fix
@@ -96,9 +120,9 @@ func explainCode(code int, spec settings) (hint, fix string) {
 	case 126, 127:
 		return ": its program was not found or is not executable; check `command` and `entrypoint`",
 			inFile(spec, "", "entrypoint: [/PATH/OF/PROGRAM]")
-	case 137:
-		return ": it was killed (SIGKILL); if not by hand, memory may have run out: check `limitmemory`",
-			inFile(spec, "", fmt.Sprintf("limitmemory: %d", 2*max(spec.LimitMemory, spec.ReserveMemory)))
+	case codeKilled:
+		return ": it was killed (SIGKILL); if not by hand, the node's memory may have run out: check `reservememory`",
+			inFile(spec, "", fmt.Sprintf("reservememory: %d", 2*spec.ReserveMemory))
 	case 139:
 		return ": it crashed (SIGSEGV); check that `image` is built for this processor and system",
 			inFile(spec, "", "image: NAME:TAG")

@@ -3,6 +3,7 @@ package runtime_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +59,33 @@ func TestAnExitThatTheEngineTellsLateIsAnExit(t *testing.T) {
 		w.placeOf("p1", func(c *project.Component) { c.HTTPStartHealthCheckSeconds = 2 })
 		w.pass(2100 * time.Millisecond)
 		if i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited); !strings.Contains(i.Message, "code 4") {
+			t.Errorf("message %q", i.Message)
+		}
+	})
+}
+
+// lateMemory tells of memory that ran out only when it is asked again.
+type lateMemory struct {
+	runtime.Driver
+	asked atomic.Int32
+}
+
+func (e *lateMemory) Inspect(ctx context.Context, id string) (runtime.Container, error) {
+	c, err := e.Driver.Inspect(ctx, id)
+	if c.OOMKilled && e.asked.Add(1) < 4 {
+		c.OOMKilled = false
+	}
+	return c, err
+}
+
+func TestMemoryThatTheEngineTellsOfLate(t *testing.T) {
+	bubble(t, fake.Image{MemoryMiB: 200}, func(w *world) {
+		w.driver = &lateMemory{Driver: w.driver}
+		w.start()
+		w.placeOf("p1", func(c *project.Component) { c.LimitMemory = 150 })
+		w.pass(500 * time.Millisecond)
+		i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
+		if !strings.Contains(i.Message, "because it needs more than 150 MiB") {
 			t.Errorf("message %q", i.Message)
 		}
 	})

@@ -115,7 +115,9 @@ func TestExitsAreExplained(t *testing.T) {
 		{"the node's memory", Container{OOMKilled: true}, nil, evidence{}, []string{"the node is out of memory"}, inWeb + ": write `reservememory: 256`"},
 		{"ends well", Container{}, nil, evidence{}, []string{"code 0", "foreground"}, inWeb + ": write `command: [PROGRAM, ITS_ARGUMENTS]`"},
 		{"no program", Container{ExitCode: 127}, nil, evidence{}, []string{"not found"}, inWeb + ": write `entrypoint: [/PATH/OF/PROGRAM]`"},
-		{"killed", Container{ExitCode: 137}, nil, evidence{}, []string{"SIGKILL"}, inWeb + ": write `limitmemory: 256`"},
+		{"killed", Container{ExitCode: 137}, nil, evidence{}, []string{"SIGKILL"}, inWeb + ": write `reservememory: 256`"},
+		{"killed below a limit", Container{ExitCode: 137}, func(c *project.Component) { c.LimitMemory = 150 }, evidence{},
+			[]string{"SIGKILL", "more than 150 MiB"}, inWeb + ": write `limitmemory: 300`"},
 		{"another processor", Container{ExitCode: 1}, nil, evidence{
 			output: []string{"standard_init_linux.go:228: exec user process caused: exec format error"},
 			image:  ImageDetails{OS: "linux", Architecture: "s390x"},

@@ -114,7 +114,7 @@ func (c *container) run() {
 				c.exit(server, exit{code: 137, oom: true})
 				return
 			}
-			if !c.image.NeverListens {
+			if !c.image.NeverListens && !c.image.exitsFirst() {
 				c.listen(server)
 			}
 		}

@@ -71,6 +71,9 @@ func (i *Image) handler(spec runtime.Spec) http.Handler {
 	return http.HandlerFunc(i.answer)
 }
 
+// exitsFirst tells whether it ends before it would listen.
+func (i *Image) exitsFirst() bool { return i.Exits && i.ExitAfter <= i.Boot }
+
 func (i *Image) answer(w http.ResponseWriter, _ *http.Request) {
 	if i.Location != "" {
 		w.Header().Set("Location", i.Location)
