@@ -276,6 +276,10 @@ func (j *judge) problem(w *want, loser wish) project.Problem {
 	return loser.claim.Conflict(others[0].claim)
 }
 
+// notOurs is what is known here of a project without a file of the source: a
+// loop knows its owner.
+const notOurs = "was applied by hand or by another source"
+
 // storedConflict is the problem that something belongs to a project whose file
 // is not at hand: it did not change, or can't be read.
 func (j *judge) storedConflict(w *want, loser wish) project.Problem {
@@ -283,7 +287,7 @@ func (j *judge) storedConflict(w *want, loser wish) project.Problem {
 	switch {
 	case w.kind == ClaimProject && w.owner == "":
 		p := loser.claim.Conflict(loser.claim)
-		p.Message, p.Hint = fmt.Sprintf("the project %s was applied by hand or by another source", w.key), "rename it, or hand it over to this source"
+		p.Message, p.Hint = fmt.Sprintf("the project %s %s", w.key, notOurs), "rename it, or hand it over to this source"
 		return p
 	case w.kind == ClaimProject:
 		return loser.claim.Conflict(project.Claim{Path: "name", At: project.Position{File: w.owner, Line: 1, Column: 1}})

@@ -263,15 +263,37 @@ func (k *look) broken(e *entry) *result {
 }
 
 // blocked is the result of a file that others stand in the way of.
-func (k *look) blocked(_ *entry, v Verdict) *result {
-	r := &result{synced: cluster.StatusFalse, reason: v.Reason, stalled: true, problems: v.Problems}
-	if len(v.Problems) > 0 {
-		r.message = v.Problems[0].String()
+func (k *look) blocked(e *entry, v Verdict) *result {
+	r := &result{synced: cluster.StatusFalse, reason: v.Reason, stalled: true, problems: slices.Clone(v.Problems)}
+	if v.Reason == cluster.ReasonNotOwner {
+		for i := range r.problems {
+			r.problems[i].Message = strings.Replace(r.problems[i].Message, notOurs, k.whose(e.name), 1)
+		}
+	}
+	if len(r.problems) > 0 {
+		r.message = r.problems[0].String()
 	}
 	if v.Reason == cluster.ReasonNotOwner && !strings.Contains(r.message, "--adopt") {
 		r.message += "; hand it over by maelctl project apply --adopt --source " + k.source
 	}
 	return r
+}
+
+// whose says of a project that is not of the source who has it, and by which
+// file.
+func (k *look) whose(name string) string {
+	row, ok := k.snap.Projects.Get(name)
+	if !ok || row.Source == "" {
+		return "was applied by hand"
+	}
+	text := "is of source " + row.Source
+	keys, _ := k.snap.ByProject.Get(name)
+	for _, key := range keys {
+		if s, ok := k.snap.ProjectStatuses.Get(key); ok && s.Source == row.Source {
+			return text + ", which declares it in " + s.Path
+		}
+	}
+	return text
 }
 
 // told is the result of a project that users keep as it is, nil if none does.

@@ -109,8 +109,8 @@ func TestRowProjectOfAnotherOwner(t *testing.T) {
 	s.begin(cluster.Source{Name: "two"}, map[string]string{"s.maelstrom.yml": yml("shop", "two:1", "web"), "h.maelstrom.yml": yml("hand", "two:1", "web"), "t.maelstrom.yml": yml("two", "two:1", "web")})
 	before := []string{"hand_web=hand:1", "keep_web=keep:1", "shop_web=one:1", "two_web=two:1"}
 	s.stores(before...)
-	s.stalled("two", "s.maelstrom.yml", cluster.ReasonNotOwner, "maelctl project apply --adopt --source two")
-	s.stalled("two", "h.maelstrom.yml", cluster.ReasonNotOwner, "maelctl project apply --adopt --source two")
+	s.stalled("two", "s.maelstrom.yml", cluster.ReasonNotOwner, "the project shop is of source one, which declares it in maelstrom.yml", "maelctl project apply --adopt --source two")
+	s.stalled("two", "h.maelstrom.yml", cluster.ReasonNotOwner, "the project hand was applied by hand;", "maelctl project apply --adopt --source two")
 
 	// What is not its own, a source neither changes nor removes.
 	s.push("two", map[string]string{"h.maelstrom.yml": ""})
