@@ -119,6 +119,8 @@ func (c *call) check() {
 	case !bound:
 	case wait > 0:
 		c.timer.Reset(wait)
+	case c.stall.Load() > 0 && c.stream != nil && c.stream.kind == webSocket:
+		c.stream.End(GoingAway)
 	case c.stall.Load() > 0:
 		c.end(errStalled)
 	case !c.up.Deadline.IsZero() && time.Until(c.up.Deadline) <= 0:

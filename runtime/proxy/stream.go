@@ -77,8 +77,11 @@ func kindOf(contentType string) streamKind {
 // becomes makes the call a stream that its connections know of.
 func (c *call) becomes(kind streamKind, socket *socket) {
 	to := c.up.Conns.(*conns)
-	c.stream = &stream{call: c, kind: kind, socket: socket, conns: to, ended: make(chan struct{})}
-	to.streams.add(c.stream)
+	s := &stream{call: c, kind: kind, socket: socket, conns: to, ended: make(chan struct{})}
+	c.mu.Lock()
+	c.stream = s
+	c.mu.Unlock()
+	to.streams.add(s)
 }
 
 // over takes the stream out of its connections' list. Nothing ends it any more.
