@@ -11,7 +11,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
@@ -194,27 +193,17 @@ func TestAnUpgradeLosesNoCallBetweenComponents(t *testing.T) {
 	n.apply(projectOf("upgrade", called, caller))
 	n.mustGet(called.host(), "/")
 	n.mustGet(caller.host(), "/call?component=upgrade_web")
-	traffic := n.steady(t, 4, caller.host(), "/call?component=upgrade_web")
+	traffic := n.strictlyAt(t, 4, &strict{
+		host: caller.host(), target: "/call?component=upgrade_web",
+		right: func(_, _, answer string) bool { return strings.Contains(answer, `"Status":200`) },
+	})
 	for round := range *upgradeRounds {
 		n.signal(syscall.SIGUSR2)
 		n.await("another daemon in the same process", patience, func() bool { return n.log.count(`msg=serving `) == round+2 })
-		now := time.Now()
-		n.await("calls", patience, func() bool { _, ok := traffic.firstSince(now); return ok })
+		n.awaitMore(traffic, 50)
 	}
-	traffic.end()
-	t.Logf("%d calls", traffic.count())
-	for _, x := range traffic.failures() {
-		t.Errorf("failed: %s", x)
-	}
-	for _, x := range traffic.served {
-		if !strings.Contains(x.body, `"Status":200`) {
-			t.Errorf("a container's call failed: %s", x.body)
-		}
-	}
-	if traffic.refused > 0 {
-		t.Errorf("%d connections were refused", traffic.refused)
-	}
-	if n.log.has("level=ERROR") {
+	traffic.check(t)
+	if n.log.has("level=ERROR") || n.log.has("step of the stop failed") {
 		t.Errorf("errors in the log:\n%s", n.log.tail(40))
 	}
 }

@@ -24,11 +24,17 @@ type servers struct {
 	containers []*httpServer // for the containers of a network each
 }
 
-func (s *servers) all() []*httpServer {
+func (s *servers) all() []*httpServer { return append(s.ports(), s.forContainers()...) }
+
+// ports are the servers of the daemon's own ports.
+func (s *servers) ports() []*httpServer {
+	return slices.DeleteFunc([]*httpServer{s.public, s.private, s.hooks}, func(one *httpServer) bool { return one == nil })
+}
+
+func (s *servers) forContainers() []*httpServer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := append([]*httpServer{s.public, s.private, s.hooks}, s.containers...)
-	return slices.DeleteFunc(all, func(one *httpServer) bool { return one == nil })
+	return slices.Clone(s.containers)
 }
 
 // addForContainers adds a server whose listener its user opens and closes.

@@ -27,9 +27,7 @@ func (d *Daemon) shutdown() {
 	d.gateway.SetLeaving(true)
 	d.tellNode(cluster.NodeLeaving)
 	d.pause()
-	d.stopAccepting()
-	d.linger()
-	d.drainServers()
+	d.endServers()
 	d.tasks.end(d.log, "hooks", stepLimit)
 	d.giveUpRoles()
 	d.tasks.end(d.log, "membership", stepLimit)
@@ -91,28 +89,53 @@ func (d *Daemon) pause() {
 	<-timer.C
 }
 
-// stopAccepting leaves new connections to the next process, on the sockets that
-// it will have.
-func (d *Daemon) stopAccepting() {
-	d.step("connections wait", stepLimit, func(context.Context) error {
-		var errs []error
-		if d.handing {
-			errs = append(errs, d.sur.sockets.keep())
+// endServers ends intake and waits for what is in flight. Containers can call
+// each other until the requests from outside have ended, which may need it, and
+// then until nothing is in flight.
+func (d *Daemon) endServers() {
+	if d.handing {
+		d.step("sockets are kept", stepLimit, func(context.Context) error { return d.sur.sockets.keep() })
+	}
+	d.unfollow()
+	d.drain("requests drain", d.servers.ports())
+	d.step("calls between containers end", callsLimit, d.landAll)
+	d.drain("calls between containers drain", d.servers.forContainers())
+}
+
+// drain stops accepting, lets clients go, and waits for what is in flight. What
+// has no end of its own is ended.
+func (d *Daemon) drain(name string, servers []*httpServer) {
+	d.stopAccepting(servers)
+	d.linger(servers)
+	d.step(name, drainLimit, func(ctx context.Context) error {
+		errs := make([]error, len(servers)+1)
+		var all sync.WaitGroup
+		all.Go(func() { errs[len(servers)] = d.gateway.EndStreams(ctx) })
+		for i, server := range servers {
+			all.Go(func() { errs[i] = server.Shutdown(ctx) })
 		}
-		for _, server := range d.servers.all() {
-			errs = append(errs, server.stopAccepting(d.handing))
-		}
+		all.Wait()
 		return errors.Join(errs...)
 	})
+}
+
+// stopAccepting leaves new connections to the next process, on the sockets that
+// it will have.
+func (d *Daemon) stopAccepting(servers []*httpServer) {
+	for _, server := range servers {
+		if err := server.stopAccepting(d.handing); err != nil {
+			d.log.Warn("listener not closed", "error", err)
+		}
+	}
 }
 
 // linger lets clients that keep connections send their next request, whose
 // answer tells them to leave: a connection that is closed while a request is on
 // its way takes that with it.
-func (d *Daemon) linger() {
+func (d *Daemon) linger(servers []*httpServer) {
 	timer := time.NewTimer(lingerLimit)
 	defer timer.Stop()
-	for _, server := range d.servers.all() {
+	for _, server := range servers {
 		for server.connections() > 0 {
 			select {
 			case <-d.quiet:
@@ -123,21 +146,19 @@ func (d *Daemon) linger() {
 	}
 }
 
-// drainServers ends intake and waits for what is in flight. What has no end of
-// its own is ended.
-func (d *Daemon) drainServers() {
-	d.unfollow()
-	d.step("requests drain", drainLimit, func(ctx context.Context) error {
-		servers := d.servers.all()
-		errs := make([]error, len(servers)+1)
-		var all sync.WaitGroup
-		all.Go(func() { errs[len(servers)] = d.gateway.EndStreams(ctx) })
-		for i, server := range servers {
-			all.Go(func() { errs[i] = server.Shutdown(ctx) })
+// landAll waits for a moment at which nothing is in flight.
+func (d *Daemon) landAll(ctx context.Context) error {
+	for {
+		requests, landed := d.flights.land()
+		if requests == 0 {
+			return nil
 		}
-		all.Wait()
-		return errors.Join(errs...)
-	})
+		select {
+		case <-landed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // abandon ends every loop and connection and tells nobody: what a killed
