@@ -58,6 +58,9 @@ func (u *unit) makeWay(ctx context.Context) phase {
 func (u *unit) stay(context.Context) phase {
 	u.holds.reset()
 	u.inst.Holds, u.inst.Reason, u.inst.Message = false, cluster.ReasonNone, ""
+	if u.inst.Suspect {
+		u.inst.Reason, u.inst.Message = u.inst.LastFailure, u.inst.LastFailureDetail
+	}
 	u.report()
 	return u.serve
 }

@@ -126,3 +126,23 @@ func TestASuspectIsAdoptedAsOne(t *testing.T) {
 		}
 	})
 }
+
+// A suspect that was asked to make way, and is not any more, is still one.
+func TestASuspectThatStaysIsStillOne(t *testing.T) {
+	image, patients := sickly()
+	bubble(t, image, func(w *world) {
+		w.serve(func(c *project.Component) { c.HTTPHealthCheckSeconds = 60 }, "p1")
+		patients.fall("p1")
+		w.pass(61 * time.Second)
+		w.expect("p1", ready, cluster.ReasonUnhealthy)
+		w.declare(2, "nowhere")
+		w.want("p1", cluster.WantStop)
+		w.pass(100 * time.Millisecond)
+		w.expect("p1", ready, cluster.ReasonImageMissing)
+		w.want("p1", cluster.WantRun)
+		w.pass(100 * time.Millisecond)
+		if i := w.expect("p1", ready, cluster.ReasonUnhealthy); !i.Suspect || i.Message == "" {
+			t.Errorf("it stays as %+v", i)
+		}
+	})
+}
