@@ -12,6 +12,9 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
+// mostErrors of a packet socket in a row mean that it is of no use any more.
+const mostErrors = 100
+
 // Bounds of connections.
 const (
 	mostConns   = 256
@@ -68,14 +71,17 @@ func (s *Server) Serve(ctx context.Context, packets net.PacketConn, streams net.
 
 func (s *Server) servePackets(ctx context.Context, packets net.PacketConn) error {
 	buffer := make([]byte, maxQuery+1)
+	errs := 0 // in a row
 	for {
 		n, from, err := packets.ReadFrom(buffer)
 		switch {
-		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil:
+		case errors.Is(err, net.ErrClosed) || ctx.Err() != nil || errs == mostErrors:
 			return err
 		case err != nil:
+			errs++
 			continue // what a packet before this one met on its way
 		}
+		errs = 0
 		client, ok := s.client(from)
 		if !ok || n > maxQuery {
 			continue

@@ -356,6 +356,32 @@ func TestOnlyTheSubnetIsAnswered(t *testing.T) {
 	}
 }
 
+// brokenPackets is a socket that fails now and then, or for good.
+type brokenPackets struct {
+	packetsOf
+	good, reads int
+}
+
+func (p *brokenPackets) ReadFrom(buffer []byte) (int, net.Addr, error) {
+	if p.reads++; p.reads != p.good {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	return p.packetsOf.ReadFrom(buffer)
+}
+
+func TestBrokenSocketsAreGivenUp(t *testing.T) {
+	s := NewServer(Options{Subnet: netip.MustParsePrefix("10.0.0.0/24"), Addresses: func() []netip.Addr { return nil }}, storedShop(), nil)
+	p := &brokenPackets{good: mostErrors, packetsOf: packetsOf{
+		query: queryOf(t, "web.shop.internal.", dnsmessage.TypeA, false), received: []net.Addr{&net.UDPAddr{IP: net.IPv4(10, 0, 0, 7), Port: 4000}},
+	}}
+	if err := s.servePackets(t.Context(), p); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Error(err)
+	}
+	if len(p.sent) != 1 || p.reads != 2*mostErrors+1 {
+		t.Errorf("%d answers, %d reads", len(p.sent), p.reads)
+	}
+}
+
 func TestStreamsTakeSeveralQuestions(t *testing.T) {
 	other := newNameServer(t, says("192.0.2.7"))
 	conn, err := net.Dial("tcp", serving(t, "127.0.0.0/8", other.at).String())

@@ -135,7 +135,6 @@ func (b *bridgeGateways) openListener(ctx context.Context, bridge runtime.Bridge
 		return
 	}
 	server := b.serve(bridge.Subnet)
-	server.Handler = b.names.before(server.Handler)
 	if b.open == nil {
 		b.open = map[runtime.Bridge]*http.Server{}
 	}

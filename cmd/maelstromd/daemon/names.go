@@ -148,9 +148,11 @@ func (s *serviceNames) start(ctx context.Context, bridge runtime.Bridge) (*openN
 		Subnet: bridge.Subnet, Addresses: func() []netip.Addr { return s.addresses(bridge.Network) }, Logger: s.log,
 	}, s.deps, s.forward)
 	go func() {
-		defer close(opened.ended)
-		if err := server.Serve(serving, packets, streams); serving.Err() == nil {
-			s.log.Error("names are not answered any more", "network", bridge.Network, "error", err)
+		err := server.Serve(serving, packets, streams)
+		close(opened.ended)
+		if serving.Err() == nil {
+			s.log.Error("names are not answered for now", "network", bridge.Network, "error", err)
+			s.close(bridge) // to be opened again
 		}
 	}()
 	if web != nil {

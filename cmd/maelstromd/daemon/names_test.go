@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	goruntime "runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -149,3 +150,53 @@ func TestServedOnThePublicPort(t *testing.T) {
 type fixedSnapshot struct{ snap *cluster.Snapshot }
 
 func (f fixedSnapshot) Snapshot() *cluster.Snapshot { return f.snap }
+
+// failingPackets is a socket that breaks when it is told to.
+type failingPackets struct {
+	net.PacketConn
+	broken chan struct{}
+}
+
+func (f *failingPackets) ReadFrom([]byte) (int, net.Addr, error) {
+	<-f.broken
+	return 0, nil, syscall.ENODEV
+}
+
+// A socket that breaks is closed with what belongs to it, and opened again.
+func TestNamesComeBack(t *testing.T) {
+	broken := make(chan struct{})
+	s := refusing(0, slog.New(slog.DiscardHandler))
+	s.door = &names.Door{}
+	s.server = func(h http.Handler) *http.Server { return &http.Server{Handler: h} }
+	var web []net.Listener
+	s.listen = func(ctx context.Context, _, _ string) (net.Listener, error) {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+		web = append(web, listener)
+		return listener, err
+	}
+	s.packets = func(ctx context.Context, _, _ string) (net.PacketConn, error) {
+		packets, err := new(net.ListenConfig).ListenPacket(ctx, "udp", "127.0.0.1:0")
+		return &failingPackets{PacketConn: packets, broken: broken}, err
+	}
+	bridge := runtime.Bridge{Network: "bridge", Gateway: netip.MustParseAddr("172.17.0.1")}
+	s.ensure(t.Context(), bridge)
+	first := s.at(bridge.Gateway)
+	if first == nil {
+		t.Fatal(s.reason(bridge))
+	}
+	close(broken)
+	<-first.ended
+	for s.at(bridge.Gateway) == first {
+		goruntime.Gosched()
+	}
+	broken = make(chan struct{})
+	s.ensure(t.Context(), bridge)
+	if s.at(bridge.Gateway) == nil || len(web) != 4 {
+		t.Errorf("not opened again: %v", s.reason(bridge))
+	}
+	defer close(broken)
+	_, err := web[0].Accept()
+	if err == nil {
+		t.Error("its door is still open")
+	}
+}

@@ -149,7 +149,7 @@ func servePprof(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Daemon) bridgeServer(subnet netip.Prefix) *http.Server {
-	return d.containerServer(d.private.Bridge(subnet))
+	return d.containerServer(d.bridges.names.before(d.private.Bridge(subnet)))
 }
 
 // containerServer returns a server for the containers of a network.
