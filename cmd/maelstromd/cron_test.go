@@ -65,3 +65,43 @@ components:
 	}
 	n.await("firings again", patience, func() bool { return seen.starts("tick_jobs") > starts })
 }
+
+// What cron has woken once is there before it fires the next time: the start
+// took three seconds, and so it begins three seconds early.
+func TestCronStartsItsComponentAhead(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	seen := n.engine.watch(t, n.id)
+	n.apply(fmt.Sprintf(`
+name: early
+components:
+  jobs:
+    image: %s
+    maxconcurrency: 5
+    idletimeoutseconds: 3
+    environment: [BOOT_MS=3000]
+    eventsources:
+      jobs-beat: {cron: {schedule: "@every 15s", http: {method: POST, path: /beat}}}
+`, drivertest.BuildImage(t)))
+	last := func() rpc.LastFiring {
+		list, err := n.client().ListEventSources(t.Context(), rpc.ListEventSourcesRequest{Last: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := list.EventSources[0].Last; l != nil {
+			return *l
+		}
+		return rpc.LastFiring{}
+	}
+	n.await("a first firing", patience, func() bool { return last().Status == 200 })
+	n.awaitState("early_jobs", rpc.ComponentAsleep)
+	first, starts := last().Due, seen.starts("early_jobs")
+	n.await("a start ahead of the next", patience, func() bool { return seen.starts("early_jobs") > starts })
+	if l := last(); !l.Due.Equal(first) {
+		t.Errorf("it starts with the firing of %s, not ahead of it", l.Due)
+	}
+	n.await("the next firing", patience, func() bool { l := last(); return l.Due.After(first) && l.Status == 200 })
+	if got := seen.starts("early_jobs"); got != starts+1 {
+		t.Errorf("%d starts for one firing", got-starts)
+	}
+}

@@ -62,12 +62,9 @@ func (t *table) ahead(now time.Time, took func(component string) (time.Duration,
 			continue // it was changed, or is due by now
 		}
 		if !l.decided {
-			need, known := took(l.entry.row.Spec.Component)
-			if !known {
-				continue
+			if l.decide(now, took) {
+				heap.Push(&t.leads, l)
 			}
-			l.decided, l.at = true, l.due.Add(-min(need, maxAhead))
-			heap.Push(&t.leads, l)
 			continue
 		}
 		l.entry.led = l.due
@@ -83,6 +80,19 @@ func (c *Cron) took(component string) (time.Duration, bool) {
 		return 0, false
 	}
 	return c.deps.Starts.P95(component)
+}
+
+// decide sets when to look at a lead again; false: not at all. What is not known
+// yet may be by half of the time that is left: a start may be under way.
+func (l *lead) decide(now time.Time, took func(component string) (time.Duration, bool)) bool {
+	need, known := took(l.entry.row.Spec.Component)
+	if !known {
+		left := l.due.Sub(now) / 2
+		l.at = now.Add(left)
+		return left >= time.Second
+	}
+	l.decided, l.at = true, l.due.Add(-min(need, maxAhead))
+	return true
 }
 
 // lead starts what will be due by the time that it is ready.

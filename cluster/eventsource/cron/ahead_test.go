@@ -46,6 +46,18 @@ func TestAStartIsLearnedBetweenFirings(t *testing.T) {
 	})
 }
 
+// Of a dense schedule too, and even by the very next firing.
+func TestAStartIsLearnedShortlyBeforeAFiring(t *testing.T) {
+	play(t, "2026-03-01 09:30:30", Options{}, func(t *testing.T, s *stage) {
+		s.db.put("shop_a", "* * * * *")
+		defer s.hold(t, s.Cron)()
+		until(t, "09:31:20")
+		s.starts.set(func() { s.starts.takes["shop_web"] = 10 * time.Second })
+		until(t, "09:32:30")
+		equal(t, "woken", s.starts.wakes(), []string{"09:31:50 shop_web"})
+	})
+}
+
 func TestDenseSchedulesAreStartedAheadToo(t *testing.T) {
 	play(t, "2026-03-01 09:30:30", Options{}, func(t *testing.T, s *stage) {
 		s.starts.takes["shop_web"] = 10 * time.Second
