@@ -361,6 +361,7 @@ const (
 	lingerLimit   = time.Second      // of connections without a request
 	drainLimit    = 30 * time.Second // of requests in flight
 	callsLimit    = 10 * time.Second // until no container calls another
+	namesLimit    = 3 * time.Second  // the same, by name on the public port
 	stepLimit     = 5 * time.Second
 	stopAllLimit  = 90 * time.Second // of containers, with MAEL_ON_EXIT=stop
 	farewellLimit = 2 * time.Second  // of a write that only informs others

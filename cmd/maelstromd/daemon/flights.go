@@ -58,5 +58,5 @@ func endless(r *http.Request) bool {
 	return r.Header.Get("Upgrade") != "" ||
 		strings.Contains(r.Header.Get("Accept"), "text/event-stream") ||
 		strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc") ||
-		r.URL.Path == rpc.PathLogs || r.URL.Path == rpc.PathEvents || r.URL.Path == rpc.PathCommand
+		follows(r) || r.URL.Path == rpc.PathCommand
 }

@@ -121,14 +121,22 @@ func (d *Daemon) servePublicRequest(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Daemon) servePrivateRequest(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == rpc.PathLogs || r.URL.Path == rpc.PathEvents {
-		// Who follows them asks again where they ended.
-		ctx, cancel := context.WithCancel(r.Context())
-		defer cancel()
-		defer context.AfterFunc(d.followCtx, cancel)()
-		r = r.WithContext(ctx)
+	if !follows(r) {
+		d.private.Loopback().ServeHTTP(w, r)
+		return
 	}
-	d.private.Loopback().ServeHTTP(w, r)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(d.followCtx, cancel)()
+	d.private.Loopback().ServeHTTP(w, r.WithContext(ctx))
+	if d.followCtx.Err() != nil {
+		panic(http.ErrAbortHandler) // the client is to know that this is not the end
+	}
+}
+
+// follows tells whether a request asks for what is yet to come.
+func follows(r *http.Request) bool {
+	return r.URL.Path == rpc.PathEvents || r.URL.Path == rpc.PathLogs && r.URL.Query().Get("follow") == "true"
 }
 
 // servePprof answers the profiles that the original named: heap, cmdline,

@@ -97,6 +97,7 @@ func (d *Daemon) endServers() {
 		d.step("sockets are kept", stepLimit, func(context.Context) error { return d.sur.sockets.keep() })
 	}
 	d.unfollow()
+	d.landNames()
 	d.drain("requests drain", d.servers.ports())
 	d.step("calls between containers end", callsLimit, d.landAll)
 	d.drain("calls between containers drain", d.servers.forContainers())
@@ -143,6 +144,20 @@ func (d *Daemon) linger(servers []*httpServer) {
 				return
 			}
 		}
+	}
+}
+
+// landNames waits a little for a moment at which nothing is in flight, where
+// the public port is what answers containers by name: a request from outside
+// that needs such a call can't end once the port is not accepted from.
+func (d *Daemon) landNames() {
+	if d.bridges.names == nil || d.opt.PublicPort != httpPort {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), namesLimit)
+	defer cancel()
+	if err := d.landAll(ctx); err != nil {
+		d.log.Debug("requests come all the time", "error", err)
 	}
 }
 
