@@ -88,7 +88,10 @@ func (p *planner) starts(c *component) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(c.leaving, func(pl *cluster.Placement) bool { return p.alive(pl) && p.stage(pl) == starting })
+	return slices.ContainsFunc(c.leaving, func(pl *cluster.Placement) bool {
+		i, ok := p.in.Snapshot.Instances.Get(pl.ID)
+		return p.alive(pl) && (p.stage(pl) == starting || ok && i.State == cluster.InstanceStarting)
+	})
 }
 
 func (p *planner) alive(pl *cluster.Placement) bool {

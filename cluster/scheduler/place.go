@@ -66,7 +66,7 @@ func (p *planner) giveUp(c *component) {
 	refusal, gate := p.refusal(c), c.kept != nil && c.wanted > 0
 	c.wanted, c.fill, c.stuck = 0, 0, false
 	switch {
-	case refusal == nil || !c.surge && p.yield(c):
+	case refusal == nil || p.yield(c):
 		p.awaited = true // what is leaving will make room
 	case gate:
 		p.makeRoom(c, refusal)
@@ -84,8 +84,20 @@ func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 			p.refusals[c.name] = refusal
 		}
 	}
-	if c.kept == nil && len(c.outdated) > 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
+	if c.kept == nil && len(c.leaving) == 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
+		p.refuseNext(c, refusal)
+	}
+}
+
+// refuseNext makes room for the next instance of a roll-out. What it replaces
+// stays where that would be in vain and nothing of the version runs yet.
+func (p *planner) refuseNext(c *component, refusal *cluster.Failure) {
+	switch {
+	case len(c.outdated) == 0 || p.stopFor(c):
+	case len(c.running) > 0 || c.stopFirst():
 		p.stopOneForNext(c)
+	default:
+		p.refusals[c.name] = refusal
 	}
 }
 

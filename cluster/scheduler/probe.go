@@ -33,7 +33,8 @@ func (p *planner) probe(active []*component) []*component {
 			active = append(active, c)
 		}
 		switch {
-		case !c.probe || c.stopFirst() && len(c.leaving) > 0 || c.full():
+		case !c.probe || c.full():
+		case c.stopFirst() && len(c.leaving) > 0 || c.inSeries() && p.starts(c):
 		case p.placeProbe(c):
 			free--
 		case p.refusal(c) == nil:

@@ -36,10 +36,11 @@ func (p *planner) steady(c *component) {
 	if c.stopFirst() {
 		c.wanted = max(0, target-c.rows())
 	}
+	together := c.atOnce() && (c.stopFirst() || !c.full())
 	switch {
-	case c.wanted > 0:
-	case len(c.outdated) > 0:
+	case len(c.outdated) > 0 && (c.wanted == 0 || together):
 		p.roll(c)
+	case c.wanted > 0:
 	case spare > 0 && c.live() == target:
 		p.addStandIn(c)
 	}
