@@ -32,7 +32,11 @@ type RolloutFailure struct {
 }
 
 // RolloutWrite tells what became of a version. The holder of the role
-// placement writes it, under its fence. ErrConflict: another version is
+// placement writes it, under its fence, in one transaction with the placements
+// that follow from it: it plans by the row as the write leaves it. So a row that
+// is Gated has at most one placement of its version that wants to run; one that
+// has Failed has none; and Proven, Failed, Kept and Tries are all that a next
+// holder has to know. A failure may replace another that was due to be retried. ErrConflict: another version is
 // declared by now, the one that failed is proven, or there is no failure to
 // take back.
 type RolloutWrite struct {
