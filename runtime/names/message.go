@@ -1,6 +1,7 @@
 package names
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"net/netip"
@@ -38,7 +39,7 @@ var errMalformed = errors.New("not a question")
 
 // question is what a message asks, as far as it concerns us.
 type question struct {
-	name  string // without a dot at its end
+	name  string // without a dot at its end; empty if dots can't tell its labels apart
 	kind  dnsmessage.Type
 	class dnsmessage.Class
 	end   int // of the question in its message
@@ -51,6 +52,7 @@ func parseQuestion(message []byte) (question, error) {
 		return question{}, errMalformed
 	}
 	var name strings.Builder
+	odd := false
 	at := headerSize
 	for {
 		if at >= len(message) {
@@ -67,8 +69,13 @@ func parseQuestion(message []byte) (question, error) {
 		if name.Len() > 0 {
 			name.WriteByte('.')
 		}
-		name.Write(message[at : at+size])
+		label := message[at : at+size]
+		odd = odd || bytes.IndexByte(label, '.') >= 0
+		name.Write(label)
 		at += size
+	}
+	if odd {
+		name.Reset() // of nobody that we know
 	}
 	if at+codeSize > len(message) {
 		return question{}, errMalformed

@@ -143,6 +143,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(queryOf(f, "web.shop.internal.", dnsmessage.TypeA, true))
 	f.Add(queryOf(f, "nobody.shop.internal.", dnsmessage.TypeAAAA, false))
 	f.Add(queryOf(f, "example.com.", dnsmessage.TypeALL, true))
+	f.Add(bytes.Replace(queryOf(f, "a-b.shop.internal.", dnsmessage.TypeA, false), []byte("a-b"), []byte("a.b"), 1))
 	s := NewServer(Options{Addresses: func() []netip.Addr { return []netip.Addr{gateway4, gateway6} }}, storedShop(), nil)
 	f.Fuzz(func(t *testing.T, query []byte) {
 		reply, done := s.answer(query)
