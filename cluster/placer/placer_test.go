@@ -272,6 +272,12 @@ func TestSleep(t *testing.T) {
 		if err := s.Sleep(t.Context(), "always"); !errors.As(err, &kept) {
 			t.Errorf("always: %v, want KeptAwakeError", err)
 		}
+		s.db.declare("hours", project.Component{Awake: []project.AwakeWindow{{Cron: "* * * * *", ForSeconds: 3600}}})
+		s.feed.Hint()
+		synctest.Wait()
+		if err := s.Sleep(t.Context(), "hours"); !errors.As(err, &kept) || kept.MinInstances != 0 || !kept.Until.After(time.Now()) {
+			t.Errorf("in hours to be awake in: %v, want KeptAwakeError with their end", err)
+		}
 		if err := s.Sleep(t.Context(), "nothing"); !errors.Is(err, cluster.ErrNotFound) {
 			t.Errorf("nothing: %v, want ErrNotFound", err)
 		}
