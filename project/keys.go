@@ -74,7 +74,7 @@ var componentKeys = []key{
 	{name: "httphealthcheckpath", doc: "Path that answers 200 when the container can serve.", def: DefaultHTTPHealthCheckPath, pattern: pathPattern},
 	{name: "httpstarthealthcheckseconds", doc: "Time that a starting container has to answer its health check; negative: no check at the start.", def: DefaultHTTPStartHealthCheckSeconds, min: -unbounded, max: unbounded},
 	{name: "httphealthcheckseconds", doc: "Time between two health checks.", def: DefaultHTTPHealthCheckSeconds, max: unbounded},
-	{name: "httphealthcheckmaxfailures", doc: "Failed health checks in a row after which an instance is replaced.", def: DefaultHTTPHealthCheckMaxFailures, max: unbounded},
+	{name: "httphealthcheckmaxfailures", doc: "Failed checks in a row after which an instance is suspect, and replaced if another can serve.", def: DefaultHTTPHealthCheckMaxFailures, max: unbounded},
 	{name: "healthcheckfailedcommand", doc: "Command run in the container before it is stopped for failed health checks."},
 	{name: "restartorder", doc: "On a change, start the new instance first or stop the old one first. When not set: startstop, but stopstart where two instances can't live side by side.", enum: []string{"startstop", "stopstart"}},
 	{name: "startparallelism", doc: "Start instances side by side, one after the other, or the first alone.", def: string(StartParallel), enum: []string{"parallel", "series", "seriesfirst"}},
