@@ -27,7 +27,7 @@ func TestAKilledContainerIsReplacedByItself(t *testing.T) {
 		return len(list) == 1 && list[0].Reason == cluster.ReasonExited
 	})
 	n.await("the crash in the log", patience, func() bool {
-		return n.log.has("kill_victim", "reason=exited", "SIGKILL", "`limitmemory`")
+		return n.log.has("kill_victim", "reason=exited", "SIGKILL", "if not by hand", "in maelstrom.yml, components.victim: write `reservememory: ")
 	})
 	if got := n.get(w.host(), "/"); got.err == nil && got.status != http.StatusOK {
 		checkRefusal(t, "in back-off", got, cluster.ReasonBackoff)
