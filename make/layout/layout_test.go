@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"cluster/store":         {"schemas"},
 	"cluster/store/*":       {"cluster/store"},
 	"cluster/roles":         {},
+	"cluster/peer":          {},
 	"cluster/journal":       {},
 	"cluster/scheduler":     {},
 	"cluster/simulate":      {"cluster/scheduler"},
