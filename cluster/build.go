@@ -9,7 +9,7 @@ import (
 )
 
 // NewSnapshot returns an empty snapshot.
-func NewSnapshot() *Snapshot { return &Snapshot{Routes: route.New(nil)} }
+func NewSnapshot() *Snapshot { return &Snapshot{Routes: route.New(nil), Disabled: route.New(nil)} }
 
 // With returns the snapshot after cs. Its cost is that of the change, unless
 // cs is Full.
@@ -95,14 +95,19 @@ func (s *Snapshot) putEventSources(rows map[string]*EventSourceRow) {
 	if len(rows) == 0 {
 		return
 	}
-	var rules []route.Rule
-	var routeless, cronless []string
+	var rules, disabled []route.Rule
+	var routeless, enabled, cronless []string
 	crons := map[string]*EventSourceRow{}
 	for name, row := range rows {
 		if rule, ok := RouteRule(row); ok {
 			rules = append(rules, rule)
 		} else {
 			routeless = append(routeless, name)
+		}
+		if rule, ok := DisabledRule(row); ok {
+			disabled = append(disabled, rule)
+		} else {
+			enabled = append(enabled, name)
 		}
 		if row != nil && row.Spec.Cron != nil {
 			crons[name] = row
@@ -113,6 +118,7 @@ func (s *Snapshot) putEventSources(rows map[string]*EventSourceRow) {
 	s.EventSources = withRows(s.EventSources, rows)
 	s.Crons = s.Crons.With(crons, cronless)
 	s.Routes = s.Routes.With(rules, routeless)
+	s.Disabled = s.Disabled.With(disabled, enabled)
 }
 
 func (s *Snapshot) putPlacements(rows map[string]*Placement) {

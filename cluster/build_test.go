@@ -31,10 +31,13 @@ func cronRow(name string) *EventSourceRow {
 
 // contents is all that a snapshot shows, in a form that can be compared.
 func contents(s *Snapshot) map[string]any {
-	routes := map[string]string{}
+	routes, disabled := map[string]string{}, map[string]string{}
 	for _, host := range hosts {
 		if m, ok := s.Routes.Match(host, "/"); ok {
 			routes[host] = m.Rule.EventSource
+		}
+		if m, ok := s.Disabled.Match(host, "/"); ok {
+			disabled[host] = m.Rule.EventSource
 		}
 	}
 	return map[string]any{
@@ -43,7 +46,7 @@ func contents(s *Snapshot) map[string]any {
 		"placements": maps.Collect(s.Placements.All()), "by component": maps.Collect(s.ByComponent.All()),
 		"by node": maps.Collect(s.ByNode.All()), "instances": maps.Collect(s.Instances.All()),
 		"lists": maps.Collect(s.Lists.All()), "minimum": maps.Collect(s.Minimum.All()),
-		"crons": maps.Collect(s.Crons.All()), "routes": routes,
+		"crons": maps.Collect(s.Crons.All()), "routes": routes, "disabled": disabled,
 		"declared sources": maps.Collect(s.Sources.All()), "source statuses": maps.Collect(s.SourceStatuses.All()),
 		"project statuses": maps.Collect(s.ProjectStatuses.All()), "by source": maps.Collect(s.BySource.All()),
 		"by project": maps.Collect(s.ByProject.All()), "controls": maps.Collect(s.Controls.All()),

@@ -43,7 +43,8 @@ type Snapshot struct {
 	Awake   Map[*ComponentRow]   // by name: with hours to be awake in
 	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
-	Routes *route.Table
+	Routes   *route.Table
+	Disabled *route.Table // of disabled http event sources: asked where Routes has no match
 
 	// lists holds the newest list known of each node. The instances of one
 	// whose Epoch is below its node's are from before a restart: not shown.

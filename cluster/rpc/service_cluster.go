@@ -78,7 +78,7 @@ func (s *Server) resolve(_ context.Context, req ResolveRequest) (route.Resolutio
 		Gateway: req.Gateway,
 		Host:    req.Host,
 		Target:  req.Target,
-		Headers: headers,
+		Headers: headers, Disabled: snap.Disabled,
 		Component: func(name string) bool {
 			_, ok := snap.Components.Get(name)
 			return ok

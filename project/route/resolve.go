@@ -16,6 +16,10 @@ const (
 	// NotFoundBody is the answer to a request that no component matches.
 	NotFoundBody = "No component matches the request"
 
+	// DisabledBody is the answer to a request that nothing matches but a rule
+	// which is disabled.
+	DisabledBody = "The route is disabled"
+
 	// ComponentHeader names the component that a request on the private
 	// gateway is for. It comes before every rule and never strips.
 	ComponentHeader = "Maelstrom-Component"
@@ -36,6 +40,9 @@ type Request struct {
 	Host    string  // the Host header; empty: none
 	Target  string  // as in the request line, or an absolute URL, whose authority wins over Host
 	Headers http.Header
+
+	// Disabled are the rules that don't count; nil: not known.
+	Disabled *Table
 
 	// Component tells whether a component of that full name exists. Without
 	// it, those that the table has rules for exist.
@@ -76,7 +83,7 @@ func Resolve(t *Table, r Request) Resolution {
 	}
 	m, ok := t.Match(host, Path(target))
 	if !ok {
-		return notFound("no enabled http event source has this host and a prefix of this path")
+		return unmatched(r.Disabled, host, target)
 	}
 	return Resolution{
 		Matched:        true,
@@ -84,6 +91,18 @@ func Resolve(t *Table, r Request) Resolution {
 		Component:      m.Rule.Component,
 		UpstreamTarget: m.Target(target),
 		Reason:         m.why(),
+	}
+}
+
+// unmatched explains a request that no rule matches.
+func unmatched(disabled *Table, host, target string) Resolution {
+	m, ok := disabled.Match(host, Path(target))
+	if !ok {
+		return notFound("no enabled http event source has this host and a prefix of this path")
+	}
+	return Resolution{
+		Status: http.StatusServiceUnavailable, Body: DisabledBody,
+		Reason: fmt.Sprintf("event source %s matches by %s, but is disabled: maelctl es enable %s", m.Rule.EventSource, m.why(), m.Rule.EventSource),
 	}
 }
 

@@ -74,6 +74,10 @@ func TestResolve(t *testing.T) {
 		{EventSource: "shop_web-http", Component: "shop_web", Hostname: "shop.test"},
 		{EventSource: "shop_api-http", Component: "shop_api", Hostname: "shop.test", PathPrefix: "/api", StripPrefix: true},
 	})
+	disabled := New([]Rule{
+		{EventSource: "shop_web-http-1", Component: "shop_web", Hostname: "off.test"},
+		{EventSource: "shop_web-http-2", Component: "shop_web", Hostname: "shop.test", PathPrefix: "/x"},
+	})
 	component := http.Header{"Maelstrom-Component": {"shop_api"}}
 	unknown := http.Header{"Maelstrom-Component": {"shop_gone"}}
 	for _, tt := range []struct {
@@ -91,6 +95,9 @@ func TestResolve(t *testing.T) {
 			Resolution{Matched: true, EventSource: "shop_web-http", Component: "shop_web", UpstreamTarget: "*"}},
 		{"no host", Request{Target: "/"}, Resolution{Status: 404, Body: NotFoundBody}},
 		{"no match", Request{Host: "nowhere.test", Target: "/"}, Resolution{Status: 404, Body: NotFoundBody}},
+		{"disabled", Request{Host: "off.test", Target: "/x", Disabled: disabled}, Resolution{Status: 503, Body: DisabledBody}},
+		{"disabled, and another matches", Request{Host: "shop.test", Target: "/x", Disabled: disabled},
+			Resolution{Matched: true, EventSource: "shop_web-http", Component: "shop_web", UpstreamTarget: "/x"}},
 		{"health check", Request{Host: "anything", Target: "/_mael_health_check"}, Resolution{Status: 200, Body: "OK"}},
 		{"health check as a URL", Request{Target: "http://x/_mael_health_check"}, Resolution{Status: 200, Body: "OK"}},
 		{"health check with a query", Request{Host: "nowhere", Target: "/_mael_health_check?x"}, Resolution{Status: 404, Body: NotFoundBody}},

@@ -103,6 +103,33 @@ func TestRoutesAndTargets(t *testing.T) {
 	})
 }
 
+// TestDisabledRoute meets a route that is switched off: it leaves a request to
+// any other that matches, and only without one says that it is off.
+func TestDisabledRoute(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		w.serving("p", "shop_web", 0, func(rw http.ResponseWriter, r *http.Request) { io.WriteString(rw, "web") })
+		w.disabled("api", "shop_web", project.HTTPSource{Hostname: "shop_web", PathPrefix: "/api"})
+		w.disabled("old", "shop_web", project.HTTPSource{Hostname: "old", PathPrefix: "/shop"})
+		get := func(url string) *httptest.ResponseRecorder {
+			return w.do(w.g.Public(), httptest.NewRequest("GET", url, nil))
+		}
+		if rec := get("http://shop_web/api/x"); rec.Body.String() != "web" {
+			t.Errorf("the next route: %d %q", rec.Code, rec.Body)
+		}
+		wantAnswer(t, get("http://old/other"), 404, cluster.ReasonNotFound)
+		rec := get("http://old/shop/1")
+		wantAnswer(t, rec, 503, cluster.ReasonStopped)
+		if rec.Body.String() != "The route is disabled" || rec.Header().Get("Retry-After") == "" {
+			t.Errorf("%q, %v", rec.Body, rec.Header())
+		}
+		w.route("old", "shop_web", project.HTTPSource{Hostname: "old", PathPrefix: "/shop"})
+		if rec := get("http://old/shop/1"); rec.Body.String() != "web" {
+			t.Errorf("enabled again: %d %q", rec.Code, rec.Body)
+		}
+	})
+}
+
 func TestRequestTarget(t *testing.T) {
 	for uri, want := range map[string]string{
 		"/a?b": "/a?b", "*": "*", "http://h/a/b?c": "/a/b?c", "http://h": "/", "http://h?q": "/?q",

@@ -23,6 +23,7 @@ type exchange struct {
 	public    bool
 	internal  bool // made by ourselves: wake rules don't hold
 	malformed bool // host or target are nothing that a component could be sent
+	disabled  bool // nothing matches but an event source that is disabled
 	cold      bool
 	passive   int16 // the status to answer while the component sleeps, if it may not be woken; else 0
 

@@ -76,8 +76,8 @@ type Gateway struct {
 	engine    proxy.Engine
 
 	leaving   atomic.Bool
-	ended     atomic.Bool  // Run is over: nobody is put in a queue any more
-	unmatched atomic.Int64 // requests that no component matched
+	ended     atomic.Bool               // Run is over: nobody is put in a queue any more
+	unmatched map[result]*atomic.Uint64 // requests without a component, by their answer; never changed
 	load      pulse
 
 	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
@@ -111,8 +111,12 @@ func New(opt Options, deps Deps) *Gateway {
 		snapshots: deps.Snapshots,
 		waker:     deps.Waker,
 		engine:    opt.Engine,
+		unmatched: map[result]*atomic.Uint64{},
 		load:      newPulse(),
 		wakeUp:    make(chan struct{}, 1),
+	}
+	for _, r := range []*refusal{refuseUnknown, refuseStopped, refuseMalformed} {
+		g.unmatched[result{r.status, r.reason}] = new(atomic.Uint64)
 	}
 	g.dispatchers.Store(&cluster.Map[*dispatcher]{})
 	if opt.Registerer != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 func TestLoad(t *testing.T) {
@@ -138,6 +139,11 @@ func TestMetrics(t *testing.T) {
 		w.get("shop_web")
 		w.do(w.g.Public(), httptest.NewRequest("GET", "http://shop_web/odd", nil))
 		w.get("other")
+		w.disabled("off", "shop_web", project.HTTPSource{Hostname: "off"})
+		w.get("off")
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = "not a host"
+		w.do(w.g.Public(), r)
 		w.backoff("p", cluster.ReasonExited, time.Minute)
 		w.get("shop_web")
 		want := `
@@ -150,8 +156,10 @@ maelstrom_requests_queued{component="shop_web"} 0
 # HELP maelstrom_requests_total Requests answered, by status code and reason.
 # TYPE maelstrom_requests_total counter
 maelstrom_requests_total{code="200",component="shop_web",reason=""} 2
+maelstrom_requests_total{code="400",component="",reason=""} 1
 maelstrom_requests_total{code="404",component="",reason="not_found"} 1
 maelstrom_requests_total{code="500",component="shop_web",reason=""} 1
+maelstrom_requests_total{code="503",component="",reason="stopped"} 1
 maelstrom_requests_total{code="503",component="shop_web",reason="exited"} 1
 `
 		if err := testutil.CollectAndCompare(&collector{w.g}, strings.NewReader(want),

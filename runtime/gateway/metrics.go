@@ -32,8 +32,10 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	out <- prometheus.MustNewConstMetric(descRequests, prometheus.CounterValue,
-		float64(c.g.unmatched.Load()), "", "404", "not_found")
+	for r, n := range c.g.unmatched {
+		out <- prometheus.MustNewConstMetric(descRequests, prometheus.CounterValue,
+			float64(n.Load()), "", strconv.Itoa(r.code), string(r.reason))
+	}
 	for name, d := range c.g.dispatchers.Load().All() {
 		for _, m := range d.metrics(name) {
 			out <- m

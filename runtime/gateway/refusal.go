@@ -23,7 +23,9 @@ type refusal struct {
 var (
 	refuseUnknown = &refusal{status: http.StatusNotFound, reason: cluster.ReasonNotFound, text: noMatch}
 	refuseGone    = &refusal{status: http.StatusNotFound, reason: cluster.ReasonGone, text: noMatch}
-	refuseFull    = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonQueueFull,
+	refuseStopped = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonStopped,
+		text: route.DisabledBody}
+	refuseFull = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonQueueFull,
 		text: "Too many requests are waiting"}
 	refuseLeaving = &refusal{status: http.StatusServiceUnavailable, reason: cluster.ReasonDraining,
 		text: "The node is shutting down"}

@@ -57,11 +57,21 @@ func (g *Gateway) handle(w http.ResponseWriter, r *http.Request, public bool) {
 	x.target, x.malformed = target, malformed
 	if names := r.Header[fieldComponent]; len(names) > 0 && !public {
 		x.component = names[0]
-	} else if m, ok := g.snapshots.Snapshot().Routes.Match(r.Host, route.Path(target)); ok {
-		x.component, x.eventSource = m.Rule.Component, m.Rule.EventSource
-		x.target = m.Target(target)
+	} else {
+		x.follow(g.snapshots.Snapshot())
 	}
 	g.serveOrAbort(x)
+}
+
+// follow finds the component by the routes that there are.
+func (x *exchange) follow(snap *cluster.Snapshot) {
+	host, path := x.r.Host, route.Path(x.target)
+	if m, ok := snap.Routes.Match(host, path); ok {
+		x.component, x.eventSource = m.Rule.Component, m.Rule.EventSource
+		x.target = m.Target(x.target)
+	} else if m, ok := snap.Disabled.Match(host, path); ok {
+		x.eventSource, x.disabled = m.Rule.EventSource, true
+	}
 }
 
 // serveOrAbort keeps a client from taking a part of an answer for the whole.
@@ -101,6 +111,8 @@ func (g *Gateway) serve(x *exchange) error {
 		x.refuse(refuseConnect)
 	case x.malformed:
 		x.refuse(refuseMalformed)
+	case x.disabled:
+		x.refuse(refuseStopped)
 	case x.component == "":
 		x.refuse(refuseUnknown)
 	default:
@@ -109,7 +121,7 @@ func (g *Gateway) serve(x *exchange) error {
 		}
 	}
 	if d == nil {
-		g.unmatched.Add(1)
+		g.unmatched[result{x.status, x.reason}].Add(1)
 		g.logAccess(x, nil)
 		return nil
 	}
@@ -126,6 +138,9 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 		i, refusal := d.acquire(x)
 		if refusal != nil {
 			x.refuse(refusal)
+			if x.reason == cluster.ReasonQueueFull || x.reason == cluster.ReasonQueueTimeout {
+				d.warn("request not served", "request_id", x.requestID, "reason", x.reason, "waited", x.waited)
+			} // others are told where they arise
 			return nil
 		}
 		x.tries++
@@ -136,6 +151,9 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 		case err == nil:
 			return nil
 		case x.status != 0:
+			if errors.Is(err, proxy.ErrCut) && !x.endless() {
+				d.warn("answer broke off", "placement", x.instance, "request_id", x.requestID, "status", x.status, "bytes", x.bytes, "error", err)
+			}
 			return err
 		case errors.Is(err, proxy.ErrDial) && x.tries < maxTries && gone == nil:
 			continue

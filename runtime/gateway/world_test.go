@@ -140,6 +140,12 @@ func (w *world) route(name, component string, source project.HTTPSource) {
 	}}})
 }
 
+func (w *world) disabled(name, component string, source project.HTTPSource) {
+	w.put(cluster.ChangeSet{EventSources: map[string]*cluster.EventSourceRow{name: {
+		Spec: &project.EventSource{Name: name, Component: component, HTTP: &source},
+	}}})
+}
+
 func (w *world) place(id, component string, slot int) {
 	w.put(cluster.ChangeSet{Placements: map[string]*cluster.Placement{id: {
 		ID: id, Component: component, Slot: slot, Node: node, Want: cluster.WantRun,
