@@ -64,6 +64,8 @@ func fill(t *testing.T, s *Store) {
 		Failure: &cluster.RolloutFailure{Reason: cluster.ReasonUnhealthy, Message: "grüße 🌪", Tries: 1}}})
 	_, err = s.Reserve(t.Context(), hold, []cluster.Run{{ID: "r1", Kind: cluster.RunCommand, Component: "p_a", Version: 1, Node: "n1", MemoryMiB: 7}})
 	must(t, err)
+	_, err = s.KeepAuthority(t.Context(), cluster.Authority{Certificate: "-----BEGIN CERTIFICATE-----\n", SealedKey: "{}"})
+	must(t, err)
 	fillSources(t, s)
 }
 

@@ -285,6 +285,12 @@ func (r *tour) rest() {
 	now := r.call("Now")[0].(time.Time)
 	r.tell("%v", now.Sub(time.Now()).Abs() < time.Minute)
 	r.call("ClusterID")
+	r.refused("Authority")
+	for _, certificate := range []string{"first", "second"} {
+		kept := r.call("KeepAuthority", cluster.Authority{Certificate: certificate, SealedKey: "🌊"})[0].(cluster.Authority)
+		r.tell("%s %s", kept.Certificate, kept.SealedKey)
+	}
+	r.tell("%s", r.call("Authority")[0].(cluster.Authority).SealedKey)
 	r.call("CheckWritable")
 	r.call("CheckSchema")
 	r.tell("%v", r.call("SchemaVersion"))
