@@ -103,6 +103,22 @@ func TestAMissingImageIsTriedAgain(t *testing.T) {
 	}
 }
 
+// An instance that can't make way, for want of an image, is kept as it is.
+func TestWhatCannotMakeWayStays(t *testing.T) {
+	w := proven(t, 8192, project.Component{MaxInstances: 1}, 1)
+	w.load.Components["web"] = cluster.ComponentLoad{LastRequest: w.now}
+	w.declare("web", project.Component{MaxInstances: 1})
+	if got, want := show(w.decide(t).Writes), "[want stop web/0@1]"; got != want {
+		t.Fatalf("writes %s, want %s", got, want)
+	}
+	for _, i := range w.instances {
+		i.Holds, i.Reason = true, cluster.ReasonImageMissing
+	}
+	if got, want := show(w.decide(t).Writes), "[failed web want run web/0@1]"; got != want {
+		t.Errorf("writes %s, want %s", got, want)
+	}
+}
+
 func TestWhatNeverFitsStopsNothing(t *testing.T) {
 	w := proven(t, 1000, project.Component{ReserveMemory: 300}, 2)
 	w.declare("web", project.Component{ReserveMemory: 900})

@@ -72,7 +72,7 @@ func (p *planner) recall(c *component) Scale {
 	m, known := p.in.Memory.Scales[c.name]
 	switch {
 	case c.scaled: // by another version, in this plan
-		m = c.memory
+		return c.memory
 	case !known:
 		m.need(p.guess(c), p.in.Now)
 	}
