@@ -19,6 +19,9 @@ func (v view) addRelease(s *componentState, row *cluster.ComponentRow) {
 		s.message = fmt.Sprintf("version %d is not rolled out: its release command failed: %s", row.RestartVersion, run.Message)
 		return
 	}
+	if s.reason == cluster.ReasonReleaseFailed { // of an earlier version, remembered by placement
+		s.word, s.reason, s.message = ComponentAsleep, cluster.ReasonNone, ""
+	}
 	if s.message != "" {
 		return
 	}

@@ -112,6 +112,18 @@ func TestReleaseThatFailedIsARolloutThatFailed(t *testing.T) {
 	}
 }
 
+// What placement remembers of the version before says nothing of one whose
+// release command still runs.
+func TestAReleaseUnderWayIsNoFailure(t *testing.T) {
+	w, client := shop(t)
+	w.refused["shop_web"] = &cluster.Failure{Reason: cluster.ReasonReleaseFailed, Message: "the release command of version 1 failed"}
+	w.rolled(cluster.ComponentRow{Spec: &project.Component{ReleaseCommand: []string{"migrate"}}, Version: 2, RestartVersion: 2})
+	status, err := client.ComponentStatus(t.Context(), "shop_web")
+	if c := status.Component; err != nil || c.State != ComponentAsleep || c.Reason != cluster.ReasonNone || c.Message != "version 2 waits for its release command" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // What keeps a project from being healthy although an instance of each
 // component serves.
 func TestRolloutsAndHealth(t *testing.T) {

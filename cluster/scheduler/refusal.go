@@ -135,7 +135,8 @@ func (p *planner) refuseUnknown(c *component) {
 func (p *planner) refuseUnreleased(c *component) {
 	for _, r := range p.in.Snapshot.Runs.All() {
 		if r.Key() == cluster.ReleaseKey(c.name, c.row.RestartVersion) && r.State == cluster.RunFailed {
-			p.refusals[c.name] = &cluster.Failure{Reason: cluster.ReasonReleaseFailed, Message: r.Message}
+			p.refusals[c.name] = &cluster.Failure{Reason: cluster.ReasonReleaseFailed,
+				Message: fmt.Sprintf("the release command of version %d failed: %s", r.Version, r.Message)}
 		}
 	}
 }

@@ -84,7 +84,7 @@ func TestNothingRunsBeforeTheFirstRelease(t *testing.T) {
 	}
 	cs.Runs = map[string]*cluster.Run{"r": {ID: "r", Kind: cluster.RunRelease, Component: "web", Version: 7, State: cluster.RunFailed, Message: "exit code 3"}}
 	d := planned(w, cs)
-	if f := d.Refusals["web"]; len(d.Writes) > 0 || f == nil || f.Reason != cluster.ReasonReleaseFailed || f.Message != "exit code 3" {
+	if f := d.Refusals["web"]; len(d.Writes) > 0 || f == nil || f.Reason != cluster.ReasonReleaseFailed || f.Message != "the release command of version 7 failed: exit code 3" {
 		t.Fatalf("writes %s, refusals %v, want the failure of the release", show(d.Writes), d.Refusals)
 	}
 }
