@@ -32,9 +32,11 @@ func (s *Snapshot) With(cs ChangeSet) *Snapshot {
 	return &n
 }
 
-// reload builds everything anew; of s only what nodes have pushed survives.
+// reload builds everything anew; of s only what nodes have pushed survives, and
+// which of them are heard.
 func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
 	n := NewSnapshot()
+	n.Silent = s.Silent
 	n.Number, n.changed = cs.Number, cs.Number
 	n.Projects = withRows(n.Projects, cs.Projects)
 	n.Nodes = withRows(n.Nodes, cs.Nodes)

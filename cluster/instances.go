@@ -73,8 +73,9 @@ func (s *Snapshot) showInstances(old, l *InstanceList) {
 	s.Instances = s.Instances.With(put, remove)
 }
 
-// current tells whether l was sent since its node's last known start.
+// current tells whether l was sent since its node's last known start, by a
+// node that is not lost.
 func (s *Snapshot) current(l *InstanceList) bool {
 	node, ok := s.Nodes.Get(l.Node)
-	return !ok || l.Epoch >= node.Epoch
+	return !ok || l.Epoch >= node.Epoch && !node.Lost
 }

@@ -13,10 +13,14 @@ type ComponentLoad struct {
 	Total       int64         `json:"total"`        // requests since the daemon started
 }
 
-// Load is one node's report at one moment.
+// Load is one node's report at one moment, or what several add up to.
 type Load struct {
 	Node       string                   `json:"node"`
 	Components map[string]ComponentLoad `json:"components"`
+
+	// Partial is set where the load of some node is not known: what seems to
+	// have nothing to do may have.
+	Partial bool `json:"partial"`
 }
 
 // InstanceLoad is what this node's gateway sees of one instance.

@@ -34,6 +34,72 @@ type Node struct {
 	Load15m        float64 `json:"load_15m"`
 	MemoryTotalMiB int64   `json:"memory_total_mib"` // what placement may use; 0: runs nothing
 
+	// Peers says that Address is where other nodes reach it, over TLS.
+	Peers bool `json:"peers"`
+
+	// Lost is set by the holder of the role placement, with the state down, on
+	// a node that is heard no more: what was placed there is placed again. The
+	// node itself takes it back.
+	Lost bool `json:"lost"`
+
 	// Engine is empty while the container engine answers, else why not.
 	Engine string `json:"engine"`
+
+	// Drain is what an operator asked for. It outlives the daemon.
+	Drain Drain `json:"drain,omitempty"`
+
+	Labels map[string]string `json:"labels,omitempty"` // that components can ask for
+
+	// Images are those of declared components that are here, sorted, at most
+	// MaxNodeImages of them.
+	Images []string `json:"images,omitempty"`
+
+	// Mounts tells of what declared components mount, paths of the host and
+	// names of volumes, whether it is here; of at most MaxNodeMounts. Nil: it
+	// was not looked at.
+	Mounts map[string]Presence `json:"mounts"`
+}
+
+// The bounds of what a node tells of itself.
+const (
+	MaxNodeImages = 500
+	MaxNodeMounts = 500
+)
+
+// Drain is how a node is emptied.
+type Drain string
+
+// The ways to drain.
+const (
+	DrainNone  Drain = ""
+	DrainMove  Drain = "move"  // what has no place elsewhere stays
+	DrainForce Drain = "force" // what has no place elsewhere is stopped
+)
+
+// Presence tells whether something is on a node.
+type Presence string
+
+// The presences.
+const (
+	Present Presence = "present"
+	Absent  Presence = "absent"
+	Unsure  Presence = "unsure" // its daemon can't look
+)
+
+// Labelled tells whether n has all of these labels.
+func (n *Node) Labelled(labels map[string]string) bool {
+	for name, value := range labels {
+		if have, ok := n.Labels[name]; !ok || have != value {
+			return false
+		}
+	}
+	return true
+}
+
+// DisplayName is what people call n.
+func (n *Node) DisplayName() string {
+	if n.Name == "" {
+		return n.ID
+	}
+	return n.Name
 }

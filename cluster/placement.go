@@ -13,7 +13,8 @@ const (
 
 // Placement is a decision: slot n of a component belongs on a node, at a
 // version. Only the holder of the role placement writes these rows. A row
-// lives, and counts for memory, until its container is gone.
+// lives, and counts for memory, until its container is gone, or its node is
+// lost.
 type Placement struct {
 	ID        string `json:"id"` // random, unique across clusters; the container's name derives from it
 	Component string `json:"component"`
@@ -41,7 +42,8 @@ type PlacementWrite struct {
 	// run is refused (ErrConflict) once the instance is stopping.
 	Want *Placement
 
-	// Delete removes the row at its Version: its container is gone.
+	// Delete removes the row at its Version: its container is gone, or its node
+	// is lost.
 	Delete *Placement
 
 	// Rollout tells what became of a version of a component.

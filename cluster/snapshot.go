@@ -37,6 +37,10 @@ type Snapshot struct {
 
 	Lists Map[ListPosition] // by node: how new its instances are
 
+	// Silent names the other nodes that this one should hear and does not:
+	// nothing is routed to them, or placed there. It is not in the database.
+	Silent Map[bool]
+
 	// Indexes, so that a decision costs what is active and not what is stored.
 	Minimum Map[int]             // by component: mininstances, where there are any
 	Rolling Map[*ComponentRow]   // by name: Gated, or Failed and to be tried again

@@ -16,6 +16,7 @@ import (
 // call is one question to the loop, shared by everyone who asks the same.
 type call struct {
 	at      time.Time
+	node    string // that asked first
 	waiters int
 	done    chan struct{}
 	err     error // valid once done is closed
@@ -30,14 +31,20 @@ func (c *call) answer(err error) {
 // state its instance is in. A component that can't be placed is answered with
 // a *cluster.Failure; a node that doesn't hold the role with ErrNotHolder.
 func (p *Placer) Wake(ctx context.Context, component string) error {
+	return p.WakeFor(ctx, p.opt.Node, component)
+}
+
+// WakeFor is Wake for another node, which is preferred where all else is equal.
+func (p *Placer) WakeFor(ctx context.Context, node, component string) error {
 	if wanted(p.feed.Snapshot(), component) && p.noteRecent(component) {
 		return nil
 	}
-	return p.ask(ctx, p.wakes, component)
+	return p.ask(ctx, p.wakes, node, component)
 }
 
 // Sleep stops what runs of a component, although it may not be idle yet. It
-// returns when that is decided and stored. The next request wakes it again.
+// returns when that is decided and stored. The next request wakes it again. One
+// that is declared to run is a *cluster.KeptAwakeError.
 func (p *Placer) Sleep(ctx context.Context, component string) error {
 	row, ok := p.feed.Snapshot().Components.Get(component)
 	if !ok {
@@ -46,36 +53,21 @@ func (p *Placer) Sleep(ctx context.Context, component string) error {
 	if err := p.keptAwake(row.Current().Effective); err != nil {
 		return err
 	}
-	return p.ask(ctx, p.sleeps, component)
-}
-
-// KeptAwakeError is returned by Sleep for a component that is declared to run
-// always, or now.
-type KeptAwakeError struct {
-	Component    string
-	MinInstances int       // 0: for some time
-	Until        time.Time // when hours to be awake in end, or may
+	return p.ask(ctx, p.sleeps, p.opt.Node, component)
 }
 
 func (p *Placer) keptAwake(spec *project.Component) error {
 	if n := spec.MinInstances; n > 0 {
-		return &KeptAwakeError{Component: spec.Name, MinInstances: n}
+		return &cluster.KeptAwakeError{Component: spec.Name, MinInstances: n}
 	}
 	zone := p.opt.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
 	if n, until := spec.AwakeMinimum(time.Now(), zone); n > 0 {
-		return &KeptAwakeError{Component: spec.Name, Until: until.In(zone)}
+		return &cluster.KeptAwakeError{Component: spec.Name, Until: until.In(zone)}
 	}
 	return nil
-}
-
-func (e *KeptAwakeError) Error() string {
-	if e.MinInstances == 0 {
-		return fmt.Sprintf("%s can't sleep before %s: its `awake` hours are not over", e.Component, e.Until.Format("2006-01-02 15:04 MST"))
-	}
-	return fmt.Sprintf("%s can't sleep: it has mininstances: %d; set that to 0 first", e.Component, e.MinInstances)
 }
 
 // noteRecent tells the next plan of a wake that needs nothing but counts as
@@ -90,8 +82,8 @@ func (p *Placer) noteRecent(component string) bool {
 }
 
 // ask joins the call for a component and waits for its answer.
-func (p *Placer) ask(ctx context.Context, calls map[string]*call, component string) error {
-	c, err := p.join(calls, component)
+func (p *Placer) ask(ctx context.Context, calls map[string]*call, node, component string) error {
+	c, err := p.join(calls, node, component)
 	if err != nil {
 		return err
 	}
@@ -107,7 +99,7 @@ func (p *Placer) ask(ctx context.Context, calls map[string]*call, component stri
 	}
 }
 
-func (p *Placer) join(calls map[string]*call, component string) (*call, error) {
+func (p *Placer) join(calls map[string]*call, node, component string) (*call, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.held {
@@ -115,7 +107,7 @@ func (p *Placer) join(calls map[string]*call, component string) (*call, error) {
 	}
 	c := calls[component]
 	if c == nil {
-		c = &call{at: time.Now(), done: make(chan struct{})}
+		c = &call{at: time.Now(), node: node, done: make(chan struct{})}
 		calls[component] = c
 	}
 	c.waiters++
@@ -153,7 +145,7 @@ func (p *Placer) questions() scheduler.Load {
 		l.Wakes[component] = scheduler.Wake{At: at, Node: p.opt.Node}
 	}
 	for component, c := range p.wakes {
-		l.Wakes[component] = scheduler.Wake{At: c.at, Waiting: true, Node: p.opt.Node}
+		l.Wakes[component] = scheduler.Wake{At: c.at, Waiting: true, Node: c.node}
 	}
 	for component := range p.sleeps {
 		l.Sleeps[component] = true

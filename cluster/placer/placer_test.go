@@ -268,7 +268,7 @@ func TestSleep(t *testing.T) {
 		s.db.declare("always", project.Component{MinInstances: 1})
 		s.feed.Hint()
 		defer s.hold()()
-		var kept *KeptAwakeError
+		var kept *cluster.KeptAwakeError
 		if err := s.Sleep(t.Context(), "always"); !errors.As(err, &kept) {
 			t.Errorf("always: %v, want KeptAwakeError", err)
 		}

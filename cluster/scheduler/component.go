@@ -25,7 +25,9 @@ type component struct {
 	leaving  []*cluster.Placement // not wanted, not gone
 	fresh    []*cluster.Placement
 
-	removed []*cluster.Placement // rows that went away in this plan
+	removed []*cluster.Placement // rows whose container is gone, deleted in this plan
+	gone    []*cluster.Placement // rows of lost nodes, deleted in this plan
+	lost    []*cluster.Placement // those of gone that were wanted: to be placed again
 
 	memory Scale
 	scaled bool // memory is this plan's
@@ -44,6 +46,8 @@ func (p *planner) view(name string) *component {
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {
 		switch {
+		case p.isLost(pl):
+			c.lose(pl)
 		case pl.Want == cluster.WantStop:
 			c.leaving = append(c.leaving, pl)
 		case c.current(pl):
@@ -54,6 +58,20 @@ func (p *planner) view(name string) *component {
 	}
 	p.judge(c)
 	return c
+}
+
+// isLost tells whether the node of a placement is: nothing of it counts any
+// more, and should the node come back, it stops what has no row.
+func (p *planner) isLost(pl *cluster.Placement) bool {
+	n, ok := p.in.Snapshot.Nodes.Get(pl.Node)
+	return ok && n.Lost
+}
+
+func (c *component) lose(pl *cluster.Placement) {
+	c.gone = append(c.gone, pl)
+	if pl.Want == cluster.WantRun {
+		c.lost = append(c.lost, pl)
+	}
 }
 
 func (p *planner) declared(name string) *cluster.ComponentRow {

@@ -166,7 +166,7 @@ func (w *world) apply(t tester, writes []cluster.PlacementWrite) {
 			pl.Version++
 			w.placements[pl.ID] = &pl
 		default:
-			if w.instances[write.Delete.ID] != nil {
+			if w.instances[write.Delete.ID] != nil && !w.nodes[write.Delete.Node].Lost {
 				t.Fatalf("deletes %s, which has an instance", write.Delete.ID)
 			}
 			delete(w.placements, write.Delete.ID)
@@ -207,11 +207,18 @@ func (w *world) insert(t tester, pl cluster.Placement) {
 	w.placements[pl.ID] = &pl
 }
 
-// act lets the nodes take one step with every placement.
+// act lets the nodes take one step with every placement. Those that are lost
+// go on as they were until they are back; then they stop what has no row.
 func (w *world) act(fails func(*cluster.Placement) bool) {
+	for id, i := range w.instances {
+		if w.placements[id] == nil && !w.nodes[i.Node].Lost {
+			delete(w.instances, id)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(w.placements)) {
 		pl, i := w.placements[id], w.instances[id]
 		switch {
+		case w.nodes[pl.Node].Lost:
 		case pl.Want == cluster.WantRun && i == nil:
 			w.report(pl, cluster.InstanceStarting, "")
 		case pl.Want == cluster.WantRun && fails != nil && fails(pl) && i.State == cluster.InstanceBackoff:

@@ -42,7 +42,9 @@ func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants ma
 	for _, w := range deletes {
 		if n := ns.byID[w.Delete.Node]; n != nil {
 			n.reserved -= w.Delete.MemoryMiB
-			n.leaving -= w.Delete.MemoryMiB
+			if w.Delete.Want == cluster.WantStop {
+				n.leaving -= w.Delete.MemoryMiB
+			}
 		}
 	}
 	for _, pl := range wants {

@@ -41,10 +41,12 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 			"node": func(t *rapid.T) {
 				n := *w.nodes["n1"]
 				n.State = rapid.SampledFrom([]cluster.NodeState{cluster.NodeUp, cluster.NodeDraining, cluster.NodeDown}).Draw(t, "state")
+				n.Lost = n.State == cluster.NodeDown && rapid.Bool().Draw(t, "lost")
 				n.Engine = rapid.SampledFrom([]string{"", "down"}).Draw(t, "engine")
 				w.nodes["n1"] = &n
 			},
-			"": func(t *rapid.T) {},
+			"partial": func(t *rapid.T) { w.load.Partial = rapid.Bool().Draw(t, "partial") },
+			"":        func(t *rapid.T) {},
 		})
 		w.calmDown(t)
 	})
@@ -100,12 +102,13 @@ func randomLoad(t *rapid.T, now time.Time) cluster.ComponentLoad {
 func (w *world) calmDown(t *rapid.T) {
 	for id, n := range w.nodes {
 		healed := *n
-		healed.State, healed.Engine = cluster.NodeUp, ""
+		healed.State, healed.Lost, healed.Engine = cluster.NodeUp, false, ""
 		w.nodes[id] = &healed
 	}
 	clear(w.load.Components)
 	clear(w.load.Wakes)
 	clear(w.load.Sleeps)
+	w.load.Partial = false
 	w.settle(t)
 	for range 10 {
 		w.wait(t, 2*time.Minute)

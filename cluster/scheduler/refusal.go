@@ -37,8 +37,12 @@ func (p *planner) obstacle(c *component, n *node, w when) *obstacle {
 	}
 	limit := c.spec.MaxInstancesPerNode
 	switch {
+	case n.row.Lost:
+		o.text = "is lost"
 	case n.row.State != cluster.NodeUp:
 		o.text = "is " + string(n.row.State)
+	case !p.in.Snapshot.Hears(n.row.ID):
+		o.text = "is not heard"
 	case n.row.MemoryTotalMiB <= 0:
 		o.text, o.key = "runs nothing", "MAEL_TOTAL_MEMORY"
 	case n.row.Engine != "":

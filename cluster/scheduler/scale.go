@@ -60,7 +60,7 @@ func (p *planner) scale(c *component) {
 	p.touch(c, &m)
 	if p.in.Load.Sleeps[c.name] {
 		m.cap(c.least)
-	} else {
+	} else if !p.in.Load.Partial {
 		p.expire(c, &m)
 	}
 	c.memory = m
@@ -74,11 +74,11 @@ func (p *planner) recall(c *component) Scale {
 	case c.scaled: // by another version, in this plan
 		return c.memory
 	case !known:
-		m.need(p.guess(c), p.in.Now)
+		m.need(p.guess(c)+len(c.lost), p.in.Now)
 	}
 	c.scaled = true
 	m.Needed = slices.Clone(m.Needed)
-	if c.live() == 0 && !c.beingReplaced() && c.kept == nil {
+	if c.live()+len(c.lost) == 0 && !c.beingReplaced() && c.kept == nil {
 		m.cap(0)
 	}
 	return m

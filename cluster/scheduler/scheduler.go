@@ -16,6 +16,7 @@ import (
 // Load is what the holder of the role placement knows beside the snapshot.
 type Load struct {
 	Components map[string]cluster.ComponentLoad // summed over nodes; what is quiet may be left out
+	Partial    bool                             // some node's part of it is missing: nothing shrinks for want of it
 	Wakes      map[string]Wake                  // asked for since the plan before, or not yet answered
 	Sleeps     map[string]bool                  // told to sleep now, down to mininstances
 
@@ -170,9 +171,12 @@ func (p *planner) active() []*component {
 // begin to start it: ample for a node that acts on a snapshot within moments.
 const settleTime = time.Second
 
-// removeGone deletes the rows whose container is gone, so that what they held
-// is free for this very plan.
+// removeGone deletes the rows whose container is gone, or whose node is lost,
+// so that what they held is free for this very plan.
 func (p *planner) removeGone(c *component) {
+	for _, pl := range c.gone {
+		p.deletes = append(p.deletes, cluster.PlacementWrite{Delete: pl})
+	}
 	kept := c.leaving[:0:0]
 	for _, pl := range c.leaving {
 		if p.gone(pl) {
