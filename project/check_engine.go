@@ -1,9 +1,11 @@
 package project
 
 import (
+	"maps"
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -23,6 +25,9 @@ func checkEngine(c checker, comp *Component) {
 	checkEach(c, "dns", comp.DNS, checkAddress)
 	checkUser(c, comp.User)
 	checkWords(c, comp)
+	for _, name := range slices.Sorted(maps.Keys(comp.Nodes)) {
+		checkLabel(c, "nodes."+name, name, comp.Nodes[name])
+	}
 }
 
 func checkImage(c checker, image string) {
@@ -191,4 +196,23 @@ func lastSegment(value string) string {
 		_, value, _ = strings.Cut(rest, "/")
 	}
 	return value
+}
+
+var labelSyntax = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9_./-]*[A-Za-z0-9])?$`)
+
+// LabelProblem tells what is wrong with a label of a node; empty: nothing.
+func LabelProblem(name, value string) string {
+	switch {
+	case !labelSyntax.MatchString(name) || len(name) > 63:
+		return "is no name of a label"
+	case !labelSyntax.MatchString(value) || len(value) > 63:
+		return "has no value that a label can have"
+	}
+	return ""
+}
+
+func checkLabel(c checker, at, name, value string) {
+	if wrong := LabelProblem(name, value); wrong != "" {
+		c.value(ruleLabel, at, name+"="+value, wrong, "write name: value of at most 63 letters, digits, _, ., / and - each")
+	}
 }

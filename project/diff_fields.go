@@ -43,6 +43,9 @@ var componentFields = []diffField[*Component]{
 	{"restartorder", ImpactNone, func(c *Component) any { return string(c.RestartOrder) }},
 	{"startparallelism", ImpactNone, func(c *Component) any { return string(c.StartParallelism) }},
 
+	{"nodes", ImpactNone, func(c *Component) any { return c.Nodes }},
+	{"placement", ImpactNone, func(c *Component) any { return unlessDefault(c.Placement, c.placementPolicy()) }},
+
 	{"logdriver", ImpactRestart, func(c *Component) any { return c.LogDriver }},
 	{"logdriveroptions", ImpactRestart, func(c *Component) any { return c.LogDriverOptions }},
 	{"volumes", ImpactRestart, func(c *Component) any { return c.Volumes }},

@@ -53,7 +53,17 @@ func (c *Component) Effective() Component {
 	e.Wake = effectiveList(c.Wake, func(r *WakeRule) { orDefault(&r.Answer, DefaultWakeAnswer) })
 	e.Awake = effectiveList(c.Awake, func(w *AwakeWindow) { orDefault(&w.Min, DefaultAwakeMin) })
 	e.RestartOrder, _ = e.restartOrder()
+	orDefault(&e.Placement, e.placementPolicy())
 	return e
+}
+
+// placementPolicy is the placement policy where none is written: what always
+// runs is to survive the loss of a node, what sleeps leaves others room.
+func (c *Component) placementPolicy() PlacementPolicy {
+	if c.MinInstances > 0 {
+		return PlacementSpread
+	}
+	return PlacementPack
 }
 
 // restartOrder is the effective restart order and the rule that chose it.

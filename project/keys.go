@@ -78,6 +78,8 @@ var componentKeys = []key{
 	{name: "healthcheckfailedcommand", doc: "Command run in the container before it is stopped for failed health checks."},
 	{name: "restartorder", doc: "On a change, start the new instance first or stop the old one first. When not set: startstop, but stopstart where two instances can't live side by side.", enum: []string{"startstop", "stopstart"}},
 	{name: "startparallelism", doc: "Start instances side by side, one after the other, or the first alone.", def: string(StartParallel), enum: []string{"parallel", "series", "seriesfirst"}},
+	{name: "nodes", doc: "Labels that a node must have to run the component, as name: value; see MAEL_NODE_LABELS."},
+	{name: "placement", doc: "Place instances on the emptiest nodes, or on the fullest. When not set: spread with mininstances, else pack.", enum: []string{"spread", "pack"}},
 	{name: "logdriver", doc: "Log driver of the engine; maelstrom: copy the output to the daemon's log."},
 	{name: "logdriveroptions", doc: "Options of the log driver.", secret: true},
 	{name: "volumes", doc: "Mounts of the container."},

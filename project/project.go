@@ -56,6 +56,11 @@ type Component struct {
 	RestartOrder     RestartOrder     `json:"restartorder,omitempty"`
 	StartParallelism StartParallelism `json:"startparallelism,omitempty"`
 
+	// Nodes are the labels of the nodes that it may run on; Placement how its
+	// instances are placed on them.
+	Nodes     map[string]string `json:"nodes,omitempty"`
+	Placement PlacementPolicy   `json:"placement,omitempty"`
+
 	LogDriver        string            `json:"logdriver,omitempty"`
 	LogDriverOptions map[string]string `json:"logdriveroptions,omitempty"`
 	Volumes          []Volume          `json:"volumes,omitempty"`
@@ -122,6 +127,16 @@ const (
 	StartParallel    StartParallelism = "parallel"
 	StartSeries      StartParallelism = "series"
 	StartSeriesFirst StartParallelism = "seriesfirst"
+)
+
+// PlacementPolicy says which nodes instances are placed on first. Empty means
+// not written.
+type PlacementPolicy string
+
+// The placement policies.
+const (
+	PlacementSpread PlacementPolicy = "spread" // the emptiest
+	PlacementPack   PlacementPolicy = "pack"   // the fullest
 )
 
 // EventSource sends work to one component. Exactly one of HTTP, Cron, SQS and

@@ -67,6 +67,7 @@ const (
 	ruleFileRead     = "MAEL055"
 	ruleCovered      = "MAEL056"
 	ruleWake         = "MAEL057"
+	ruleLabel        = "MAEL058"
 )
 
 // Rules is every rule, by id.
@@ -128,6 +129,7 @@ var Rules = []Rule{
 	{ruleFileRead, Error, "a file for containers that can't be read"},
 	{ruleCovered, Warning, "a host that another project's wildcard covers as well"},
 	{ruleWake, Error, "a wake rule that no request meets, or that says nothing"},
+	{ruleLabel, Error, "a label that no node can have"},
 }
 
 var severities = func() map[string]Severity {

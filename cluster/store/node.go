@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"reflect"
 	"time"
 
 	"maelstrom/cluster"
@@ -99,7 +100,7 @@ func sameStanding(a, b cluster.Node) bool {
 		n.SeenAt, n.StartedAt = time.Time{}, moment(micros(n.StartedAt))
 		n.Load1m, n.Load5m, n.Load15m = 0, 0, 0
 	}
-	return a == b
+	return reflect.DeepEqual(a, b)
 }
 
 // Nodes returns every node as its last status tells, in no particular order.
