@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 // DefaultStopGrace is the time between SIGTERM and SIGKILL.
@@ -31,6 +32,9 @@ type Options struct {
 	// NameServers is what containers on a network ask for names if their
 	// component says nothing of it; nil, or no answer: the engine's choice.
 	NameServers func(networkName string) []string
+
+	// Hosts is what such a container knows without asking; nil: nothing.
+	Hosts func(c *project.Component) []string
 
 	Parallel  int           // starts at a time; 0: one per CPU
 	StopGrace time.Duration // 0: DefaultStopGrace

@@ -120,6 +120,9 @@ type Spec struct {
 	// NameServers are those of a container whose component names none; empty:
 	// the engine's choice.
 	NameServers []string
+
+	// Hosts are names that a container knows without asking, as name:address.
+	Hosts []string
 }
 
 // ContainerState is what the engine says of a container.

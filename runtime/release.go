@@ -105,7 +105,7 @@ func (r *Runner) startRelease(ctx context.Context, run cluster.Run, hold cluster
 	return r.create(ctx, Spec{
 		Placement: run.ID, Component: &spec, Version: row.Version, Epoch: r.opt.Epoch(), Run: cluster.RunRelease,
 		Environment: r.environment(&spec, row.Version),
-		NameServers: nameServers(r.opt.NameServers, &spec),
+		NameServers: nameServers(r.opt.NameServers, &spec), Hosts: hosts(r.opt.Hosts, &spec),
 	})
 }
 

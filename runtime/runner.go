@@ -59,8 +59,9 @@ type RunnerOptions struct {
 	Epoch      func() int64
 	PrivateURL func(networkName string) string
 
-	// NameServers is as in Options.
+	// NameServers and Hosts are as in Options.
 	NameServers func(networkName string) []string
+	Hosts       func(c *project.Component) []string
 	Logger      *slog.Logger
 }
 
@@ -190,7 +191,7 @@ func (r *Runner) Command(ctx context.Context, order CommandOrder, t Terminal) (e
 	exitCode, err = commander.RunCommand(ctx, Spec{
 		Placement: run.ID, Component: spec, Version: row.Version, Epoch: r.opt.Epoch(), Run: cluster.RunCommand, Terminal: &t,
 		Environment: r.environment(spec, row.Version),
-		NameServers: nameServers(r.opt.NameServers, spec),
+		NameServers: nameServers(r.opt.NameServers, spec), Hosts: hosts(r.opt.Hosts, spec),
 	})
 	r.log.Info("command ended", "component", spec.Name, "run", run.ID, "exit_code", exitCode, "took", time.Since(began), "error", err)
 	return exitCode, cut(ctx, err)

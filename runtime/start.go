@@ -94,6 +94,7 @@ func (u *unit) create(ctx context.Context, t target) (Container, error) {
 		Epoch:       u.agent.opt.Epoch,
 		Environment: u.environment(t),
 		NameServers: nameServers(u.agent.opt.NameServers, u.spec),
+		Hosts:       hosts(u.agent.opt.Hosts, u.spec),
 	})
 }
 
@@ -111,6 +112,14 @@ func nameServers(of func(networkName string) []string, c *project.Component) []s
 		return nil
 	}
 	return of(c.NetworkName)
+}
+
+// hosts asks for what a component knows of names that says nothing of them.
+func hosts(of func(*project.Component) []string, c *project.Component) []string {
+	if of == nil || len(c.DNS) > 0 {
+		return nil
+	}
+	return of(c)
 }
 
 // fetch brings the image here by one of the two ways, and reports how far it

@@ -198,6 +198,7 @@ func TestServiceNames(t *testing.T) {
 			n.wantResolved(component, outside, outsideAddress)
 			n.wantResolved(component, "missing.example.test")
 		}
+		n.wantResolved("names_front", "inner_one.names.internal", defaultGateway.String()) // known without asking
 		n.start()
 		n.wantResolved("names_front", "inner_one.names.internal", defaultGateway.String())
 		n.wantResolved("names_usernet", "inner_one.names.internal", userGateway.String())
@@ -261,6 +262,15 @@ func testNameServers(t *testing.T, n *node, upstream, defaultGateway, userGatewa
 	} {
 		if got := n.containerOf(component).HostConfig.DNS; !slices.Equal(got, want) && len(got)+len(want) > 0 {
 			t.Errorf("%s has %q, want %q", component, got, want)
+		}
+	}
+	hosts := []string{}
+	for _, name := range []string{"chosen", "front", "hosted", "inner_one", "taken", "usernet"} {
+		hosts = append(hosts, name+".names.internal:"+defaultGateway.String())
+	}
+	for component, want := range map[string][]string{"names_front": hosts, "names_usernet": nil, "names_hosted": nil, "names_chosen": nil} {
+		if got := n.containerOf(component).HostConfig.ExtraHosts; !slices.Equal(got, want) && len(got)+len(want) > 0 {
+			t.Errorf("%s knows %q, want %q", component, got, want)
 		}
 	}
 	if !n.log.has("level=WARN", "find no components by name", taken, "port 53", "MAEL_SERVICE_NAMES") {

@@ -74,6 +74,7 @@ func hostConfigOf(spec runtime.Spec, logDriver string) (*container.HostConfig, e
 		DNS:         servers,
 		DNSOptions:  c.DNSOptions,
 		DNSSearch:   c.DNSSearch,
+		ExtraHosts:  spec.Hosts,
 		CapAdd:      c.CapAdd,
 		CapDrop:     c.CapDrop,
 		LogConfig:   logConfigOf(c, logDriver),

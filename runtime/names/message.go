@@ -14,6 +14,7 @@ import (
 const (
 	headerSize = 12
 	maxName    = 255
+	maxLabel   = 63
 	maxQuery   = 4096 // larger ones are no questions
 	maxReply   = 1 << 16
 	ownPayload = 1232 // what we take over UDP, as EDNS tells it
@@ -63,7 +64,7 @@ func parseQuestion(message []byte) (question, error) {
 		if size == 0 {
 			break
 		}
-		if size > 63 || at+size > len(message) || name.Len()+size+1 > maxName {
+		if size > maxLabel || at+size > len(message) || name.Len()+size+1 > maxName {
 			return question{}, errMalformed
 		}
 		if name.Len() > 0 {

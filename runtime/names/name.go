@@ -5,6 +5,7 @@ package names
 
 import (
 	"net"
+	"slices"
 	"strings"
 
 	"maelstrom/cluster"
@@ -53,6 +54,26 @@ func Find(snap *cluster.Snapshot, name string) (kind Kind, component string) {
 		return Unknown, full
 	}
 	return Component, full
+}
+
+// mostOfProject is how many names of its project a container is told of.
+const mostOfProject = 200
+
+// OfProject returns the names of a project's components, without those that
+// are none for DNS, sorted; of very many the first.
+func OfProject(snap *cluster.Snapshot, owner string) []string {
+	var list []string
+	for full, row := range snap.Components.All() {
+		if row.Spec.Project != owner {
+			continue
+		}
+		short := strings.TrimPrefix(full, project.FullName(owner, ""))
+		if len(short) <= maxLabel && len(owner) <= maxLabel {
+			list = append(list, short+"."+owner+suffix)
+		}
+	}
+	slices.Sort(list)
+	return list[:min(len(list), mostOfProject)]
 }
 
 // cutSuffix returns what stands before .internal; false if nothing does.

@@ -1,9 +1,13 @@
 package names
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 // stored is a snapshot with one project and two components.
@@ -66,5 +70,39 @@ func TestPossible(t *testing.T) {
 	host := "www.example.com:443"
 	if n := testing.AllocsPerRun(100, func() { Possible(host) }); n != 0 {
 		t.Errorf("%v allocations on the way of every request", n)
+	}
+}
+
+func TestOfProject(t *testing.T) {
+	rows := map[string]*cluster.ComponentRow{}
+	declare := func(owner, full string) {
+		rows[full] = &cluster.ComponentRow{Spec: &project.Component{Name: full, Project: owner}}
+	}
+	declare("shop", "shop_web")
+	declare("shop", "shop_job_runner")
+	declare("shop", "shop_"+strings.Repeat("x", maxLabel+1))
+	declare("shop_two", "shop_two_web")
+	for i := range mostOfProject + 1 {
+		declare("many", fmt.Sprintf("many_c%03d", i))
+	}
+	snap := new(cluster.Snapshot)
+	snap.Components = snap.Components.With(rows, nil)
+	snap.Projects = snap.Projects.With(map[string]*cluster.ProjectRow{"shop": {}, "shop_two": {}, "many": {}}, nil)
+
+	want := []string{"job_runner.shop.internal", "web.shop.internal"}
+	if got := OfProject(snap, "shop"); !slices.Equal(got, want) {
+		t.Errorf("of shop: %q, want %q", got, want)
+	}
+	many := OfProject(snap, "many")
+	if len(many) != mostOfProject || many[mostOfProject-1] != "c199.many.internal" {
+		t.Errorf("of many: %d, the last %q", len(many), many[len(many)-1])
+	}
+	for _, name := range append(many, want...) {
+		if kind, _ := Find(snap, name); kind != Component {
+			t.Errorf("%s is of no component", name)
+		}
+	}
+	if got := OfProject(snap, "nobody"); len(got) != 0 {
+		t.Errorf("of nobody: %q", got)
 	}
 }

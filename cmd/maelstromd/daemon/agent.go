@@ -15,6 +15,7 @@ func (d *Daemon) startAgent(ctx, base context.Context) error {
 		Epoch:       d.identity.Load().Epoch,
 		PrivateURL:  d.bridges.privateURL,
 		NameServers: d.bridges.nameServers,
+		Hosts:       d.bridges.hosts,
 		Dial:        d.sur.Dial,
 		Logger:      d.part("agent"),
 	}, runtime.Deps{Feed: d.feed, Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway, Rings: d.rings})

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"maelstrom/project"
 	"maelstrom/runtime"
 )
 
@@ -195,6 +196,20 @@ func (b *bridgeGateways) nameServers(network string) []string {
 		return nil
 	}
 	return b.names.serversOf(bridge)
+}
+
+// hosts are the names that a container on the default network knows without
+// asking. Elsewhere the engine's own resolver asks one server after the other;
+// here the C library does, and some believe whoever answers first.
+func (b *bridgeGateways) hosts(c *project.Component) []string {
+	if b.names == nil {
+		return nil
+	}
+	bridge, ok := b.of(c.NetworkName)
+	if !ok || bridge.Network != defaultBridge {
+		return nil
+	}
+	return b.names.hostsOf(bridge, c.Project)
 }
 
 // serveUntilClosed serves until the server is shut down, or the listener closed.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -239,6 +240,20 @@ func (s *serviceNames) serversOf(bridge runtime.Bridge) []string {
 	for _, server := range s.hosts.Containers(bridge.Gateway.Is6()) {
 		if len(list) < mostNameServers && server != bridge.Gateway {
 			list = append(list, server.String())
+		}
+	}
+	return list
+}
+
+// hostsOf are the names of a project's components for containers on a network,
+// each with its addresses.
+func (s *serviceNames) hostsOf(bridge runtime.Bridge, project string) []string {
+	var list []string
+	addresses := s.addresses(bridge.Network)
+	slices.SortFunc(addresses, netip.Addr.Compare)
+	for _, name := range names.OfProject(s.deps.Snapshot(), project) {
+		for _, address := range addresses {
+			list = append(list, name+":"+address.String())
 		}
 	}
 	return list

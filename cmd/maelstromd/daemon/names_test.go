@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 	"maelstrom/runtime"
 	"maelstrom/runtime/names"
 )
@@ -102,6 +103,41 @@ func TestNameServersOfNetworks(t *testing.T) {
 	}
 	b.names = nil
 	if got := b.nameServers("bridge"); got != nil {
+		t.Errorf("switched off: %v", got)
+	}
+}
+
+// Containers on the default network know the components of their project.
+func TestHostsOfTheDefaultNetwork(t *testing.T) {
+	gateway, other, six := netip.MustParseAddr("172.17.0.1"), netip.MustParseAddr("172.18.0.1"), netip.MustParseAddr("fd00::1")
+	bridges := []runtime.Bridge{{Network: "bridge", Gateway: six}, {Network: "bridge", Gateway: gateway}, {Network: "mine", Gateway: other}}
+	open := map[netip.Addr]*openNames{}
+	for _, bridge := range bridges {
+		open[bridge.Gateway] = &openNames{bridge: bridge}
+	}
+	snap := new(cluster.Snapshot)
+	snap.Components = snap.Components.With(map[string]*cluster.ComponentRow{
+		"shop_web": {Spec: &project.Component{Project: "shop"}},
+		"shop_api": {Spec: &project.Component{Project: "shop"}},
+		"blog_web": {Spec: &project.Component{Project: "blog"}},
+	}, nil)
+	s := refusing(0, slog.New(slog.DiscardHandler))
+	s.deps = fixedSnapshot{snap}
+	s.open.Store(&open)
+	b := &bridgeGateways{names: s, log: slog.New(slog.DiscardHandler), list: func(context.Context) ([]runtime.Bridge, error) { return nil, syscall.ECONNREFUSED }}
+	b.remember(bridges)
+	all := "[api.shop.internal:172.17.0.1 api.shop.internal:fd00::1 web.shop.internal:172.17.0.1 web.shop.internal:fd00::1]"
+	for network, want := range map[string]string{"": all, "default": all, "bridge": all, "mine": "[]", "host": "[]", "container:x": "[]"} {
+		if got := fmt.Sprint(b.hosts(&project.Component{Project: "shop", NetworkName: network})); got != want {
+			t.Errorf("on %q: %s, want %s", network, got, want)
+		}
+	}
+	s.open.Store(&map[netip.Addr]*openNames{})
+	if got := b.hosts(&project.Component{Project: "shop"}); got != nil {
+		t.Errorf("where nothing answers: %v", got)
+	}
+	b.names = nil
+	if got := b.hosts(&project.Component{Project: "shop"}); got != nil {
 		t.Errorf("switched off: %v", got)
 	}
 }

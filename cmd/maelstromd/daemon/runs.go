@@ -17,6 +17,7 @@ func (d *Daemon) startRuns(base context.Context) {
 		Epoch:       func() int64 { return d.identity.Load().Epoch },
 		PrivateURL:  d.bridges.privateURL,
 		NameServers: d.bridges.nameServers,
+		Hosts:       d.bridges.hosts,
 		Logger:      d.part("runs"),
 	}, runtime.RunnerDeps{Driver: d.driver, Images: d.depot.Load(), Feed: d.feed, Ledger: d.store, Reserver: d.placer})
 	d.runner.Store(runner)
