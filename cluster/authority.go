@@ -9,3 +9,7 @@ type Authority struct {
 	SealedKey   string    `json:"sealed_key"`  // JSON, as package peer makes it
 	CreatedAt   time.Time `json:"created_at"`
 }
+
+// NodeDomain ends the names in nodes' certificates, <node id>.NodeDomain: an
+// authority can certify no other names.
+const NodeDomain = "node.maelstrom.internal"

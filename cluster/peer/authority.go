@@ -73,6 +73,22 @@ func OpenAuthority(ctx context.Context, opt AuthorityOptions) (*Authority, error
 	return a, nil
 }
 
+// CheckKey tells whether a key opens the authority that is stored, if there is
+// one: ErrSealed if not. It stores nothing.
+func CheckKey(ctx context.Context, store AuthorityStore, key string) error {
+	stored, err := store.Authority(ctx)
+	if errors.Is(err, cluster.ErrNotFound) {
+		return nil
+	}
+	if err == nil {
+		_, err = open(stored, key)
+	}
+	if err != nil {
+		return fmt.Errorf("open authority: %w", err)
+	}
+	return nil
+}
+
 func create(ctx context.Context, opt AuthorityOptions) (cluster.Authority, error) {
 	made, err := newIssuer(time.Now())
 	if err != nil {
@@ -186,7 +202,7 @@ func (a *Authority) NodeOf(state *tls.ConnectionState) (node string, ok bool) {
 	}
 	chain := state.VerifiedChains[0]
 	if names := chain[0].DNSNames; len(names) == 1 && chain[len(chain)-1].Equal(a.now.Load().certificate) {
-		return strings.CutSuffix(names[0], "."+Domain)
+		return strings.CutSuffix(names[0], "."+cluster.NodeDomain)
 	}
 	return "", false
 }

@@ -13,11 +13,9 @@ import (
 	"errors"
 	"math/big"
 	"time"
-)
 
-// Domain ends the names in nodes' certificates: <node id>.node.maelstrom.internal.
-// An authority can certify no other names.
-const Domain = "node.maelstrom.internal"
+	"maelstrom/cluster"
+)
 
 const (
 	// lifetime is how long a node's certificate counts after it was issued;
@@ -36,7 +34,7 @@ type issuer struct {
 	key         *ecdsa.PrivateKey
 }
 
-func nameOf(node string) string { return node + "." + Domain }
+func nameOf(node string) string { return node + "." + cluster.NodeDomain }
 
 // newIssuer makes an authority.
 func newIssuer(now time.Time) (*issuer, error) {
@@ -57,7 +55,7 @@ func newIssuer(now time.Time) (*issuer, error) {
 		MaxPathLenZero:              true,
 		BasicConstraintsValid:       true,
 		KeyUsage:                    x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
-		PermittedDNSDomains:         []string{Domain},
+		PermittedDNSDomains:         []string{cluster.NodeDomain},
 		PermittedDNSDomainsCritical: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)

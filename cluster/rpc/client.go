@@ -3,11 +3,11 @@ package rpc
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -41,13 +41,7 @@ type Client struct {
 // daemon is on this machine, or at the end of a tunnel.
 func NewClient(address, token string, transport http.RoundTripper) *Client {
 	if transport == nil {
-		transport = &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout: 5 * time.Second,
-			ForceAttemptHTTP2:   true,
-			MaxIdleConnsPerHost: 4,
-			IdleConnTimeout:     30 * time.Second,
-		}
+		transport = newTransport()
 	}
 	c := &Client{token: token, http: &http.Client{
 		Transport:     transport,
@@ -171,6 +165,18 @@ func (c *Client) unreachable(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) { // the address is in the message already
 		err = wrapped.Err
+	}
+	var pinned *pinError
+	var unknown *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &pinned):
+		e := errorf(KindUnauthorized, "%v", pinned)
+		e.cause = err
+		return e
+	case errors.As(err, &unknown):
+		e := errorf(KindUnauthorized, "%s is of no authority that this machine trusts: set MAELSTROM_CA or MAELSTROM_CA_FINGERPRINT to what `maelctl cluster ca` prints on a node: %v", c.URL(), err)
+		e.cause = err
+		return e
 	}
 	e := errorf(KindUnavailable, "maelstromd at %s can't be reached: %v: start it, or name another by MAELSTROM_PRIVATE_URL", c.URL(), err)
 	if errors.Is(err, syscall.ECONNREFUSED) {

@@ -114,6 +114,12 @@ func (c *Client) Roles(ctx context.Context) (answer RoleList, err error) {
 	return answer, err
 }
 
+// CA returns the authority by which the nodes of the cluster are known.
+func (c *Client) CA(ctx context.Context) (answer CAAnswer, err error) {
+	err = c.call(ctx, "ClusterService.CA", CARequest{}, &answer)
+	return answer, err
+}
+
 // ResolveRoute tells which component would get a request, and why.
 func (c *Client) ResolveRoute(ctx context.Context, req ResolveRequest) (answer route.Resolution, err error) {
 	err = c.call(ctx, "RouteService.Resolve", req, &answer)

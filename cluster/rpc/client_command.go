@@ -47,6 +47,9 @@ func (c *Client) upgrade(ctx context.Context) (io.ReadWriteCloser, error) {
 		own := t.Clone()
 		own.ForceAttemptHTTP2, own.DisableKeepAlives = false, true
 		own.TLSNextProto = map[string]func(string, *tls.Conn) http.RoundTripper{}
+		if own.TLSClientConfig != nil { // may have come to offer HTTP/2 as well
+			own.TLSClientConfig.NextProtos = []string{"http/1.1"}
+		}
 		client.Transport = own
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base.String()+PathCommand, nil)

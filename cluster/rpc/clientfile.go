@@ -9,10 +9,12 @@ import (
 
 // ClientFile is what a daemon leaves in its data directory for maelctl on the
 // same machine: where it listens, and the token that counts there. The token
-// is for that URL alone.
+// is for that URL alone. On a machine without a daemon, one can be written by
+// hand for one elsewhere, with the fingerprint of its cluster's authority.
 type ClientFile struct {
-	URL   string `json:"url"`
-	Token string `json:"token"`
+	URL           string `json:"url"`
+	Token         string `json:"token"`
+	CAFingerprint string `json:"ca_fingerprint,omitempty"`
 }
 
 // ClientFileName is the name of the ClientFile in a data directory.

@@ -114,6 +114,7 @@ type Deps struct {
 	Placer       Placer
 	Keys         *Keyring
 	Roles        func() []Role
+	CA           func() []byte // PEM of the cluster's authority; empty: this node has none
 	Logs         LogOpener
 	Commands     Commander
 	Firings      Firings

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/pem"
 	"net/http"
 	"runtime"
 	"slices"
@@ -16,6 +17,7 @@ func (s *Server) clusterService() []method {
 		newMethod("ClusterService.Nodes", "Lists the nodes of the cluster.", s.nodes),
 		newMethod("ClusterService.Instances", "Lists placements and what their nodes report of them.", s.instances),
 		newMethod("ClusterService.Roles", "Lists the jobs that one node does at a time.", s.roles),
+		newMethod("ClusterService.CA", "Returns the certificate of the authority that nodes and clients on other machines know nodes by.", s.ca),
 	}
 }
 
@@ -55,6 +57,15 @@ func (s *Server) roles(context.Context, RolesRequest) (RoleList, error) {
 	list := append([]Role{}, s.deps.Roles()...)
 	slices.SortFunc(list, func(a, b Role) int { return strings.Compare(a.Role, b.Role) })
 	return RoleList{Roles: list}, nil
+}
+
+func (s *Server) ca(context.Context, CARequest) (CAAnswer, error) {
+	text := s.deps.CA()
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return CAAnswer{}, errorf(KindNotFound, "this node has no authority: set MAEL_PEER_ADDR and MAEL_CLUSTER_KEY")
+	}
+	return CAAnswer{Certificate: string(text), Fingerprint: fingerprint(block.Bytes)}, nil
 }
 
 func (s *Server) routeService() []method {

@@ -97,3 +97,12 @@ type RolesRequest struct{}
 type RoleList struct {
 	Roles []Role `json:"roles"`
 }
+
+// CARequest asks for the authority of the cluster.
+type CARequest struct{}
+
+// CAAnswer is the certificate by which every node of the cluster is known.
+type CAAnswer struct {
+	Certificate string `json:"certificate"` // PEM
+	Fingerprint string `json:"fingerprint"` // its SHA-256, in hex
+}

@@ -57,7 +57,7 @@ func (p *PrivatePort) Loopback() http.Handler {
 		case path == PathEvents:
 			p.guarded(w, r, p.Server.serveEvents)
 		case p.Profiles != nil && strings.HasPrefix(path, ProfilesPrefix):
-			p.withToken(w, r)
+			p.withToken(w, r, p.Profiles.ServeHTTP)
 		case strings.HasPrefix(path, ownPrefix):
 			http.NotFound(w, r)
 		case r.Header.Get(route.ComponentHeader) != "":
@@ -90,6 +90,25 @@ func (p *PrivatePort) Bridge(subnet netip.Prefix) http.Handler {
 	})
 }
 
+// Remote answers clients on other machines, over TLS: the API, nothing of it
+// without a token, and nothing else.
+func (p *PrivatePort) Remote() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case PathAPI:
+			p.Server.ServeHTTP(w, r)
+		case PathCommand:
+			p.serveCommand(w, r)
+		case PathLogs:
+			p.withToken(w, r, func(w http.ResponseWriter, r *http.Request) { reading(w, r, p.Server.serveLogs) })
+		case PathEvents:
+			p.withToken(w, r, func(w http.ResponseWriter, r *http.Request) { reading(w, r, p.Server.serveEvents) })
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
 // guarded lets through who is on this machine or has a token, and no browser
 // on behalf of another site.
 func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
@@ -101,6 +120,10 @@ func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.
 		unauthorized(w)
 		return
 	}
+	reading(w, r, next)
+}
+
+func reading(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		plain(w, http.StatusMethodNotAllowed, "This takes GET")
@@ -109,8 +132,8 @@ func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.
 	next(w, r)
 }
 
-// withToken serves profiles: they show memory, so being local is not enough.
-func (p *PrivatePort) withToken(w http.ResponseWriter, r *http.Request) {
+// withToken lets through who has a token: being local is not enough.
+func (p *PrivatePort) withToken(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {
 	_, ok := p.Server.deps.Keys.Authenticate(r.Context(), presented(r))
 	switch {
 	case crossOrigin(r):
@@ -118,7 +141,7 @@ func (p *PrivatePort) withToken(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		unauthorized(w)
 	default:
-		p.Profiles.ServeHTTP(w, r)
+		next(w, r)
 	}
 }
 

@@ -105,6 +105,7 @@ func (d *Daemon) buildPrivate() {
 		Placer:       d.placer,
 		Keys:         d.keys,
 		Roles:        d.roles,
+		CA:           d.ca,
 		Logs:         logSource{daemon: d},
 		Commands:     commands{d},
 		Firings:      d.store,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"maelstrom/cluster/peer"
 	"maelstrom/cluster/rpc"
 	"maelstrom/cluster/store"
 )
@@ -37,7 +38,14 @@ func Check(ctx context.Context, opt Options, warnings []string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkStore(ctx, s), s.Close())
+	return errors.Join(checkStore(ctx, s), checkKey(ctx, s, opt), s.Close())
+}
+
+func checkKey(ctx context.Context, s *store.Store, opt Options) error {
+	if opt.PeerAddr == "" {
+		return nil
+	}
+	return peer.CheckKey(ctx, s, opt.ClusterKey)
 }
 
 func checkStore(ctx context.Context, s *store.Store) error {

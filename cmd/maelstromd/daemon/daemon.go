@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"maelstrom/cluster"
 	"maelstrom/cluster/eventsource/cron"
 	"maelstrom/cluster/journal"
+	"maelstrom/cluster/peer"
 	"maelstrom/cluster/placer"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
@@ -98,6 +100,9 @@ type Daemon struct {
 	hooks        *webhook.Handler
 	recorder     *journal.Recorder
 	journal      *journal.Journal
+
+	authority atomic.Pointer[peer.Authority] // nil: without MAEL_PEER_ADDR, or not known yet
+	nodes     http.Handler                   // answers other nodes at MAEL_PEER_ADDR; nil: nothing does
 
 	started  time.Time
 	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
@@ -213,6 +218,9 @@ func (d *Daemon) open(ctx context.Context) error {
 		return err
 	}
 	d.store, err = store.Open(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: d.databasePath(), Logger: d.log})
+	if err != nil && d.opt.SQLDSN == "" {
+		return fmt.Errorf("%w: that is %s; `maelctl admin restore` puts a backup in its place", err, d.dir.database())
+	}
 	return err
 }
 
@@ -240,6 +248,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 		if err := d.issueTokens(ctx); err != nil {
 			return ignoreCanceled(ctx, err)
 		}
+	}
+	if err := d.startPeers(ctx, base); err != nil {
+		return ignoreCanceled(ctx, err)
 	}
 	if err := d.startLocal(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)

@@ -5,24 +5,11 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
-	"strconv"
 
 	"maelstrom/cluster"
 	"maelstrom/reconcile/webhook"
 )
-
-// hookAddr reads where webhooks are taken: a port, on all addresses or on one.
-func hookAddr(o *Options, value string) error {
-	_, port, err := net.SplitHostPort(value)
-	n, numberErr := strconv.Atoi(port)
-	if err != nil || numberErr != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("%q is not an address such as :8375 or 127.0.0.1:8375", value)
-	}
-	o.HookAddr = value
-	return nil
-}
 
 // bindHooks claims the address of webhooks, if there is to be one.
 func (d *Daemon) bindHooks(ctx context.Context) error {
@@ -30,7 +17,7 @@ func (d *Daemon) bindHooks(ctx context.Context) error {
 		return nil
 	}
 	d.servers.hooks = d.newServer(http.HandlerFunc(d.serveHook))
-	given, err := d.sur.sockets.claim(socketHooks, "MAEL_HOOK_ADDR", d.isHookAddr)
+	given, err := d.sur.sockets.claim(socketHooks, "MAEL_HOOK_ADDR", isAt(d.opt.HookAddr))
 	if err != nil || len(given) > 0 {
 		d.servers.hooks.listeners = given
 		return err
@@ -41,17 +28,6 @@ func (d *Daemon) bindHooks(ctx context.Context) error {
 	}
 	d.servers.hooks.listeners = []net.Listener{listener}
 	return nil
-}
-
-// isHookAddr tells whether a socket that was given is the one for webhooks. A
-// host that is a name fits any address.
-func (d *Daemon) isHookAddr(given netip.AddrPort) bool {
-	host, port, err := net.SplitHostPort(d.opt.HookAddr)
-	if err != nil || port != strconv.Itoa(int(given.Port())) {
-		return false
-	}
-	addr, err := netip.ParseAddr(host)
-	return err != nil || addr.IsUnspecified() || addr.Unmap() == given.Addr()
 }
 
 // serveHook answers on the listener of webhooks, which has nothing else.

@@ -134,7 +134,7 @@ func (d *Daemon) status(state cluster.NodeState) cluster.Node {
 	}
 	name, _ := os.Hostname() // for people only
 	node := cluster.Node{
-		ID: d.node, Name: name, Address: d.localAddress(), State: state, Version: d.opt.Version,
+		ID: d.node, Name: name, Address: d.address(), State: state, Version: d.opt.Version,
 		StartedAt: d.started, CPUCount: host.cpus,
 		Load1m: host.load[0], Load5m: host.load[1], Load15m: host.load[2],
 		MemoryTotalMiB: memory, Engine: d.engine(),

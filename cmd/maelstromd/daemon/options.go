@@ -26,6 +26,10 @@ type Options struct {
 	PublicPort  int
 	PrivatePort int
 
+	PeerAddr      string // for other nodes, over TLS; empty: this node has none
+	PeerAdvertise string // where they reach it; empty: found out
+	ClusterKey    string // opens the cluster's authority
+
 	DockerHost     string // empty: DOCKER_HOST, else the local socket
 	TotalMemoryMiB int64  // what placement may use: -1 all of the host, 0 nothing
 
@@ -98,6 +102,9 @@ func (o *Options) Validate() error {
 	}
 	if o.PublicPort == o.PrivatePort && o.PublicPort != 0 {
 		errs = append(errs, fmt.Errorf("MAEL_PUBLIC_PORT and MAEL_PRIVATE_PORT are both %d: choose two ports", o.PublicPort))
+	}
+	if o.PeerAddr != "" && o.ClusterKey == "" {
+		errs = append(errs, errors.New("MAEL_PEER_ADDR is set: set MAEL_CLUSTER_KEY too, to the same text on every node, such as `openssl rand -hex 32` prints"))
 	}
 	if o.SQLDriver != "sqlite" && o.SQLDSN == "" {
 		errs = append(errs, fmt.Errorf("MAEL_SQL_DRIVER is %s: set MAEL_SQL_DSN to the database's address", o.SQLDriver))

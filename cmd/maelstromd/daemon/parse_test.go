@@ -18,10 +18,14 @@ func values(pairs ...string) map[string]string {
 	return v
 }
 
+// testKey is as short as a cluster key may be.
+var testKey = strings.Repeat("ß", 32)
+
 func TestEverySettingTakesAGoodValue(t *testing.T) {
 	good := map[string]string{
 		"DATA_DIR": "/data", "SQL_DRIVER": "sqlite3", "SQL_DSN": "/data/x.db",
 		"PUBLIC_ADDR": "127.0.0.1", "PUBLIC_PORT": "8080", "PUBLIC_HTTPS_PORT": "8443", "PRIVATE_PORT": "9000",
+		"PEER_ADDR": ":8376", "PEER_ADVERTISE": "node1.example:443", "CLUSTER_KEY": testKey,
 		"API_TOKEN": "0123456789abcdef", "DOCKER_HOST": "unix:///run/docker.sock", "TOTAL_MEMORY": "0",
 		"CRON_TZ": "Europe/Berlin", "ON_EXIT": "stop", "SHUTDOWN_PAUSE_SECONDS": "5",
 		"HTTP_READ_TIMEOUT": "10", "HTTP_WRITE_TIMEOUT": "10", "HTTP_IDLE_TIMEOUT": "10",
@@ -43,7 +47,7 @@ func TestEverySettingTakesAGoodValue(t *testing.T) {
 			t.Errorf("no value for %s", s.Name)
 			continue
 		}
-		_, warnings, err := applySettings(settings, values(s.Variable(), value))
+		_, warnings, err := applySettings(settings, values("MAEL_CLUSTER_KEY", testKey, s.Variable(), value))
 		if err != nil {
 			t.Errorf("%s=%s: %v", s.Name, value, err)
 		}
@@ -73,6 +77,9 @@ func TestMistakesAreReportedAllAtOnce(t *testing.T) {
 		"MAEL_PUBLIC_ADDR", "localhost",
 		"MAEL_HOOK_ADDR", "8375",
 		"MAEL_SOURCE_NETWORKS", "everywhere",
+		"MAEL_PEER_ADDR", "10.0.0.5",
+		"MAEL_PEER_ADVERTISE", "https://10.0.0.5:8376",
+		"MAEL_CLUSTER_KEY", "short" + strings.Repeat("k", 26),
 	}
 	_, _, err := applySettings(Settings(), values(bad...))
 	if err == nil {
@@ -92,6 +99,7 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 	tests := map[string][]string{
 		"MAEL_PUBLIC_PORT and MAEL_PRIVATE_PORT": {"MAEL_PUBLIC_PORT", "8374"},
 		"MAEL_SQL_DSN":                           {"MAEL_SQL_DRIVER", "postgres"},
+		"MAEL_CLUSTER_KEY":                       {"MAEL_PEER_ADDR", ":8376"},
 	}
 	for want, pairs := range tests {
 		if _, _, err := applySettings(Settings(), values(pairs...)); err == nil || !strings.Contains(err.Error(), want) {

@@ -19,6 +19,7 @@ import (
 type servers struct {
 	public, private *httpServer
 	hooks           *httpServer // nil: webhooks are not taken
+	peers           *httpServer // nil: this node has none
 
 	mu         sync.Mutex
 	containers []*httpServer // for the containers of a network each
@@ -28,7 +29,7 @@ func (s *servers) all() []*httpServer { return append(s.ports(), s.forContainers
 
 // ports are the servers of the daemon's own ports.
 func (s *servers) ports() []*httpServer {
-	return slices.DeleteFunc([]*httpServer{s.public, s.private, s.hooks}, func(one *httpServer) bool { return one == nil })
+	return slices.DeleteFunc([]*httpServer{s.public, s.private, s.peers, s.hooks}, func(one *httpServer) bool { return one == nil })
 }
 
 func (s *servers) forContainers() []*httpServer {
@@ -54,6 +55,9 @@ func (d *Daemon) bindPorts(ctx context.Context) error {
 		return err
 	}
 	if err := d.bindPrivate(ctx); err != nil {
+		return err
+	}
+	if err := d.bindPeers(ctx); err != nil {
 		return err
 	}
 	return d.bindHooks(ctx)
@@ -121,14 +125,20 @@ func (d *Daemon) servePublicRequest(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Daemon) servePrivateRequest(w http.ResponseWriter, r *http.Request) {
+	d.servePrivately(d.private.Loopback(), w, r)
+}
+
+// servePrivately answers by a zone of the private port, and ends answers
+// without an end when the daemon does.
+func (d *Daemon) servePrivately(zone http.Handler, w http.ResponseWriter, r *http.Request) {
 	if !follows(r) {
-		d.private.Loopback().ServeHTTP(w, r)
+		zone.ServeHTTP(w, r)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(d.followCtx, cancel)()
-	d.private.Loopback().ServeHTTP(w, r.WithContext(ctx))
+	zone.ServeHTTP(w, r.WithContext(ctx))
 	if d.followCtx.Err() != nil {
 		panic(http.ErrAbortHandler) // the client is to know that this is not the end
 	}

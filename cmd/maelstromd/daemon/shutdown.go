@@ -41,6 +41,7 @@ func (d *Daemon) shutdown() {
 	d.tellNode(cluster.NodeDown)
 	d.endJournal()
 	d.tasks.end(d.log, "gateway", stepLimit)
+	d.tasks.end(d.log, "authority", stepLimit)
 	d.tasks.end(d.log, "keys", stepLimit)
 	d.tasks.end(d.log, "feed", stepLimit)
 }
@@ -183,7 +184,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "authority", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }

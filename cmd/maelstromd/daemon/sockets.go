@@ -22,6 +22,7 @@ const (
 	socketPublic  = "public"
 	socketPrivate = "private"
 	socketHooks   = "hooks"
+	socketPeer    = "peer"
 )
 
 var errEnding = errors.New("this process is ending")
@@ -151,7 +152,7 @@ func (s *sockets) take(name string, packets bool, fits func(netip.AddrPort) bool
 }
 
 func named(name string) bool {
-	return name == socketPublic || name == socketPrivate || name == socketHooks
+	return name == socketPublic || name == socketPrivate || name == socketHooks || name == socketPeer
 }
 
 // claim returns the given listeners for a purpose. One that bears the name of

@@ -1,0 +1,121 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/peer"
+	"maelstrom/cluster/store"
+)
+
+// authorityWait is how long the database may take to tell the authority of a
+// node that has a copy of it.
+const authorityWait = 2 * time.Second
+
+func (d *dataDir) authority() string { return filepath.Join(d.path, "authority.json") }
+
+// authorityStore is the database with a copy on disk, as sealed as the
+// original: nodes that start without the database know each other all the same.
+type authorityStore struct {
+	*store.Store
+	dir *dataDir
+}
+
+// Authority implements peer.AuthorityStore.
+func (s authorityStore) Authority(ctx context.Context) (cluster.Authority, error) {
+	copied, copyErr := s.copied()
+	limit := joinLimit
+	if copyErr == nil {
+		limit = authorityWait
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	stored, err := s.Store.Authority(limited)
+	switch {
+	case err == nil && stored != copied:
+		return stored, s.keep(stored)
+	case err == nil, errors.Is(err, cluster.ErrNotFound), copyErr != nil, ctx.Err() != nil:
+		return stored, err
+	}
+	return copied, nil
+}
+
+// KeepAuthority implements peer.AuthorityStore.
+func (s authorityStore) KeepAuthority(ctx context.Context, a cluster.Authority) (cluster.Authority, error) {
+	kept, err := s.Store.KeepAuthority(ctx, a)
+	if err == nil {
+		err = s.keep(kept)
+	}
+	return kept, err
+}
+
+func (s authorityStore) copied() (a cluster.Authority, err error) {
+	data, err := os.ReadFile(s.dir.authority())
+	if err == nil {
+		err = json.Unmarshal(data, &a)
+	}
+	return a, err
+}
+
+func (s authorityStore) keep(a cluster.Authority) error {
+	data, err := json.Marshal(a)
+	if err != nil {
+		return fmt.Errorf("copy authority: %w", err)
+	}
+	return writeFileAtomic(s.dir.authority(), append(data, '\n'), 0o600)
+}
+
+func (d *Daemon) openAuthority(ctx context.Context) error {
+	opened, err := peer.OpenAuthority(ctx, peer.AuthorityOptions{
+		Store: authorityStore{d.store, d.dir}, Key: d.opt.ClusterKey, Node: d.node, Logger: d.part("authority"),
+	})
+	if err == nil {
+		d.authority.Store(opened)
+	}
+	return err
+}
+
+// runAuthority opens the authority, if the start could not, serves the port
+// that needs it, and renews this node's certificate until ctx ends.
+func (d *Daemon) runAuthority(ctx context.Context) error {
+	for d.authority.Load() == nil {
+		if !sleep(ctx, joinRetry) {
+			return ctx.Err()
+		}
+		err := d.openAuthority(ctx)
+		if errors.Is(err, peer.ErrSealed) {
+			return err
+		}
+		if err != nil {
+			d.log.Debug("authority is not open", "error", err)
+		}
+	}
+	d.servePeers()
+	return d.authority.Load().Run(ctx)
+}
+
+// ca is the certificate of the authority, empty while there is none.
+func (d *Daemon) ca() []byte {
+	if authority := d.authority.Load(); authority != nil {
+		return authority.CAPEM()
+	}
+	return nil
+}
+
+// sleep waits unless ctx ends first.
+func sleep(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

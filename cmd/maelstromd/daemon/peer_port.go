@@ -1,0 +1,108 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"unicode/utf8"
+
+	"maelstrom/cluster/peer"
+)
+
+// hostPort reads a port on all addresses or on one.
+func hostPort(field func(*Options) *string) setFunc {
+	return func(o *Options, value string) error {
+		_, port, err := net.SplitHostPort(value)
+		n, numberErr := strconv.Atoi(port)
+		if err != nil || numberErr != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("%q is not an address such as :8376 or 10.0.0.5:8376", value)
+		}
+		*field(o) = value
+		return nil
+	}
+}
+
+func clusterKey(o *Options, value string) error {
+	if utf8.RuneCountInString(value) < peer.MinKey {
+		return fmt.Errorf("a cluster key needs at least %d characters", peer.MinKey)
+	}
+	o.ClusterKey = value
+	return nil
+}
+
+// bindPeers claims the address of peers, if there is to be one.
+func (d *Daemon) bindPeers(ctx context.Context) error {
+	if d.opt.PeerAddr == "" {
+		return nil
+	}
+	d.servers.peers = d.newServer(http.HandlerFunc(d.servePeerRequest))
+	given, err := d.sur.sockets.claim(socketPeer, "MAEL_PEER_ADDR", isAt(d.opt.PeerAddr))
+	if err != nil || len(given) > 0 {
+		d.servers.peers.listeners = given
+		return err
+	}
+	listener, err := d.sur.Listen(ctx, "tcp", d.opt.PeerAddr)
+	if err != nil {
+		return fmt.Errorf("bind %s for peers: stop what listens there, or set MAEL_PEER_ADDR to another address: %w", d.opt.PeerAddr, err)
+	}
+	d.servers.peers.listeners = []net.Listener{listener}
+	return nil
+}
+
+// isAt tells whether a socket that was given is at an address of the settings.
+// A host that is a name fits any address.
+func isAt(address string) func(netip.AddrPort) bool {
+	return func(given netip.AddrPort) bool {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil || port != strconv.Itoa(int(given.Port())) {
+			return false
+		}
+		addr, err := netip.ParseAddr(host)
+		return err != nil || addr.IsUnspecified() || addr.Unmap() == given.Addr()
+	}
+}
+
+// startPeers opens the cluster's authority and serves the port of peers. A key
+// that is not the cluster's ends the start; while the database is away and has
+// never told the authority, connections wait.
+func (d *Daemon) startPeers(ctx, base context.Context) error {
+	if d.opt.PeerAddr == "" {
+		return nil
+	}
+	err := d.openAuthority(ctx)
+	if errors.Is(err, peer.ErrSealed) {
+		return err
+	}
+	if err != nil {
+		d.log.Warn("peers wait for the authority in the database", "error", err)
+	}
+	d.tasks.start(base, "authority", d.failed, d.runAuthority)
+	return nil
+}
+
+// servePeers answers in TLS alone: the authority is open.
+func (d *Daemon) servePeers() {
+	config := d.authority.Load().ServerConfig()
+	for _, listener := range d.servers.peers.listeners {
+		go serveUntilClosed(d.servers.peers.Server, tls.NewListener(listener, config), d.log)
+	}
+	d.log.Info("serving peers", "address", d.opt.PeerAddr, "advertised", d.peerAddress())
+}
+
+// servePeerRequest answers at MAEL_PEER_ADDR: to nodes what is for nodes, to
+// all others the API, with a token.
+func (d *Daemon) servePeerRequest(w http.ResponseWriter, r *http.Request) {
+	switch _, isNode := d.authority.Load().NodeOf(r.TLS); {
+	case !isNode:
+		d.servePrivately(d.private.Remote(), w, r)
+	case d.nodes != nil:
+		d.nodes.ServeHTTP(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
