@@ -20,6 +20,11 @@ const (
 
 	// endWithin bounds the removal of what a run has left.
 	endWithin = 30 * time.Second
+
+	// roleWithin is how long a command waits for somebody to take the role that
+	// sets memory aside, roleLook how often that is asked.
+	roleWithin = 10 * time.Second
+	roleLook   = 100 * time.Millisecond
 )
 
 // RunLedger keeps the rows of runs.
@@ -178,7 +183,7 @@ func (r *Runner) Command(ctx context.Context, order CommandOrder, t Terminal) (e
 	defer done()
 	defer r.begin(run.ID)()
 	defer r.forget(run.ID)
-	if err := r.deps.Reserver.Reserve(ctx, run); err != nil {
+	if err := r.reserve(ctx, run); err != nil {
 		return 0, err
 	}
 	if err := r.fetch(ctx, spec, row.Version, order.Notice); err != nil {
@@ -195,6 +200,17 @@ func (r *Runner) Command(ctx context.Context, order CommandOrder, t Terminal) (e
 	})
 	r.log.Info("command ended", "component", spec.Name, "run", run.ID, "exit_code", exitCode, "took", time.Since(began), "error", err)
 	return exitCode, cut(ctx, err)
+}
+
+// reserve sets memory aside, also while the role is on its way from one holder
+// to the next, as it is when a daemon starts.
+func (r *Runner) reserve(ctx context.Context, run cluster.Run) error {
+	for began := time.Now(); ; idle(ctx, roleLook) {
+		err := r.deps.Reserver.Reserve(ctx, run)
+		if !errors.Is(err, cluster.ErrNotHolder) || ctx.Err() != nil || time.Since(began) >= roleWithin {
+			return cut(ctx, err)
+		}
+	}
 }
 
 // spec is the component as the command needs it: the entry point stays, as in
