@@ -38,6 +38,7 @@ type component struct {
 	fill   int  // placements of the kept version to add
 	probe  bool // asleep: its version is proven by one start
 	stuck  bool // what is to be added fits nowhere
+	paced  bool // what is missing waits for others of it, not for room
 }
 
 func (p *planner) view(name string) *component {

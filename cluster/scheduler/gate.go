@@ -9,14 +9,14 @@ import (
 // gate brings a component towards its target whose version has to prove itself
 // by one instance, the gate, while the version that is kept serves on. Nobody
 // waits longer for that than for any start: where nothing of the kept version
-// runs, the gate is the first instance.
+// runs, the gate is the first instance, unless its image has yet to come.
 func (p *planner) gate(c *component) {
 	target := c.memory.Target
 	p.drop(c, func(pl *cluster.Placement) bool { return p.stale(c, pl) })
 	p.stop(c, &c.running, len(c.running)-1)
 	p.stop(c, &c.outdated, len(c.outdated)-target)
 	p.turnBack(c, 1-len(c.running))
-	missing := target - c.live()
+	missing := target - c.live() + p.pulls(c)
 	if len(c.running) == 0 {
 		p.addGate(c)
 		missing--
@@ -28,6 +28,18 @@ func (p *planner) gate(c *component) {
 		missing = min(missing, target-c.rows()-c.wanted)
 	}
 	c.fill = max(0, missing)
+}
+
+// pulls counts the gates whose image has yet to come. Whatever that takes,
+// nobody waits for it: what is kept is here.
+func (p *planner) pulls(c *component) int {
+	n := 0
+	for _, pl := range c.running {
+		if i, ok := p.in.Snapshot.Instances.Get(pl.ID); ok && i.State == cluster.InstancePulling {
+			n++
+		}
+	}
+	return n
 }
 
 // stale tells whether an outdated placement is no use while a version has to

@@ -239,6 +239,15 @@ func (w *world) act(fails func(*cluster.Placement) bool) {
 	}
 }
 
+// pull lets what has just begun find that it has no image yet.
+func (w *world) pull() {
+	for id, i := range w.instances {
+		if i.State == cluster.InstanceStarting {
+			w.report(w.placements[id], cluster.InstancePulling, i.Reason)
+		}
+	}
+}
+
 func (w *world) report(pl *cluster.Placement, s cluster.InstanceState, r cluster.Reason) {
 	i := cluster.Instance{Placement: pl.ID, Component: pl.Component, Node: pl.Node}
 	if old := w.instances[pl.ID]; old != nil {

@@ -58,6 +58,8 @@ func (p *planner) pace(c *component) {
 	if c.spec == nil {
 		return
 	}
+	missing := c.wanted + c.fill
+	defer func() { c.paced = c.wanted+c.fill < missing }()
 	if c.inSeries() {
 		most := 1
 		if p.starts(c) {

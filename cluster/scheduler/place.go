@@ -70,6 +70,8 @@ func (p *planner) giveUp(c *component) {
 		p.awaited = true // what is leaving will make room
 	case gate:
 		p.makeRoom(c, refusal)
+	case c.kept != nil && len(c.outdated) == 0 && p.pulls(c) > 0:
+		p.refuseVersion(c, inTheWay())
 	default:
 		p.refuse(c, refusal)
 	}

@@ -23,7 +23,7 @@ func (p *planner) probe(active []*component) []*component {
 	seen := make(map[string]*component, len(active))
 	for _, c := range active {
 		seen[c.name] = c
-		p.awaited = p.awaited || c.memory.Target > c.live() && p.refusals[c.name] == nil
+		p.awaited = p.awaited || !c.paced && c.memory.Target > c.live() && p.refusals[c.name] == nil
 	}
 	names := p.sleepers(seen)
 	for free := p.freeProbes(active); !p.awaited && free > 0 && len(names) > 0; names = names[1:] {
@@ -59,7 +59,7 @@ func (p *planner) sleepers(seen map[string]*component) []string {
 	for name, row := range p.in.Snapshot.Rolling.All() {
 		switch {
 		case seen[name] != nil:
-		case row.Failed != nil && row.Failed.RetryAt.After(p.in.Now):
+		case row.Failed != nil && !p.retryDue(row.Failed):
 			p.look(row.Failed.RetryAt)
 		default:
 			names[name] = true

@@ -23,6 +23,7 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"plan":  func(t *rapid.T) { w.decide(t) },
 			"act":   func(t *rapid.T) { w.act(fails) },
+			"pull":  func(t *rapid.T) { w.pull() },
 			"wake":  func(t *rapid.T) { w.wake(someComponent(t)) },
 			"sleep": func(t *rapid.T) { w.load.Sleeps[someComponent(t)] = true },
 			"load":  func(t *rapid.T) { w.load.Components[someComponent(t)] = randomLoad(t, w.now) },
@@ -118,6 +119,11 @@ func (w *world) calmDown(t *rapid.T) {
 		want := row.Current().Effective.MinInstances
 		if got := w.running(name); got != want && (got > want || w.refusals[name] == nil) {
 			t.Fatalf("%s has %d instances at rest, want %d, refused: %v\n%s", name, got, want, w.refusals[name], w.picture())
+		}
+	}
+	for name, row := range w.components {
+		if row.Gated() {
+			t.Fatalf("%s is still to be proven: %s", name, w.picture())
 		}
 	}
 	for id, pl := range w.placements {

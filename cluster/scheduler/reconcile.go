@@ -11,7 +11,7 @@ import (
 // what is too much, turns back what is still leaving, and sets how many are to
 // be added.
 func (p *planner) reconcile(c *component) {
-	c.wanted, c.fill, c.surge, c.probe = 0, 0, false, false
+	c.wanted, c.fill, c.surge, c.probe, c.paced = 0, 0, false, false, false
 	switch {
 	case c.row == nil:
 		p.stop(c, &c.running, len(c.running))

@@ -83,6 +83,9 @@ func (p *planner) gateFailure(c *component) *cluster.Failure {
 	if c.kept == nil {
 		return nil
 	}
+	if p.keepsWaiting(c) {
+		return inTheWay()
+	}
 	for _, pl := range c.running {
 		i, ok := p.in.Snapshot.Instances.Get(pl.ID)
 		if !ok || i.Reason == cluster.ReasonNone || i.State == cluster.InstanceReady {
@@ -99,12 +102,26 @@ func (p *planner) gateFailure(c *component) *cluster.Failure {
 	return p.hindered(c)
 }
 
+// keepsWaiting tells whether somebody waits for what the version before could
+// do by now, if its place were not taken. Where an image is pulled before each
+// start, that it is being pulled tells nothing.
+func (p *planner) keepsWaiting(c *component) bool {
+	return c.memory.Target > 0 && len(c.outdated) == 0 && (c.stopFirst() || c.full()) && !c.spec.PullImageOnStart && p.pulls(c) > 0
+}
+
+// inTheWay is why a version that is still being pulled is put off.
+func inTheWay() *cluster.Failure {
+	return &cluster.Failure{
+		Reason: cluster.ReasonNoCapacity, Message: "its image was still being pulled when the version before was asked for, which can't run beside it",
+	}
+}
+
 // hindered tells why an instance can't make way for the version that is to
-// come: its node has no image of that.
+// come: its node has no image of that. What a suspect suffers from is no reason.
 func (p *planner) hindered(c *component) *cluster.Failure {
 	for _, pl := range c.leaving {
 		i, ok := p.in.Snapshot.Instances.Get(pl.ID)
-		if ok && runs(c.kept, pl) && i.Holds && i.Reason != cluster.ReasonNone {
+		if ok && runs(c.kept, pl) && i.Holds && i.Reason != cluster.ReasonNone && !(i.Suspect && i.Reason == i.LastFailure) {
 			return &cluster.Failure{Reason: i.Reason, Message: i.Message}
 		}
 	}
@@ -151,13 +168,19 @@ func retryPause(tries int) time.Duration {
 	return min(retryFirst<<min(max(tries-1, 0), 10), retryMost)
 }
 
+// retryDue tells whether it is time to try a version again. A time that is too
+// far away is by the clock of another holder.
+func (p *planner) retryDue(f *cluster.RolloutFailure) bool {
+	return !f.RetryAt.After(p.in.Now) || f.RetryAt.After(p.in.Now.Add(2*retryMost))
+}
+
 // retry takes a failure back when its time has come.
 func (p *planner) retry(c *component) {
-	at := c.declared.Failed.RetryAt
+	f := c.declared.Failed
 	switch {
-	case at.IsZero():
-	case at.After(p.in.Now):
-		p.look(at)
+	case f.RetryAt.IsZero():
+	case !p.retryDue(f):
+		p.look(f.RetryAt)
 	default:
 		p.tell(c, cluster.RolloutRetry, nil)
 		again := *c.declared

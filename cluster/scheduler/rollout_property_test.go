@@ -26,6 +26,7 @@ func TestRollOutsHoldTheirPromises(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"plan": law.plan,
 			"act":  func(*rapid.T) { w.act(w.broken) },
+			"pull": func(*rapid.T) { w.pull() },
 			"declare": func(t *rapid.T) {
 				w.declare("web", spec)
 			},
@@ -110,10 +111,8 @@ func (l *rolloutLaw) startsWithinBounds(t *rapid.T) {
 	row, starts, unproven := l.w.components["web"], 0, 0
 	for id, pl := range l.w.placements {
 		i := l.w.instances[id]
-		if i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff {
-			if pl.Want == cluster.WantRun || i != nil && i.State == cluster.InstanceStarting {
-				starts++
-			}
+		if pl.Want == cluster.WantRun && (i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff) {
+			starts++
 		}
 		if pl.Want == cluster.WantRun && row.Unproven() && runs(row, pl) {
 			unproven++
