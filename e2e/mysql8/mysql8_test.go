@@ -220,6 +220,8 @@ func (r *tour) placements() {
 	r.call("WriteNode", cluster.Node{ID: "a", Epoch: epoch, State: cluster.NodeDraining})
 	r.tell("%d", len(r.call("Nodes")[0].([]cluster.Node)))
 	hold := r.take(cluster.RolePlacement, "a")
+	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Hour))
+	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Duration(0)))
 	p := &cluster.Placement{ID: "x", Component: "case", Node: "a", Want: cluster.WantRun, MemoryMiB: 1}
 	r.call("WritePlacements", hold, []cluster.PlacementWrite{{Insert: p}})
 	r.refused("WritePlacements", hold, []cluster.PlacementWrite{{Insert: p}})
