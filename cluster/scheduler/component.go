@@ -17,14 +17,16 @@ type component struct {
 	spec     *project.Component    // effective, of row; nil if row is
 	held     bool                  // its first version has yet to be released: nothing may run
 	load     cluster.ComponentLoad
+	snap     *cluster.Snapshot
 
 	// Its placements by what they are now; a plan moves them from one list to
 	// another. Those in fresh are this plan's own.
 	running  []*cluster.Placement // wanted, at the current version
-	outdated []*cluster.Placement // wanted, at another version
+	outdated []*cluster.Placement // wanted, at another version or misplaced
 	leaving  []*cluster.Placement // not wanted, not gone
 	fresh    []*cluster.Placement
 
+	stays   map[string]bool      // misplaced, but with no place elsewhere
 	removed []*cluster.Placement // rows whose container is gone, deleted in this plan
 	gone    []*cluster.Placement // rows of lost nodes, deleted in this plan
 	lost    []*cluster.Placement // those of gone that were wanted: to be placed again
@@ -42,7 +44,7 @@ type component struct {
 }
 
 func (p *planner) view(name string) *component {
-	c := &component{name: name, load: p.in.Load.Components[name]}
+	c := &component{name: name, load: p.in.Load.Components[name], snap: p.in.Snapshot}
 	c.take(p.declared(name))
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {
@@ -108,7 +110,9 @@ func (c *component) turn(row *cluster.ComponentRow) {
 }
 
 // current tells whether pl may stay as it is.
-func (c *component) current(pl *cluster.Placement) bool { return runs(c.row, pl) }
+func (c *component) current(pl *cluster.Placement) bool {
+	return runs(c.row, pl) && (c.stays[pl.ID] || !c.misplaced(pl))
+}
 
 // runs tells whether pl is one of a version: no change between the two concerns
 // containers. Versions start at 1 again when a component was removed and comes

@@ -95,7 +95,7 @@ func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 // stays where that would be in vain and nothing of the version runs yet.
 func (p *planner) refuseNext(c *component, refusal *cluster.Failure) {
 	switch {
-	case len(c.outdated) == 0 || p.stopFor(c):
+	case c.onlyMoves() || p.stopFor(c):
 	case len(c.running) > 0 || c.stopFirst():
 		p.stopOneForNext(c)
 	default:
@@ -117,6 +117,7 @@ func (p *planner) insert(c *component, n *node) {
 	c.fresh = append(c.fresh, pl)
 	p.nodes.reserve(pl)
 	p.inserts = append(p.inserts, cluster.PlacementWrite{Insert: pl})
+	p.addHomes(row, pl.Node)
 }
 
 // freeSlot returns the lowest number that no placement of c has.

@@ -12,6 +12,7 @@ import (
 // be added.
 func (p *planner) reconcile(c *component) {
 	c.wanted, c.fill, c.surge, c.probe, c.paced = 0, 0, false, false, false
+	p.chooseMoves(c)
 	switch {
 	case c.row == nil:
 		p.stop(c, &c.running, len(c.running))
@@ -52,6 +53,9 @@ func (p *planner) steady(c *component) {
 func (p *planner) stopUseless(c *component) {
 	p.drop(c, func(pl *cluster.Placement) bool {
 		s := p.stage(pl)
+		if runs(c.row, pl) {
+			return s == failed // it moves
+		}
 		return s != ready && s != unknown || c.declared.Failed != nil && runs(c.declared, pl)
 	})
 }
@@ -85,7 +89,18 @@ func (p *planner) stop(c *component, list *[]*cluster.Placement, n int) {
 }
 
 func (p *planner) compareWorth(a, b *cluster.Placement) int {
-	return cmp.Or(cmp.Compare(p.worth(a), p.worth(b)), cmp.Compare(b.Slot, a.Slot))
+	return cmp.Or(cmp.Compare(p.worth(a), p.worth(b)), compareBool(p.draining(b), p.draining(a)), cmp.Compare(b.Slot, a.Slot))
+}
+
+// compareBool puts false first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 func (p *planner) worth(pl *cluster.Placement) int {

@@ -2,81 +2,12 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"maelstrom/cluster"
 )
-
-// when tells which state of a node is looked at: as it is now, or as it will
-// be when everything that is leaving has left.
-type when bool
-
-const (
-	now  when = false
-	soon when = true
-)
-
-// obstacle is why a node can't take an instance.
-type obstacle struct {
-	node   string
-	reason cluster.Reason
-	text   string
-	key    string // what to change; empty: nothing in a setting
-}
-
-// obstacle returns what forbids one more instance of c on n, nil if nothing does.
-func (p *planner) obstacle(c *component, n *node, w when) *obstacle {
-	o := &obstacle{node: n.row.Name, reason: cluster.ReasonNoCapacity}
-	if o.node == "" {
-		o.node = n.row.ID
-	}
-	free := n.row.MemoryTotalMiB - n.reserved
-	if w == soon {
-		free += n.leaving
-	}
-	limit := c.spec.MaxInstancesPerNode
-	switch {
-	case n.row.Lost:
-		o.text = "is lost"
-	case n.row.State != cluster.NodeUp:
-		o.text = "is " + string(n.row.State)
-	case !p.in.Snapshot.Hears(n.row.ID):
-		o.text = "is not heard"
-	case n.row.MemoryTotalMiB <= 0:
-		o.text, o.key = "runs nothing", "MAEL_TOTAL_MEMORY"
-	case n.row.Engine != "":
-		o.reason, o.text = cluster.ReasonEngineDown, "has no container engine: "+n.row.Engine
-	case free < c.next().Effective.ReserveMemory:
-		o.text = fmt.Sprintf("has %d of %d MiB free", max(0, free), n.row.MemoryTotalMiB)
-		o.key = "reservememory of the component or MAEL_TOTAL_MEMORY of the node"
-	case c.probe && w == now && n.probes >= maxProbes:
-		o.text = "proves other versions"
-	case limit > 0 && c.on(n, w) >= limit:
-		o.text, o.key = fmt.Sprintf("runs %d already", limit), "maxinstancespernode"
-	default:
-		return nil
-	}
-	return o
-}
-
-// on counts the instances of c on a node.
-func (c *component) on(n *node, w when) int {
-	count := 0
-	for _, pl := range c.all() {
-		if pl.Node == n.row.ID {
-			count++
-		}
-	}
-	if w == soon {
-		for _, pl := range c.leaving {
-			if pl.Node == n.row.ID {
-				count--
-			}
-		}
-	}
-	return count
-}
 
 // refusal tells why c fits nowhere; nil if it is only a matter of time,
 // because what is leaving will make room.
@@ -100,6 +31,10 @@ func (c *component) refusal(obstacles []*obstacle) *cluster.Failure {
 	f := &cluster.Failure{Reason: cluster.ReasonNoCapacity}
 	if len(obstacles) == 0 {
 		f.Message = fmt.Sprintf("no node can run %s: none is known", c.name)
+		return f
+	}
+	if !slices.ContainsFunc(obstacles, func(o *obstacle) bool { return !o.labels }) {
+		f.Message = c.labelsMissing()
 		return f
 	}
 	var nodes, keys []string
@@ -126,6 +61,33 @@ func (c *component) refusal(obstacles []*obstacle) *cluster.Failure {
 		f.Message += ". Change " + strings.Join(keys, ", ")
 	}
 	return f
+}
+
+// labelsMissing says that no node has the labels, and which labels there are.
+func (c *component) labelsMissing() string {
+	have := map[string]bool{}
+	for _, n := range c.snap.Nodes.All() {
+		for name, value := range n.Labels {
+			have[name+"="+value] = true
+		}
+	}
+	labels := slices.Sorted(maps.Keys(have))
+	if more := len(labels) - maxNamed; more > 0 {
+		labels = append(labels[:maxNamed], fmt.Sprintf("%d more", more))
+	}
+	if len(labels) == 0 {
+		labels = []string{"none"}
+	}
+	return fmt.Sprintf("no node can run %s, which asks for %s. Labels that nodes have: %s. Change nodes of the component or MAEL_NODE_LABELS of a node",
+		c.name, labelText(c.spec.Nodes), strings.Join(labels, ", "))
+}
+
+func labelText(labels map[string]string) string {
+	var texts []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		texts = append(texts, name+"="+labels[name])
+	}
+	return strings.Join(texts, ", ")
 }
 
 func (p *planner) refuseUnknown(c *component) {

@@ -53,9 +53,9 @@ func (p *planner) proves(c *component) bool {
 	if c.row != c.declared {
 		return false
 	}
-	return slices.ContainsFunc(slices.Concat(c.running, c.leaving), func(pl *cluster.Placement) bool {
+	return slices.ContainsFunc(slices.Concat(c.running, c.outdated, c.leaving), func(pl *cluster.Placement) bool {
 		i, ok := p.in.Snapshot.Instances.Get(pl.ID)
-		return ok && c.current(pl) && i.State == cluster.InstanceReady && !i.Suspect && p.tried(c, pl)
+		return ok && runs(c.row, pl) && i.State == cluster.InstanceReady && !i.Suspect && p.tried(c, pl)
 	})
 }
 

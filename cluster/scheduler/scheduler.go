@@ -76,6 +76,11 @@ type Memory struct {
 	// Trials tells of placements since when their instance is ready, as long as
 	// that is not enough to prove their version: it has no start check.
 	Trials map[string]time.Time
+
+	// Failures tells where components have failed, when that was last so;
+	// Untold since when components wait for nodes to tell what they have.
+	Failures map[string]time.Time
+	Untold   map[string]time.Time
 }
 
 // Scale is how many instances a component shall have, and why still.
@@ -108,6 +113,8 @@ func Plan(in Input) Decision {
 	for _, c := range active {
 		p.removeGone(c)
 	}
+	p.noteFailures(active)
+	p.promiseMoves(active)
 	for _, c := range active {
 		p.settle(c)
 	}
@@ -122,15 +129,19 @@ func Plan(in Input) Decision {
 }
 
 func newMemory() Memory {
-	return Memory{Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{}}
+	return Memory{
+		Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{},
+		Failures: map[string]time.Time{}, Untold: map[string]time.Time{},
+	}
 }
 
 type planner struct {
 	in       Input
-	nodes    *nodes       // nil until something is to be placed
-	probes   []*component // under way
-	again    []*component // to be placed by another version than was thought
-	awaited  bool         // room that something waits for is about to come free
+	nodes    *nodes                     // nil until something is to be placed
+	homes    map[string]map[string]bool // of named volumes: nodes; nil until asked for
+	probes   []*component               // under way
+	again    []*component               // to be placed by another version than was thought
+	awaited  bool                       // room that something waits for is about to come free
 	rollouts []*cluster.RolloutWrite
 	deletes  []cluster.PlacementWrite
 	wants    map[string]*cluster.Placement // by id
