@@ -20,7 +20,8 @@ type dispatcher struct {
 
 	mu        sync.Mutex
 	snapshot  *cluster.Snapshot     // the last one looked at
-	row       *cluster.ComponentRow // nil: the component is gone
+	declared  *cluster.ComponentRow // as it is stored; nil: the component is gone
+	row       *cluster.ComponentRow // the version of it that is to run; nil: the component is gone
 	gated     bool                  // row has to prove itself; the version before is kept
 	rules     atomic.Pointer[project.WakeRules]
 	limit     int                  // slots of an instance; 0: no limit

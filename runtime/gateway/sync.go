@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 // sync follows the snapshot: what there is to route to, what fails, and what
@@ -16,6 +17,7 @@ func (d *dispatcher) sync(now time.Time) {
 	d.snapshot = snap
 	d.round++
 	row, ok := snap.Components.Get(d.name)
+	d.declared = row
 	if ok {
 		d.gated = row.Gated()
 		row = row.Current()
@@ -87,6 +89,15 @@ func (d *dispatcher) proves(p *cluster.Placement) bool {
 	return d.gated && p.PlacedVersion >= d.row.RestartVersion
 }
 
+// versionOf is what the version of p says of its containers: the declared one or
+// the one that is kept beside it.
+func (d *dispatcher) versionOf(p *cluster.Placement) *project.Component {
+	if row := d.declared.Placed(p.PlacedVersion); row != nil {
+		return row.Effective
+	}
+	return d.row.Effective
+}
+
 // seeInstance takes in what the snapshot says of one placement.
 func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, known bool) {
 	runs := known && in.Node == d.g.opt.Node && in.Serves(p.Want)
@@ -101,7 +112,7 @@ func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, kno
 		}
 	}
 	if runs && (i == nil || !i.is(in)) {
-		i = d.newInstance(in, d.row.Effective)
+		i = d.newInstance(in, d.versionOf(p))
 		d.instances[p.ID] = i
 	}
 	if i != nil {
