@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxLogLine bounds one line of output, as JSON.
@@ -25,6 +26,10 @@ type LogsRequest struct {
 	Tail       int      // last lines of each container, with Previous of each component; 0: all
 	Follow     bool     // go on with what comes, also of later containers
 	Previous   bool     // also of containers that are gone, and of removed components
+
+	// After are moments by component: of these all is shown that was written
+	// then or later, whatever Since, Tail and Previous say.
+	After map[string]time.Time
 }
 
 // LogReader reads output line by line.
@@ -54,6 +59,9 @@ func (c *Client) Logs(ctx context.Context, req LogsRequest) (*LogReader, error) 
 	}
 	if req.Tail > 0 {
 		query.Set("tail", strconv.Itoa(req.Tail))
+	}
+	for component, at := range req.After {
+		query.Add("after", component+afterMark+at.Format(time.RFC3339Nano))
 	}
 	resp, err := c.do(ctx, http.MethodGet, PathLogs+"?"+query.Encode(), nil)
 	if err != nil {

@@ -84,8 +84,12 @@ func (t *keptTail) opened() []*keptHead {
 		if t.open[component] {
 			continue
 		}
+		since, tail, again := t.query.from(component)
+		if again {
+			containers = nil
+		}
 		stream, err := t.server.deps.Kept.OpenKept(component, KeptOptions{
-			Since: t.query.since, Until: t.query.until, Tail: t.query.tail, Containers: containers,
+			Since: since, Until: t.query.until, Tail: tail, Containers: containers,
 		})
 		if err != nil {
 			t.server.deps.Logger.Warn("kept output not opened", "component", component, "error", err)

@@ -125,6 +125,28 @@ func TestKeptLogsAreMergedByTime(t *testing.T) {
 	}
 }
 
+// A component whose output was shown up to a moment goes on from there, with
+// containers that are gone, whatever holds for the others.
+func TestKeptLogsGoOnAfterAMoment(t *testing.T) {
+	_, _, client := keptWorld(t)
+	after := func(n int) map[string]time.Time {
+		return map[string]time.Time{"shop_web": started.Add(time.Duration(n) * time.Second)}
+	}
+	for _, test := range []struct {
+		req  LogsRequest
+		want string
+	}{
+		{LogsRequest{After: after(1)}, "web 1,api 2,web 4,api 5"},
+		{LogsRequest{After: after(2)}, "api 2,web 4,api 5"},
+		{LogsRequest{After: after(4), Since: started.Add(5 * time.Second).Format(time.RFC3339)}, "web 4,api 5"},
+		{LogsRequest{After: after(5), Previous: true}, "api 2,gone 3,api 5"},
+	} {
+		if got := texts(t, client, test.req); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.req, got, test.want)
+		}
+	}
+}
+
 func TestThePastNeedsAKeeper(t *testing.T) {
 	_, w, client := keptWorld(t)
 	if _, err := client.Logs(t.Context(), LogsRequest{Previous: true, Components: []string{"nope"}}); kindOfError(err) != KindNotFound {

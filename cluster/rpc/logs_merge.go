@@ -100,7 +100,8 @@ func (t *logTail) start(ctx context.Context, source *cluster.Instance) {
 }
 
 func (t *logTail) openOne(ctx context.Context, source *cluster.Instance) (LogStream, error) {
-	opt := LogOptions{Follow: t.query.follow, Since: t.query.since, Tail: t.query.tail}
+	since, tail, _ := t.query.from(source.Component)
+	opt := LogOptions{Follow: t.query.follow, Since: since, Tail: tail}
 	t.mu.Lock()
 	if last, again := t.last[source.ContainerID]; again {
 		opt.Since, opt.Tail = last.Add(1), 0

@@ -18,6 +18,7 @@ type logQuery struct {
 	until      time.Time // zero: without an end
 	tail       int
 	previous   bool // also what is gone
+	after      map[string]time.Time
 	follow     bool
 	ndjson     bool
 }
@@ -48,6 +49,9 @@ func parseLogQuery(values url.Values, now time.Time) (logQuery, error) {
 	if q.follow, err = parseBool(values, "follow", !q.ndjson); err != nil {
 		return q, err
 	}
+	if q.after, err = parseAfter(values["after"]); err != nil {
+		return q, err
+	}
 	if q.follow && !q.until.IsZero() {
 		return q, errors.New("follow and until exclude each other")
 	}
@@ -55,6 +59,32 @@ func parseLogQuery(values url.Values, now time.Time) (logQuery, error) {
 		q.since = now // the original shows what comes from now on
 	}
 	return q, nil
+}
+
+// afterMark stands between a component and the moment that its output was
+// shown up to.
+const afterMark = "@"
+
+func parseAfter(texts []string) (map[string]time.Time, error) {
+	after := map[string]time.Time{}
+	for _, text := range texts {
+		component, moment, ok := strings.Cut(text, afterMark)
+		at, err := time.Parse(time.RFC3339, moment)
+		if !ok || component == "" || err != nil {
+			return nil, fmt.Errorf("after %q is not COMPONENT%sTIME with a time such as 2006-01-02T15:04:05Z", text, afterMark)
+		}
+		after[component] = at
+	}
+	return after, nil
+}
+
+// from tells where the output of a component is to begin. One that was shown
+// up to a moment goes on from there, also with containers that are gone.
+func (q *logQuery) from(component string) (since time.Time, tail int, again bool) {
+	if at, again := q.after[component]; again {
+		return at, 0, true
+	}
+	return q.since, q.tail, false
 }
 
 // parseMoment reads a span before now, such as 10m, or a time.

@@ -191,7 +191,7 @@ func TestLogQueries(t *testing.T) {
 			t.Errorf("%q: %+v, %v", test.query, got, err)
 		}
 	}
-	for _, bad := range []string{"format=xml", "follow=perhaps", "tail=0", "tail=x", "since=yesterday", "until=x", "previous=perhaps", "follow&until=1m"} {
+	for _, bad := range []string{"format=xml", "follow=perhaps", "tail=0", "tail=x", "since=yesterday", "until=x", "previous=perhaps", "follow&until=1m", "after=shop_web", "after=@2026-01-31T08:00:00Z", "after=shop_web@10m"} {
 		values, _ := url.ParseQuery(bad)
 		if _, err := parseLogQuery(values, now); err == nil {
 			t.Errorf("%q was taken", bad)

@@ -126,10 +126,10 @@ func runEvents(ctx context.Context, a *app, opt eventsOptions) error {
 }
 
 const (
-	// eventsRetry is how often a stream that has ended is opened again,
-	// eventsPatience for how long.
-	eventsRetry    = time.Second
-	eventsPatience = 5 * time.Minute
+	// reopenEvery is how often a stream that has ended is opened again,
+	// reopenPatience for how long.
+	reopenEvery    = time.Second
+	reopenPatience = 5 * time.Minute
 )
 
 // followEvents prints each event as soon as it comes. A daemon that ends the
@@ -152,7 +152,8 @@ func (a *app) followEvents(ctx context.Context, opt eventsOptions) error {
 			return a.serverError(err)
 		}
 		fmt.Fprintln(a.stderr, "the daemon is away: what happens meanwhile follows when it is back")
-		if stream, err = a.reopenEvents(ctx, opt.request); err != nil {
+		stream, err = reopen(ctx, func() (*rpc.EventReader, error) { return a.client().FollowEvents(ctx, opt.request) })
+		if err != nil {
 			return a.serverError(err)
 		}
 		fmt.Fprintln(a.stderr, "the daemon is back")
@@ -162,24 +163,24 @@ func (a *app) followEvents(ctx context.Context, opt eventsOptions) error {
 // maxEvents is the most that a daemon tells at a time.
 const maxEvents = 10_000
 
-// reopenEvents opens the stream again as soon as the daemon answers.
-func (a *app) reopenEvents(ctx context.Context, request rpc.ListEventsRequest) (*rpc.EventReader, error) {
-	ticker := time.NewTicker(eventsRetry)
+// reopen opens a stream again as soon as the daemon answers. It takes the
+// client anew each time: a daemon that starts may have another address or token.
+func reopen[Stream any](ctx context.Context, open func() (Stream, error)) (Stream, error) {
+	ticker := time.NewTicker(reopenEvery)
 	defer ticker.Stop()
-	patience := time.NewTimer(eventsPatience)
+	patience := time.NewTimer(reopenPatience)
 	defer patience.Stop()
 	for {
-		// The client anew: a daemon that starts may have another address or token.
-		stream, err := a.client().FollowEvents(ctx, request)
+		stream, err := open()
 		if err == nil || ctx.Err() != nil || !transient(err) {
 			return stream, err
 		}
 		select {
 		case <-ticker.C:
 		case <-patience.C:
-			return nil, err
+			return stream, err
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return stream, ctx.Err()
 		}
 	}
 }

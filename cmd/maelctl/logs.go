@@ -28,6 +28,9 @@ func newLogs(a *app) *cobra.Command {
 		Long: `Show the output of the containers of components, by time; without a name, of all.
 A name may contain * for any text.
 
+With -f it goes on with what comes, also after a restart of the daemon: no line
+is lost or shown twice.
+
 With --previous also of containers that are gone, by a stop, crash, sleep or
 deploy, and of components that were removed. The node keeps 20 MiB of each
 component for 7 days, unless MAEL_LOG_RING_MIB and MAEL_LOG_RING_DAYS say
@@ -97,13 +100,17 @@ func runLogs(ctx context.Context, a *app, opt logsOptions) error {
 	if err != nil {
 		return a.serverError(err)
 	}
+	if opt.request.Follow {
+		return a.followLogs(ctx, opt, stream)
+	}
 	defer stream.Close()
 	return printLogs(a, opt, stream)
 }
 
+// printLogs prints a stream that has an end.
 func printLogs(a *app, opt logsOptions, stream *rpc.LogReader) error {
 	all := logList{Entries: []rpc.LogEntry{}}
-	whole := !opt.request.Follow && opt.out.machine() && (opt.out.format != formatNDJSON || opt.out.shaped())
+	whole := opt.out.machine() && (opt.out.format != formatNDJSON || opt.out.shaped())
 	printer := logPrinter{app: a, out: opt.out, containers: map[string]string{}}
 	for {
 		entry, err := stream.Next()
