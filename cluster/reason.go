@@ -23,13 +23,14 @@ const (
 	ReasonNeverListened Reason = "never_listened"
 	ReasonUnhealthy     Reason = "unhealthy"
 	ReasonEngineDown    Reason = "engine_down"
-	ReasonStopped       Reason = "stopped"
+	ReasonStopped       Reason = "stopped" // the route is disabled
 	ReasonBackoff       Reason = "backoff"
-	ReasonFull          Reason = "full"
+	ReasonFull          Reason = "full" // another node's instance has no slot
 	ReasonGone          Reason = "gone"
 	ReasonDraining      Reason = "draining"
 	ReasonReleaseFailed Reason = "release_failed"
-	ReasonAsleep        Reason = "asleep" // the request may not wake its component
+	ReasonAsleep        Reason = "asleep"  // the request may not wake its component
+	ReasonOverlap       Reason = "overlap" // a due time was skipped: the one before still ran
 )
 
 // Failure says why something can't run: the reason for machines, and for

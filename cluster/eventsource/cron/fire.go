@@ -87,10 +87,6 @@ func (f *firing) tooLate(now time.Time) bool {
 	return now.Sub(f.Due) > Grace && !later.IsZero() && !later.After(now)
 }
 
-// ReasonOverlap says that a due time was skipped because the one before still
-// ran.
-const ReasonOverlap cluster.Reason = "overlap"
-
 // overlaps tells whether the firing is to be skipped because an earlier one
 // still runs, on whatever node. The claims tell: they are there before any
 // request. One whose end nobody has told is over once its request's time is.
@@ -111,7 +107,7 @@ func (f *firing) overlaps(ctx context.Context) bool {
 }
 
 func (f *firing) skip() {
-	f.FinishedAt, f.Reason, f.Error = f.StartedAt, ReasonOverlap, "skipped: the one before still runs"
+	f.FinishedAt, f.Reason, f.Error = f.StartedAt, cluster.ReasonOverlap, "skipped: the one before still runs"
 }
 
 // tryClaim claims once. After a try whose outcome is in doubt, a row that is
