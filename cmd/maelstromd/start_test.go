@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"testing"
@@ -42,6 +45,19 @@ func TestADataDirectoryHasOneDaemon(t *testing.T) {
 	}
 	if got := first.getPrivate("", "/readyz"); got.status != http.StatusOK {
 		t.Errorf("the first daemon: %s", got)
+	}
+}
+
+func TestADamagedDatabaseIsNamed(t *testing.T) {
+	t.Parallel()
+	n := prepareNode(t)
+	file := filepath.Join(n.dir, "maelstrom.db")
+	if err := os.WriteFile(file, bytes.Repeat([]byte("no database "), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n.run()
+	if code := n.awaitExit(); code != 1 || !n.log.has("maelstromd:", file, "maelctl admin restore") {
+		t.Errorf("exit code %d, want 1 and a message that names the file:\n%s", code, n.log)
 	}
 }
 
