@@ -18,6 +18,7 @@ import (
 	"maelstrom/project/route"
 	"maelstrom/runtime"
 	"maelstrom/runtime/names"
+	"maelstrom/runtime/proxy"
 )
 
 // The ports that clients use unless they are told another.
@@ -43,6 +44,7 @@ type serviceNames struct {
 	forward *names.Forwarder
 	hosts   *names.Upstream
 	public  func(gateway netip.Addr) bool // serves port 80 there already
+	proxies proxy.Trust                   // in front of this node
 	log     *slog.Logger
 
 	open atomic.Pointer[map[netip.Addr]*openNames] // by gateway
@@ -68,10 +70,10 @@ func (d *Daemon) newServiceNames() *serviceNames {
 		listen: d.sur.Listen, packets: d.sur.ListenPacket, server: d.containerServer, deps: d.feed,
 		door:   &names.Door{Snapshots: d.feed, Components: d.gateway, Health: d.gateway.Private()},
 		hosts:  names.NewUpstream(d.opt.NamesUpstream),
-		public: d.publicServes,
-		log:    d.part("names"),
-		why:    map[runtime.Bridge]error{},
-		told:   map[string]bool{},
+		public: d.publicServes, proxies: proxy.Trust(d.opt.TrustedProxies),
+		log:  d.part("names"),
+		why:  map[runtime.Bridge]error{},
+		told: map[string]bool{},
 	}
 	s.open.Store(&map[netip.Addr]*openNames{})
 	s.forward = names.NewForwarder(s.hosts.Servers, func(a netip.Addr) bool { return s.at(a) != nil })
@@ -274,7 +276,8 @@ func (s *serviceNames) before(next http.Handler) http.Handler {
 }
 
 // served answers a request to the public port that a container sent to the
-// name of a component; false if it is anything else.
+// name of a component; false if it is anything else. What a trusted proxy in a
+// container passes on is from outside, whatever its Host.
 func (s *serviceNames) served(w http.ResponseWriter, r *http.Request) bool {
 	if s == nil || !names.Possible(r.Host) {
 		return false
@@ -286,6 +289,9 @@ func (s *serviceNames) served(w http.ResponseWriter, r *http.Request) bool {
 	opened := s.at(local.AddrPort().Addr().Unmap())
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if opened == nil || err != nil || !opened.bridge.Subnet.Contains(peer.Addr().Unmap()) {
+		return false
+	}
+	if r.Header["X-Forwarded-For"] != nil && s.proxies.Has(peer.Addr().Unmap()) {
 		return false
 	}
 	return s.door.Serve(w, r)

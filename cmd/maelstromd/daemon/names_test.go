@@ -18,6 +18,7 @@ import (
 	"maelstrom/project"
 	"maelstrom/runtime"
 	"maelstrom/runtime/names"
+	"maelstrom/runtime/proxy"
 )
 
 func TestPublicServes(t *testing.T) {
@@ -176,6 +177,20 @@ func TestServedOnThePublicPort(t *testing.T) {
 		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))
 		if got := s.served(httptest.NewRecorder(), r); got != c.want {
 			t.Errorf("%s -> %s for %s: %t", c.remote, c.local, c.host, got)
+		}
+	}
+	s.proxies = proxy.Trust{netip.MustParsePrefix("172.17.0.9/32")}
+	for remote, want := range map[string]bool{"172.17.0.9:4000": false, "[::ffff:172.17.0.9]:4000": false, "172.17.0.8:4000": true} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Host, r.RemoteAddr = "web.shop.internal", remote
+		local := net.TCPAddrFromAddrPort(netip.AddrPortFrom(gateway, 80))
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.Addr(local)))
+		if !s.served(httptest.NewRecorder(), r) {
+			t.Errorf("a call of %s itself is not served", remote)
+		}
+		r.Header.Set("X-Forwarded-For", "203.0.113.7")
+		if got := s.served(httptest.NewRecorder(), r); got != want {
+			t.Errorf("passed on by %s: served %t", remote, got)
 		}
 	}
 	if (*serviceNames)(nil).served(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)) {
