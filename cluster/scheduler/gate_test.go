@@ -112,7 +112,13 @@ func TestWhatCannotMakeWayStays(t *testing.T) {
 		t.Fatalf("writes %s, want %s", got, want)
 	}
 	for _, i := range w.instances {
-		i.Holds, i.Reason = true, cluster.ReasonImageMissing
+		i.Holds, i.Reason, i.HeldFor = true, cluster.ReasonImageMissing, 1
+	}
+	if got := show(w.decide(t).Writes); got != "[]" {
+		t.Fatalf("refused for what an earlier version lacked: %s", got)
+	}
+	for _, i := range w.instances {
+		i.HeldFor = 2
 	}
 	if got, want := show(w.decide(t).Writes), "[failed web want run web/0@1]"; got != want {
 		t.Errorf("writes %s, want %s", got, want)

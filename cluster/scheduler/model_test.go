@@ -200,11 +200,55 @@ func (w *world) insert(t tester, pl cluster.Placement) {
 	if n := spec.MaxInstancesPerNode; n > 0 && here >= n {
 		t.Fatalf("%s exceeds maxinstancespernode %d", pl.Component, n)
 	}
+	w.checkPlace(t, w.nodes[pl.Node], pl)
 	if memory > w.nodes[pl.Node].MemoryTotalMiB {
 		t.Fatalf("%s exceeds the memory of %s", pl.Component, pl.Node)
 	}
 	pl.Version = 1
 	w.placements[pl.ID] = &pl
+}
+
+// checkPlace refuses a node that the component must not run on.
+func (w *world) checkPlace(t tester, n *cluster.Node, pl cluster.Placement) {
+	t.Helper()
+	row := w.components[pl.Component]
+	if n.State != cluster.NodeUp || !n.Labelled(row.Effective.Nodes) && !n.Labelled(row.Current().Effective.Nodes) {
+		t.Fatalf("%s is placed on %s, which is %s with labels %v", pl.Component, n.ID, n.State, n.Labels)
+	}
+	for _, v := range row.Placed(pl.PlacedVersion).Effective.Volumes {
+		if v.Type == "bind" && n.Mounts[v.Source] == cluster.Absent {
+			t.Fatalf("%s is placed on %s, which has no %s", pl.Component, n.ID, v.Source)
+		}
+		if homes := w.homes(v); len(homes) > 0 && !homes[n.ID] {
+			t.Fatalf("%s is placed on %s, but its volume is on %v", pl.Component, n.ID, homes)
+		}
+	}
+}
+
+// homes are the nodes that have a named volume.
+func (w *world) homes(v project.Volume) map[string]bool {
+	homes := map[string]bool{}
+	for id, n := range w.nodes {
+		if v.Type == "volume" && n.Mounts[v.Source] == cluster.Present {
+			homes[id] = true
+		}
+	}
+	return homes
+}
+
+// makeVolumes lets a node tell of the volumes that an instance needs.
+func (w *world) makeVolumes(pl *cluster.Placement) {
+	row := w.components[pl.Component]
+	if row == nil || row.Placed(pl.PlacedVersion) == nil {
+		return
+	}
+	for _, v := range row.Placed(pl.PlacedVersion).Effective.Volumes {
+		if n := *w.nodes[pl.Node]; v.Type == "volume" && n.Mounts != nil {
+			n.Mounts = maps.Clone(n.Mounts)
+			n.Mounts[v.Source] = cluster.Present
+			w.nodes[pl.Node] = &n
+		}
+	}
 }
 
 // act lets the nodes take one step with every placement. Those that are lost
@@ -229,6 +273,7 @@ func (w *world) act(fails func(*cluster.Placement) bool) {
 		case pl.Want == cluster.WantRun && i.State != cluster.InstanceReady:
 			w.report(pl, cluster.InstanceReady, "")
 			w.instances[id].ReadyAt = w.now
+			w.makeVolumes(pl)
 		case pl.Want == cluster.WantStop && i != nil && i.State == cluster.InstanceReady:
 			w.report(pl, cluster.InstanceDraining, "")
 		case pl.Want == cluster.WantStop && i != nil && i.State == cluster.InstanceDraining:

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"maelstrom/cluster"
-	"maelstrom/project"
 )
 
 // untoldMost is how long a start waits for nodes that have yet to tell whether
@@ -86,49 +85,66 @@ func (p *planner) waits(c *component) bool {
 	return true
 }
 
-// volumeHomes returns the nodes that a named volume is on, or will be as soon
-// as what is placed there has started.
+// volumeHomes returns the nodes that have a named volume; where none has it,
+// those that will as soon as what is placed there has started.
 func (p *planner) volumeHomes(name string) map[string]bool {
 	if p.homes == nil {
-		p.homes = map[string]map[string]bool{}
-		for _, n := range p.room().list {
-			for mount, presence := range n.row.Mounts {
-				if presence == cluster.Present {
-					p.addHome(mount, n.row.ID)
-				}
-			}
-		}
-		for _, pl := range p.in.Snapshot.Placements.All() {
-			if row := p.declared(pl.Component); row != nil {
-				p.addHomes(row.Placed(pl.PlacedVersion), pl.Node)
-			}
-		}
-		for _, w := range p.inserts {
-			p.addHomes(p.declared(w.Insert.Component).Placed(w.Insert.PlacedVersion), w.Insert.Node)
-		}
+		p.findHomes()
 	}
-	return p.homes[name]
+	if has := p.homes.has[name]; len(has) > 0 {
+		return has
+	}
+	return p.homes.will[name]
 }
 
-func (p *planner) addHomes(row *cluster.ComponentRow, node string) {
-	if row == nil || p.homes == nil {
+// homes are nodes by the names of volumes.
+type homes struct{ has, will map[string]map[string]bool }
+
+func (p *planner) findHomes() {
+	p.homes = &homes{has: map[string]map[string]bool{}, will: map[string]map[string]bool{}}
+	for _, n := range p.room().list {
+		for mount, presence := range n.row.Mounts {
+			if presence == cluster.Present {
+				addHome(p.homes.has, mount, n.row.ID)
+			}
+		}
+	}
+	deleted := make(map[string]bool, len(p.deletes))
+	for _, w := range p.deletes {
+		deleted[w.Delete.ID] = true
+	}
+	for id, pl := range p.in.Snapshot.Placements.All() {
+		if !deleted[id] {
+			p.addHomes(pl)
+		}
+	}
+	for _, w := range p.inserts {
+		p.addHomes(w.Insert)
+	}
+}
+
+// addHomes notes what a placement mounts.
+func (p *planner) addHomes(pl *cluster.Placement) {
+	row := p.declared(pl.Component)
+	if p.homes == nil || row == nil {
+		return
+	}
+	if row = row.Placed(pl.PlacedVersion); row == nil {
 		return
 	}
 	for _, v := range row.Effective.Volumes {
-		if isNamed(v) {
-			p.addHome(v.Source, node)
+		if v.Type == "volume" && v.Source != "" {
+			addHome(p.homes.will, v.Source, pl.Node)
 		}
 	}
 }
 
-func (p *planner) addHome(mount, node string) {
-	if p.homes[mount] == nil {
-		p.homes[mount] = map[string]bool{}
+func addHome(homes map[string]map[string]bool, mount, node string) {
+	if homes[mount] == nil {
+		homes[mount] = map[string]bool{}
 	}
-	p.homes[mount][node] = true
+	homes[mount][node] = true
 }
-
-func isNamed(v project.Volume) bool { return v.Type == "volume" && v.Source != "" }
 
 func (p *planner) nodeNames(ids map[string]bool) string {
 	var names []string

@@ -20,10 +20,10 @@ func (c *component) misplaced(pl *cluster.Placement) bool {
 }
 
 // lacks tells whether an instance can't start because its node has not what it
-// mounts.
+// mounts. One that runs already does not need it to be there again.
 func (c *component) lacks(n *cluster.Node, pl *cluster.Placement) bool {
 	i, ok := c.snap.Instances.Get(pl.ID)
-	if !ok || i.State != cluster.InstanceBackoff {
+	if ok && (i.State == cluster.InstanceReady || i.State == cluster.InstanceDraining) {
 		return false
 	}
 	for _, v := range c.spec.Volumes {

@@ -117,7 +117,7 @@ func (p *planner) insert(c *component, n *node) {
 	c.fresh = append(c.fresh, pl)
 	p.nodes.reserve(pl)
 	p.inserts = append(p.inserts, cluster.PlacementWrite{Insert: pl})
-	p.addHomes(row, pl.Node)
+	p.addHomes(pl)
 }
 
 // freeSlot returns the lowest number that no placement of c has.

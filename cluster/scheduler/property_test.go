@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -44,6 +45,10 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 				n.State = rapid.SampledFrom([]cluster.NodeState{cluster.NodeUp, cluster.NodeDraining, cluster.NodeDown}).Draw(t, "state")
 				n.Lost = n.State == cluster.NodeDown && rapid.Bool().Draw(t, "lost")
 				n.Engine = rapid.SampledFrom([]string{"", "down"}).Draw(t, "engine")
+				n.Drain = rapid.SampledFrom([]cluster.Drain{cluster.DrainMove, cluster.DrainForce}).Draw(t, "drain")
+				n.Labels = randomLabels(t)
+				n.Mounts = maps.Clone(n.Mounts)
+				n.Mounts["/data"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent, cluster.Unsure}).Draw(t, "path")
 				w.nodes["n1"] = &n
 			},
 			"partial": func(t *rapid.T) { w.load.Partial = rapid.Bool().Draw(t, "partial") },
@@ -60,12 +65,21 @@ func someComponent(t *rapid.T) string { return rapid.SampledFrom(componentNames)
 func randomWorld(t *rapid.T) *world {
 	w := newWorld()
 	for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
-		w.node(fmt.Sprintf("n%d", i+1), rapid.Int64Range(0, 1000).Draw(t, "memory"))
+		n := w.node(fmt.Sprintf("n%d", i+1), rapid.Int64Range(0, 1000).Draw(t, "memory"))
+		n.Labels = randomLabels(t)
+		n.Mounts = map[string]cluster.Presence{"/data": cluster.Present}
+		if rapid.Bool().Draw(t, "asked for volumes") {
+			n.Mounts["v"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent}).Draw(t, "volume")
+		}
 	}
 	for _, name := range componentNames {
 		w.declare(name, randomSpec(t))
 	}
 	return w
+}
+
+func randomLabels(t *rapid.T) map[string]string {
+	return rapid.SampledFrom([]map[string]string{{"disk": "ssd"}, {"disk": "hdd"}, nil}).Draw(t, "node's labels")
 }
 
 func randomSpec(t *rapid.T) project.Component {
@@ -77,6 +91,9 @@ func randomSpec(t *rapid.T) project.Component {
 		IdleTimeoutSeconds:  rapid.IntRange(1, 90).Draw(t, "idle"),
 		RestartOrder:        rapid.SampledFrom([]project.RestartOrder{"", project.RestartStartStop, project.RestartStopStart}).Draw(t, "order"),
 		StartParallelism:    rapid.SampledFrom([]project.StartParallelism{"", project.StartSeries, project.StartSeriesFirst}).Draw(t, "parallelism"),
+
+		Nodes:   rapid.SampledFrom([]map[string]string{nil, nil, {"disk": "ssd"}}).Draw(t, "labels"),
+		Volumes: rapid.SampledFrom([][]project.Volume{nil, nil, {{Source: "/data", Target: "/data"}}, {{Type: "volume", Source: "v", Target: "/v"}}}).Draw(t, "volumes"),
 
 		HTTPStartHealthCheckSeconds: rapid.SampledFrom([]int{0, 0, -1}).Draw(t, "start check"),
 	}
@@ -103,7 +120,7 @@ func randomLoad(t *rapid.T, now time.Time) cluster.ComponentLoad {
 func (w *world) calmDown(t *rapid.T) {
 	for id, n := range w.nodes {
 		healed := *n
-		healed.State, healed.Lost, healed.Engine = cluster.NodeUp, false, ""
+		healed.State, healed.Lost, healed.Engine, healed.Drain = cluster.NodeUp, false, "", cluster.DrainNone
 		w.nodes[id] = &healed
 	}
 	clear(w.load.Components)
@@ -163,6 +180,7 @@ func TestWaitingRequestGetsAnInstanceOrAReason(t *testing.T) {
 			w.wake(name)
 			d := w.decide(t)
 			w.act(nil)
+			w.now = w.now.Add(100 * time.Millisecond)
 			if d.Refusals[name] != nil {
 				return
 			}

@@ -121,7 +121,10 @@ func inTheWay() *cluster.Failure {
 func (p *planner) hindered(c *component) *cluster.Failure {
 	for _, pl := range c.leaving {
 		i, ok := p.in.Snapshot.Instances.Get(pl.ID)
-		if ok && runs(c.kept, pl) && i.Holds && i.Reason != cluster.ReasonNone && !(i.Suspect && i.Reason == i.LastFailure) {
+		if !ok || !i.Holds || i.HeldFor != 0 && i.HeldFor != c.declared.Version {
+			continue // what an earlier version lacked is not for this one to answer for
+		}
+		if runs(c.kept, pl) && i.Reason != cluster.ReasonNone && !(i.Suspect && i.Reason == i.LastFailure) {
 			return &cluster.Failure{Reason: i.Reason, Message: i.Message}
 		}
 	}

@@ -137,11 +137,11 @@ func newMemory() Memory {
 
 type planner struct {
 	in       Input
-	nodes    *nodes                     // nil until something is to be placed
-	homes    map[string]map[string]bool // of named volumes: nodes; nil until asked for
-	probes   []*component               // under way
-	again    []*component               // to be placed by another version than was thought
-	awaited  bool                       // room that something waits for is about to come free
+	nodes    *nodes       // nil until something is to be placed
+	homes    *homes       // of named volumes; nil until asked for
+	probes   []*component // under way
+	again    []*component // to be placed by another version than was thought
+	awaited  bool         // room that something waits for is about to come free
 	rollouts []*cluster.RolloutWrite
 	deletes  []cluster.PlacementWrite
 	wants    map[string]*cluster.Placement // by id
