@@ -51,8 +51,9 @@ type Instance struct {
 	LastFailureAt     time.Time `json:"last_failure_at"`
 	LastFailureDetail string    `json:"last_failure_detail"`
 
-	Holds    bool `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
-	WasReady bool `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
+	Holds    bool  `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
+	HeldFor  int64 `json:"held_for"`  // version of the component that Reason is about while it holds; 0: not said
+	WasReady bool  `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
 }
 
 // Routable tells whether new requests may be sent to i.

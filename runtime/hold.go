@@ -69,7 +69,7 @@ func (u *unit) stay(context.Context) phase {
 // as soon as the component changes.
 func (u *unit) hinder(failure *cluster.Failure, version int64) {
 	wait := u.holds.next()
-	u.inst.Reason = failure.Reason
+	u.inst.Reason, u.inst.HeldFor = failure.Reason, version
 	u.inst.Message = fmt.Sprintf("version %d can't replace it yet: %s", version, failure.Message)
 	u.report()
 	u.log.Warn("instance serves on; what replaces it has no image", "version", version,

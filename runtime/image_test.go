@@ -107,7 +107,7 @@ func TestOldVersionServesUntilTheImageOfTheNewOneIsHere(t *testing.T) {
 		w.want("p1", cluster.WantStop)
 		w.pass(time.Second)
 		i := w.expect("p1", ready, cluster.ReasonPullFailed)
-		if !i.Holds || !i.Serves(cluster.WantStop) || i.ContainerID != before.ContainerID {
+		if !i.Holds || i.HeldFor != 2 || !i.Serves(cluster.WantStop) || i.ContainerID != before.ContainerID {
 			t.Fatalf("it does not serve on: %+v", i)
 		}
 		if !strings.Contains(i.Message, "version 2 can't replace it yet") || !strings.Contains(i.Message, "`pullusername`") {
