@@ -106,9 +106,13 @@ func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite, old *cl
 	if w.Restart {
 		return t.replaceVersion(ctx, old, body)
 	}
-	return met(t.put(ctx, "mael_component",
+	err = met(t.put(ctx, "mael_component",
 		`update mael_component set spec = ?, row_version = ?, modified_at = ? where name = ? and project = ? and row_version = ?`,
 		body, w.Version+1, micros(now), w.Spec.Name, w.Spec.Project, w.Version))
+	if err != nil || old.Failed == nil || old.Failed.RetryAt.IsZero() {
+		return err
+	}
+	return t.forgive(ctx, old) // it may be what was changed, such as credentials, that it lacked
 }
 
 // removeComponents deletes components at their versions, which are remembered.

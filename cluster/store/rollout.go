@@ -46,9 +46,15 @@ func (t *tx) retryRollout(ctx context.Context, w *cluster.RolloutWrite) error {
 		return err
 	}
 	row := found[w.Component]
-	if row == nil || row.Failed == nil {
+	if row == nil || row.Failed == nil || row.RestartVersion != w.Version {
 		return cluster.ErrConflict
 	}
+	return t.forgive(ctx, row)
+}
+
+// forgive lets the declared version be tried again.
+func (t *tx) forgive(ctx context.Context, row *cluster.ComponentRow) error {
+	w := &cluster.RolloutWrite{Component: row.Spec.Name, Version: row.RestartVersion}
 	return t.setFailure(ctx, w, storedFailure{RolloutFailure: *row.Failed, Version: w.Version, Retried: true})
 }
 

@@ -108,6 +108,21 @@ func TestAChangeThatContainersDoNotSeeLeavesARolloutAlone(t *testing.T) {
 	})
 }
 
+// Credentials of a registry, say, are tried as soon as they are there.
+func TestAChangeBringsTheNextTryForward(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RolePlacement, "n")
+		declareVersion(t, s, 1)
+		write(t, s, hold, proof(1))
+		declareVersion(t, s, 2)
+		write(t, s, hold, rollout(2, cluster.RolloutFailed, failure(3, time.Now().Add(time.Hour))))
+		apply1(t, s, projectOf("p", component("p", "p_c", "seen by nobody")))
+		if row := rowOf(t, s, "p_c"); row.Version != 3 || row.RestartVersion != 2 || row.Failed != nil || row.Tries != 3 || !row.Gated() {
+			t.Fatalf("%+v", row)
+		}
+	})
+}
+
 func TestARolloutFailsAndIsTriedAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		hold := take(t, s, cluster.RolePlacement, "n")
