@@ -94,7 +94,7 @@ func create(ctx context.Context, opt AuthorityOptions) (cluster.Authority, error
 	if err != nil {
 		return cluster.Authority{}, err
 	}
-	sealed, err := made.seal(opt.Key)
+	sealed, err := made.seal(opt.Key, costs)
 	if err != nil {
 		return cluster.Authority{}, err
 	}

@@ -49,13 +49,17 @@ func (s *sealedKey) cipher(key string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
+// costs are what guessing a cluster key takes, at each guess.
+var costs = sealedKey{KDF: kdf, Passes: 3, MemoryKiB: 32 << 10, Threads: 1}
+
 // seal returns what the database keeps of an authority.
-func (i *issuer) seal(key string) (cluster.Authority, error) {
+func (i *issuer) seal(key string, costs sealedKey) (cluster.Authority, error) {
 	private, err := x509.MarshalPKCS8PrivateKey(i.key)
 	if err != nil {
 		return cluster.Authority{}, err
 	}
-	sealed := sealedKey{KDF: kdf, Passes: 3, MemoryKiB: 32 << 10, Threads: 1, Salt: make([]byte, 32)}
+	sealed := costs
+	sealed.Salt = make([]byte, 32)
 	if _, err := rand.Read(sealed.Salt); err != nil {
 		return cluster.Authority{}, err
 	}
