@@ -25,27 +25,32 @@ type obstacle struct {
 	text   string
 	key    string // what to change; empty: nothing in a setting
 	verb   string // what to run
-	labels bool   // it is about labels
+	kind   string // of the check
 }
 
 // checks are all that can forbid an instance on a node, the most telling first.
-var checks = []func(*planner, *component, *node, when) *obstacle{
-	(*planner).checkState,
-	(*planner).checkMemoryTotal,
-	(*planner).checkEngine,
-	(*planner).checkLabels,
-	(*planner).checkMounts,
-	(*planner).checkFree,
-	(*planner).checkProbes,
-	(*planner).checkMost,
+var checks = []struct {
+	kind string
+	run  func(*planner, *component, *node, when) *obstacle
+}{
+	{"state", (*planner).checkState},
+	{"total", (*planner).checkMemoryTotal},
+	{"engine", (*planner).checkEngine},
+	{kindLabels, (*planner).checkLabels},
+	{"mounts", (*planner).checkMounts},
+	{"free", (*planner).checkFree},
+	{"probes", (*planner).checkProbes},
+	{"most", (*planner).checkMost},
 }
+
+const kindLabels = "labels"
 
 // obstacle returns the first that forbids one more instance of c on n, nil if
 // nothing does.
 func (p *planner) obstacle(c *component, n *node, w when) *obstacle {
 	for _, check := range checks {
-		if o := check(p, c, n, w); o != nil {
-			o.node = n.row.DisplayName()
+		if o := check.run(p, c, n, w); o != nil {
+			o.node, o.kind = n.row.DisplayName(), check.kind
 			return o
 		}
 	}
@@ -55,8 +60,8 @@ func (p *planner) obstacle(c *component, n *node, w when) *obstacle {
 // obstacles returns all of them.
 func (p *planner) obstacles(c *component, n *node, w when) (all []*obstacle) {
 	for _, check := range checks {
-		if o := check(p, c, n, w); o != nil {
-			o.node = n.row.DisplayName()
+		if o := check.run(p, c, n, w); o != nil {
+			o.node, o.kind = n.row.DisplayName(), check.kind
 			all = append(all, o)
 		}
 	}
@@ -109,7 +114,7 @@ func (p *planner) checkLabels(c *component, n *node, _ when) *obstacle {
 		}
 	}
 	return &obstacle{
-		reason: cluster.ReasonNoCapacity, text: strings.Join(lacks, " and "), labels: true,
+		reason: cluster.ReasonNoCapacity, text: strings.Join(lacks, " and "),
 		key: "nodes of the component or MAEL_NODE_LABELS of the node",
 	}
 }

@@ -33,7 +33,7 @@ func (c *component) refusal(obstacles []*obstacle) *cluster.Failure {
 		f.Message = fmt.Sprintf("no node can run %s: none is known", c.name)
 		return f
 	}
-	if !slices.ContainsFunc(obstacles, func(o *obstacle) bool { return !o.labels }) {
+	if !slices.ContainsFunc(obstacles, func(o *obstacle) bool { return o.kind != kindLabels }) {
 		f.Message = c.labelsMissing()
 		return f
 	}

@@ -108,7 +108,7 @@ type Scale struct {
 // and a glance at each whose version is being rolled out. A plan made on the
 // outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
-	p := &planner{in: in, memory: newMemory(), wants: map[string]*cluster.Placement{}, refusals: map[string]*cluster.Failure{}}
+	p := newPlanner(in)
 	active := p.active()
 	for _, c := range active {
 		p.removeGone(c)
@@ -126,6 +126,10 @@ func Plan(in Input) Decision {
 		p.remember(c)
 	}
 	return Decision{Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Next: p.next, Memory: p.memory}
+}
+
+func newPlanner(in Input) *planner {
+	return &planner{in: in, memory: newMemory(), wants: map[string]*cluster.Placement{}, refusals: map[string]*cluster.Failure{}}
 }
 
 func newMemory() Memory {
