@@ -1,0 +1,336 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	// lostAfter is how long a node is not heard until it counts as lost.
+	lostAfter = 10 * time.Second
+
+	// glance is how often it is looked at who is heard.
+	glance = 100 * time.Millisecond
+
+	// frozen is a time between two glances that tells of a pause of this
+	// process, in which nobody could be heard.
+	frozen = time.Second
+)
+
+// Feed is the view of the database, and of what nodes tell.
+type Feed interface {
+	Snapshot() *cluster.Snapshot
+	Subscribe() (changed <-chan struct{}, cancel func())
+	Hint()
+	PushInstances(cluster.InstanceList)
+	SetSilent(nodes map[string]bool)
+}
+
+// Loads is what this node's gateway sees.
+type Loads interface {
+	Load() cluster.Load
+	LoadChanged() <-chan struct{}
+}
+
+// Decider decides, if this node holds the role placement; else its answer is
+// cluster.ErrNotHolder.
+type Decider interface {
+	WakeFor(ctx context.Context, node, component string) error
+	Sleep(ctx context.Context, component string) error
+	Reserve(ctx context.Context, run cluster.Run) error
+}
+
+// Options say who this node is.
+type Options struct {
+	Node    string
+	Version string       // of the daemon
+	Epoch   func() int64 // of this start of the daemon
+	Logger  *slog.Logger // nil: silent
+}
+
+// Deps are the parts that a Hub works with.
+type Deps struct {
+	Feed    Feed
+	Loads   Loads
+	Decider Decider
+	Holder  func() string // who holds the role placement, as last seen; empty: nobody
+
+	// Dial connects to the peer port of a node, by TLS in a given protocol of
+	// HTTP, and fails where anybody else answers.
+	Dial func(ctx context.Context, node cluster.Node, protocol string) (net.Conn, error)
+
+	// NodeOf returns the node that has sent a request, if that is proven.
+	NodeOf func(*http.Request) (node string, ok bool)
+}
+
+// Hub keeps a stream to each other node of the cluster. What comes by it makes
+// things fast; every fact is in the database too. All methods are safe for
+// concurrent use.
+type Hub struct {
+	opt  Options
+	deps Deps
+	log  *slog.Logger
+
+	news        chan struct{} // buffered 1: somebody is heard again
+	loadChanged chan struct{} // buffered 1
+
+	mu      sync.Mutex // guards what follows
+	open    bool       // Run runs, and this node does not leave
+	remotes map[string]*remote
+	list    []byte // own instances, as they are sent
+	told    int64  // change number that others were told of
+	learned int64  // change number that others have told
+	looked  time.Time
+	ending  sync.WaitGroup // of streams that others have opened
+}
+
+// remote is another node as it is seen from here.
+type remote struct {
+	since  time.Time // from when on it could have been heard
+	heard  time.Time
+	stream *stream            // nil: there is none
+	forget context.CancelFunc // ends calling it; nil: it calls us
+	load   loadReport
+}
+
+// New returns a Hub; nothing happens before Run.
+func New(opt Options, deps Deps) *Hub {
+	h := &Hub{
+		opt: opt, deps: deps, log: opt.Logger,
+		news: make(chan struct{}, 1), loadChanged: make(chan struct{}, 1),
+		remotes: map[string]*remote{},
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	return h
+}
+
+// Run keeps the streams, and the Feed's view of who is heard, until ctx ends.
+func (h *Hub) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	changed, unsubscribe := h.deps.Feed.Subscribe()
+	var loops sync.WaitGroup
+	defer func() {
+		unsubscribe()
+		cancel()
+		h.close()
+		loops.Wait()
+		h.ending.Wait()
+	}()
+	h.start()
+	loops.Go(func() { h.reportLoads(ctx) })
+	tick := time.NewTicker(glance)
+	defer tick.Stop()
+	for {
+		snap := h.deps.Feed.Snapshot()
+		h.meet(ctx, snap, &loops)
+		h.deps.Feed.SetSilent(h.silent(snap))
+		h.tellNumber(snap)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-h.news:
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *Hub) start() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open, h.looked = true, time.Now()
+}
+
+func (h *Hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.open = false
+	for _, r := range h.remotes {
+		if r.stream != nil {
+			r.stream.conn.Close()
+		}
+		r.since, r.heard = time.Time{}, time.Time{}
+	}
+}
+
+// Leave tells the others that this node stops: they send nothing here any
+// more, without waiting for a silence.
+func (h *Hub) Leave() {
+	h.mu.Lock()
+	h.open = false
+	streams := h.streams()
+	h.mu.Unlock()
+	for _, s := range streams {
+		_ = s.send(&frame{Bye: true}) // one that is not told finds out
+	}
+}
+
+// meet keeps who there is to hear equal to the nodes of the cluster.
+func (h *Hub) meet(ctx context.Context, snap *cluster.Snapshot, loops *sync.WaitGroup) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.open {
+		return
+	}
+	for id := range h.expected(snap) {
+		r := h.remote(id)
+		if r.forget == nil && h.opt.Node < id {
+			calling, forget := context.WithCancel(ctx)
+			r.forget = forget
+			loops.Go(func() { h.keepCalling(calling, id) })
+		}
+	}
+	for id, r := range h.remotes {
+		if node, ok := snap.Nodes.Get(id); ok && node.Peers || r.stream != nil && !ok {
+			continue // one that has just joined may be ahead of its row
+		}
+		if r.forget != nil {
+			r.forget()
+		}
+		if r.stream != nil {
+			r.stream.conn.Close()
+		}
+		delete(h.remotes, id)
+	}
+}
+
+// expected are the other nodes that can be heard.
+func (h *Hub) expected(snap *cluster.Snapshot) map[string]*cluster.Node {
+	nodes := map[string]*cluster.Node{}
+	for id, node := range snap.Nodes.All() {
+		if id != h.opt.Node && node.Peers {
+			nodes[id] = node
+		}
+	}
+	return nodes
+}
+
+func (h *Hub) remote(id string) *remote {
+	r := h.remotes[id]
+	if r == nil {
+		r = &remote{since: time.Now()}
+		h.remotes[id] = r
+	}
+	return r
+}
+
+// silent returns the nodes that are not heard. After a pause of this process
+// all that were heard before it are given another moment.
+func (h *Hub) silent(snap *cluster.Snapshot) map[string]bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	paused := now.Sub(h.looked) > frozen
+	h.looked = now
+	silent := map[string]bool{}
+	for id := range h.expected(snap) {
+		r := h.remote(id)
+		if paused {
+			r.since = now
+			if r.stream != nil {
+				r.heard = now
+			}
+		}
+		if !r.lives(now) {
+			silent[id] = true
+		}
+	}
+	return silent
+}
+
+func (r *remote) lives(now time.Time) bool {
+	return !r.heard.IsZero() && now.Sub(r.heard) < silence
+}
+
+// Live tells whether a node shows signs of life: requests may be sent to it.
+func (h *Hub) Live(node string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.remotes[node]
+	return node == h.opt.Node || r != nil && r.lives(time.Now())
+}
+
+// Lost tells whether a node that should have been heard was not for so long
+// that what it runs is to run elsewhere.
+func (h *Hub) Lost(node string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r, now := h.remotes[node], time.Now()
+	if !h.open || r == nil || r.since.IsZero() || now.Sub(h.looked) > frozen {
+		return false
+	}
+	return now.Sub(r.since) >= lostAfter && now.Sub(r.heard) >= lostAfter
+}
+
+// Dial connects to the peer port of a node, in a given protocol of HTTP.
+func (h *Hub) Dial(ctx context.Context, node, protocol string) (net.Conn, error) {
+	row, ok := h.deps.Feed.Snapshot().Nodes.Get(node)
+	if !ok || !row.Peers {
+		return nil, errors.Join(ErrNoStream, cluster.ErrNotFound)
+	}
+	return h.deps.Dial(ctx, *row, protocol)
+}
+
+// PushInstances takes in the full list of this node's own instances, and sends
+// it to all others.
+func (h *Hub) PushInstances(l cluster.InstanceList) {
+	h.deps.Feed.PushInstances(l)
+	encoded, err := (&frame{Instances: &l}).encode()
+	if err != nil {
+		h.log.Error("other nodes are not told of instances", "error", err)
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = encoded
+	for _, s := range h.streams() {
+		s.put(partInstances, encoded)
+	}
+}
+
+// tellNumber hints others at a change that this node was first to see.
+func (h *Hub) tellNumber(snap *cluster.Snapshot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if snap.Restored || snap.Number == h.told {
+		return
+	}
+	h.told = snap.Number
+	if h.told <= h.learned {
+		return
+	}
+	encoded, err := (&frame{Hint: h.told}).encode()
+	if err != nil {
+		return
+	}
+	for _, s := range h.streams() {
+		s.put(partHint, encoded)
+	}
+}
+
+// streams are those that there are. The lock is held.
+func (h *Hub) streams() []*stream {
+	var all []*stream
+	for _, r := range h.remotes {
+		if r.stream != nil {
+			all = append(all, r.stream)
+		}
+	}
+	return all
+}
+
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,197 @@
+package peer
+
+import (
+	"context"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+const (
+	loadPace   = 100 * time.Millisecond // of reports while there is load
+	loadPeriod = time.Second            // of reports without any
+	loadFresh  = 3 * time.Second        // a report counts for this long
+	loadRecent = 15 * time.Second       // what was quiet for longer is left out
+)
+
+// loadReport is what a node has told of its load.
+type loadReport struct {
+	components map[string]cluster.ComponentLoad
+	at         time.Time // zero: nothing yet
+	read       bool      // a plan has seen its peaks
+}
+
+// Load is the load of the whole cluster, as far as it was told lately. It is
+// Partial if any node's is missing. Reading it starts the next peaks.
+func (h *Hub) Load() cluster.Load {
+	sum := h.deps.Loads.Load()
+	if sum.Components == nil {
+		sum.Components = map[string]cluster.ComponentLoad{}
+	}
+	expected := h.expected(h.deps.Feed.Snapshot())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	for id, node := range expected {
+		r := h.remotes[id]
+		if r == nil || r.load.at.IsZero() || now.Sub(r.load.at) > loadFresh {
+			sum.Partial = sum.Partial || node.State != cluster.NodeDown
+			continue
+		}
+		r.load.read = true
+		for name, l := range r.load.components {
+			sum.Components[name] = add(sum.Components[name], l)
+			l.Peak = l.InFlight + l.Queued
+			r.load.components[name] = l
+		}
+	}
+	return sum
+}
+
+// LoadChanged sends when the load of some node has changed so that a plan may
+// come out otherwise. Sends coalesce.
+func (h *Hub) LoadChanged() <-chan struct{} { return h.loadChanged }
+
+// add sums two nodes' load of a component.
+func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
+	sum := cluster.ComponentLoad{
+		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued, Peak: a.Peak + b.Peak,
+		OldestWait: max(a.OldestWait, b.OldestWait), ServiceTime: a.ServiceTime,
+		LastRequest: a.LastRequest, Total: a.Total + b.Total,
+	}
+	if b.LastRequest.After(a.LastRequest) {
+		sum.LastRequest = b.LastRequest
+	}
+	if b.ServiceTime > 0 {
+		// By what each has seen: a mean of few requests says little.
+		weightA, weightB := float64(a.Total), float64(max(b.Total, 1))
+		if a.ServiceTime == 0 {
+			weightA = 0
+		}
+		sum.ServiceTime = time.Duration((float64(a.ServiceTime)*weightA + float64(b.ServiceTime)*weightB) / (weightA + weightB))
+	}
+	return sum
+}
+
+// takeLoad keeps what a node tells of its load.
+func (h *Hub) takeLoad(node string, told map[string]loadOf) {
+	now := time.Now()
+	report := loadReport{components: make(map[string]cluster.ComponentLoad, len(told)), at: now}
+	for name, l := range told {
+		l.LastRequest = time.Time{}
+		if l.Idle >= 0 {
+			l.LastRequest = now.Add(-l.Idle)
+		}
+		report.components[name] = l.ComponentLoad
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r := h.remotes[node]
+	if r == nil {
+		return
+	}
+	old := r.load
+	r.load = report
+	if old.at.IsZero() || now.Sub(old.at) > loadFresh || urgent(old.components, report.components) {
+		signal(h.loadChanged)
+	}
+	if !old.read {
+		report.keepPeaks(old)
+	}
+}
+
+// keepPeaks keeps what no plan has seen of the report before.
+func (r *loadReport) keepPeaks(old loadReport) {
+	for name, before := range old.components {
+		l := r.components[name]
+		if l.Peak = max(l.Peak, before.Peak); l.Peak > 0 {
+			r.components[name] = l
+		}
+	}
+}
+
+// urgent tells whether a queue has grown, or a component's load came from or
+// went to nothing.
+func urgent(old, now map[string]cluster.ComponentLoad) bool {
+	for name, l := range now {
+		before := old[name]
+		if l.Queued > before.Queued || busy(l) != busy(before) {
+			return true
+		}
+	}
+	for name, before := range old {
+		if _, told := now[name]; !told && busy(before) {
+			return true
+		}
+	}
+	return false
+}
+
+func busy(l cluster.ComponentLoad) bool { return l.InFlight+l.Queued > 0 }
+
+// reportLoads tells the holder of the role placement what this node's gateway
+// sees, until ctx ends. A node that holds the role reads that where it needs it.
+func (h *Hub) reportLoads(ctx context.Context) {
+	tick := time.NewTicker(loadPace)
+	defer tick.Stop()
+	var to *stream
+	var sent time.Time
+	changed := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-h.deps.Loads.LoadChanged():
+			signal(h.loadChanged)
+			changed = true
+			continue
+		case <-tick.C:
+		}
+		holder := h.holder()
+		now := time.Now()
+		if holder == nil || holder == to && !changed && now.Sub(sent) < loadPeriod {
+			to = holder
+			continue
+		}
+		to, sent, changed = holder, now, h.report(holder, now)
+	}
+}
+
+// holder is the stream to who holds the role placement, nil if that is this
+// node, or there is none.
+func (h *Hub) holder() *stream {
+	node := h.deps.Holder()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.remotes[node]; r != nil && node != h.opt.Node {
+		return r.stream
+	}
+	return nil
+}
+
+// report tells the load as it is; true: there is some.
+func (h *Hub) report(to *stream, now time.Time) (any bool) {
+	told := map[string]loadOf{}
+	for name, l := range h.deps.Loads.Load().Components {
+		any = any || busy(l)
+		if busy(l) || l.Peak > 0 || now.Sub(l.LastRequest) < loadRecent {
+			told[name] = onWire(l, now)
+		}
+	}
+	encoded, err := (&frame{Load: &loadFrame{told}}).encode()
+	if err != nil {
+		h.log.Error("load is not told", "error", err)
+		return any
+	}
+	to.put(partLoad, encoded)
+	return any
+}
+
+func onWire(l cluster.ComponentLoad, now time.Time) loadOf {
+	w := loadOf{ComponentLoad: l, Idle: -1}
+	if !l.LastRequest.IsZero() {
+		w.Idle = max(0, now.Sub(l.LastRequest))
+	}
+	w.LastRequest = time.Time{}
+	return w
+}

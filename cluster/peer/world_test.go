@@ -1,0 +1,238 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// database is what all feeds of a test follow.
+type database struct {
+	mu     sync.Mutex
+	number int64
+	nodes  map[string]*cluster.Node
+	polls  map[string]int // by reader
+}
+
+type reader struct {
+	*database
+	node string
+}
+
+func (r reader) ChangeNumber(context.Context) (int64, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.polls[r.node]++
+	return r.number, nil
+}
+
+func (r reader) Changes(context.Context, int64) (cluster.ChangeSet, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cs := cluster.ChangeSet{Number: r.number, Nodes: map[string]*cluster.Node{}}
+	for id, node := range r.nodes {
+		cs.Nodes[id] = node
+	}
+	return cs, nil
+}
+
+func (d *database) put(node cluster.Node) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.number++
+	d.nodes[node.ID] = &node
+}
+
+// world is some nodes in a bubble.
+type world struct {
+	t       *testing.T
+	db      *database
+	network *network
+	members map[string]*member
+
+	mu     sync.Mutex
+	holder string
+}
+
+// member is a node of a world: all of it that hubs need.
+type member struct {
+	*world
+	id      string
+	epoch   int64
+	counter int64
+	feed    *cluster.Feed
+	hub     *Hub
+	server  *http.Server
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+
+	mu      sync.Mutex
+	load    map[string]cluster.ComponentLoad
+	changed chan struct{}
+	decide  func(ctx context.Context, op, node, what string) error
+}
+
+func newWorld(t *testing.T, ids ...string) *world {
+	w := &world{t: t, network: newNetwork(), members: map[string]*member{}, db: &database{nodes: map[string]*cluster.Node{}, polls: map[string]int{}}}
+	for _, id := range ids {
+		w.members[id] = &member{world: w, id: id, changed: make(chan struct{}, 1), load: map[string]cluster.ComponentLoad{}}
+		w.members[id].start()
+	}
+	return w
+}
+
+func (w *world) close() {
+	for _, m := range w.members {
+		m.crash()
+	}
+	w.network.change(func() {
+		clear(w.network.cut)
+		for p := range w.network.pipes {
+			p.in.Close()
+			p.out.Close()
+		}
+	})
+}
+
+func (w *world) setHolder(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.holder = id
+}
+
+func (w *world) holderNow() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.holder
+}
+
+type nodeKey struct{}
+
+// start is what a daemon does: its node has a new epoch.
+func (m *member) start() {
+	m.epoch++
+	m.counter = 0
+	m.db.put(cluster.Node{ID: m.id, Epoch: m.epoch, State: cluster.NodeUp, Peers: true, Address: m.id})
+	m.feed = cluster.NewFeed(reader{m.db, m.id}, cluster.FeedOptions{})
+	epoch := m.epoch
+	m.hub = New(Options{Node: m.id, Version: "test", Epoch: func() int64 { return epoch }}, Deps{
+		Feed: m.feed, Loads: m, Decider: m, Holder: m.holderNow,
+		Dial: func(ctx context.Context, node cluster.Node, _ string) (net.Conn, error) {
+			return m.network.dial(ctx, m.id, node.Address)
+		},
+		NodeOf: func(r *http.Request) (string, bool) {
+			node, ok := r.Context().Value(nodeKey{}).(string)
+			return node, ok
+		},
+	})
+	m.server = &http.Server{
+		Handler: m.hub.Handler(), ErrorLog: log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, nodeKey{}, c.(namedConn).node)
+		},
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	l := m.network.listen(m.id)
+	m.tasks.Go(func() { m.server.Serve(l) })
+	feed, hub := m.feed, m.hub
+	m.tasks.Go(func() { feed.Run(ctx) })
+	m.tasks.Go(func() { hub.Run(ctx) })
+	m.push()
+}
+
+// crash ends a daemon without a word.
+func (m *member) crash() {
+	if m.stop == nil {
+		return
+	}
+	m.server.Close()
+	m.stop()
+	m.tasks.Wait()
+	m.stop = nil
+}
+
+// push reports one instance that tells how often was reported.
+func (m *member) push() {
+	m.counter++
+	m.hub.PushInstances(cluster.InstanceList{Node: m.id, Epoch: m.epoch, Counter: m.counter, Instances: []cluster.Instance{
+		{Placement: m.id, Node: m.id, State: cluster.InstanceReady, Restarts: int(m.counter), ReadyAt: time.Now()},
+	}})
+}
+
+// knows tells what m has of another's latest report.
+func (m *member) knows(other *member) string {
+	i, ok := m.feed.Snapshot().Instances.Get(other.id)
+	if !ok {
+		return "nothing"
+	}
+	list, _ := m.feed.Snapshot().Lists.Get(other.id)
+	return fmt.Sprintf("epoch %d, report %d", list.Epoch, i.Restarts)
+}
+
+func (m *member) latest() string { return fmt.Sprintf("epoch %d, report %d", m.epoch, m.counter) }
+
+func (m *member) setLoad(component string, l cluster.ComponentLoad) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.load[component] = l
+	signal(m.changed)
+}
+
+// Load is Loads.Load.
+func (m *member) Load() cluster.Load {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	l := cluster.Load{Node: m.id, Components: map[string]cluster.ComponentLoad{}}
+	for name, one := range m.load {
+		l.Components[name] = one
+		one.Peak = one.InFlight + one.Queued
+		m.load[name] = one
+	}
+	return l
+}
+
+// LoadChanged is Loads.LoadChanged.
+func (m *member) LoadChanged() <-chan struct{} { return m.changed }
+
+func (m *member) decision(ctx context.Context, op, node, what string) error {
+	m.mu.Lock()
+	decide := m.decide
+	m.mu.Unlock()
+	if decide == nil {
+		return cluster.ErrNotHolder
+	}
+	return decide(ctx, op, node, what)
+}
+
+func (m *member) setDecide(decide func(ctx context.Context, op, node, what string) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.decide = decide
+}
+
+// WakeFor is Decider.WakeFor.
+func (m *member) WakeFor(ctx context.Context, node, component string) error {
+	return m.decision(ctx, "wake", node, component)
+}
+
+// Sleep is Decider.Sleep.
+func (m *member) Sleep(ctx context.Context, component string) error {
+	return m.decision(ctx, "sleep", "", component)
+}
+
+// Reserve is Decider.Reserve.
+func (m *member) Reserve(ctx context.Context, run cluster.Run) error {
+	return m.decision(ctx, "reserve", run.Node, run.ID)
+}
+
+// pass lets virtual time go by.
+func pass(d time.Duration) { idle(context.Background(), d) }
