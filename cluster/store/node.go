@@ -22,12 +22,17 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 		if err != nil {
 			return err
 		}
-		last, err := t.epochOf(ctx, node.ID)
+		old, err := t.lockNode(ctx, node.ID)
 		if err != nil {
 			return err
 		}
+		last := int64(0)
+		if old != nil {
+			last, node.Drain = old.Epoch, old.Drain
+		}
 		epoch = last + 1
 		node.Epoch, node.State, node.SeenAt = epoch, cluster.NodeUp, now
+		keepDraining(&node)
 		if node.StartedAt.IsZero() {
 			node.StartedAt = now
 		}
@@ -53,26 +58,26 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 }
 
 // WriteNode stores a node's status. Only a change that matters to others is
-// logged: of its state, engine, resources or address, not of its load. A row
-// of a later epoch is ErrSuperseded.
+// logged: of its state, engine, resources or address, not of its load. A node
+// that an operator drains stays draining, whatever it says. A row of a later
+// epoch is ErrSuperseded, one that was removed ErrNotFound.
 func (s *Store) WriteNode(ctx context.Context, node cluster.Node) error {
 	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
 		now, err := t.now(ctx)
 		if err != nil {
 			return err
 		}
-		found, err := t.nodes(ctx, `where id = ?`, node.ID)
-		if err != nil {
-			return err
-		}
-		old := found[node.ID]
+		old, err := t.lockNode(ctx, node.ID)
 		switch {
+		case err != nil:
+			return err
 		case old == nil:
 			return cluster.ErrNotFound
 		case old.Epoch > node.Epoch:
 			return cluster.ErrSuperseded
 		}
-		node.SeenAt = now
+		node.SeenAt, node.Drain = now, old.Drain
+		keepDraining(&node)
 		body, err := encode(node)
 		if err != nil {
 			return err
@@ -91,6 +96,24 @@ func (s *Store) WriteNode(ctx context.Context, node cluster.Node) error {
 		return fmt.Errorf("write node %s: %w", node.ID, err)
 	}
 	return nil
+}
+
+// lockNode returns a node's row, nil if there is none, and keeps it from being
+// changed meanwhile.
+func (t *tx) lockNode(ctx context.Context, id string) (*cluster.Node, error) {
+	// An update to the same value, for its lock.
+	if _, err := t.exec(ctx, `update mael_node set epoch = epoch where id = ?`, id); err != nil {
+		return nil, err
+	}
+	found, err := t.nodes(ctx, `where id = ?`, id)
+	return found[id], err
+}
+
+// keepDraining makes a node that says it is up what an operator made it.
+func keepDraining(n *cluster.Node) {
+	if n.State == cluster.NodeUp && n.Drain != cluster.DrainNone {
+		n.State = cluster.NodeDraining
+	}
 }
 
 // sameStanding tells whether two statuses of a node differ in nothing that

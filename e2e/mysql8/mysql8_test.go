@@ -222,6 +222,10 @@ func (r *tour) placements() {
 	hold := r.take(cluster.RolePlacement, "a")
 	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Hour))
 	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Duration(0)))
+	r.call("JoinNode", cluster.Node{ID: "drained"})
+	r.call("DrainNode", "drained", cluster.DrainForce)
+	r.call("WriteNode", cluster.Node{ID: "drained", Epoch: 1, State: cluster.NodeDown})
+	r.tell("%v", r.call("RemoveNode", "drained")[0])
 	p := &cluster.Placement{ID: "x", Component: "case", Node: "a", Want: cluster.WantRun, MemoryMiB: 1}
 	r.call("WritePlacements", hold, []cluster.PlacementWrite{{Insert: p}})
 	r.refused("WritePlacements", hold, []cluster.PlacementWrite{{Insert: p}})
