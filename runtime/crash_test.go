@@ -111,24 +111,39 @@ func TestBackOffStartsAnewAfterSteadyService(t *testing.T) {
 	bubble(t, fake.Image{}, func(w *world) {
 		w.start()
 		w.place("p1")
-		for _, want := range []time.Duration{1, 2, 1} {
-			if want == 1 {
-				w.pass(2 * time.Minute)
-			} else {
-				w.pass(10 * time.Second)
-			}
+		for crash, c := range []struct{ served, want time.Duration }{
+			{2 * time.Minute, 0}, {10 * time.Second, time.Second}, {10 * time.Second, 2 * time.Second}, {2 * time.Minute, 0},
+		} {
+			w.pass(c.served)
 			w.expect("p1", ready, cluster.ReasonNone)
 			w.engine.Kill("p1")
 			w.pass(50 * time.Millisecond)
-			i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
-			if wait := time.Until(i.BackoffUntil); !near(wait, want*time.Second) {
-				t.Errorf("waits %s, want %s", wait, want*time.Second)
-			}
-			if !i.WasReady {
-				t.Error("a crash after service does not say so")
+			if c.want > 0 {
+				i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
+				if wait := time.Until(i.BackoffUntil); !near(wait, c.want) || !i.WasReady {
+					t.Errorf("crash %d waits %s, want %s, after service: %t", crash, wait, c.want, i.WasReady)
+				}
 			}
 			w.pass(3 * time.Second)
 		}
+	})
+}
+
+// Who waits for what has crashed for the first time is not refused.
+func TestTheFirstCrashIsNotWaitedFor(t *testing.T) {
+	bubble(t, fake.Image{}, func(w *world) {
+		w.start()
+		w.place("p1")
+		w.pass(time.Second)
+		w.engine.Kill("p1")
+		w.pass(500 * time.Millisecond)
+		i := w.expect("p1", ready, cluster.ReasonNone)
+		if i.Restarts != 1 || i.LastFailure != cluster.ReasonExited || !i.WasReady {
+			t.Errorf("restarted as %+v", i)
+		}
+		w.engine.Kill("p1")
+		w.pass(500 * time.Millisecond)
+		w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
 	})
 }
 
@@ -143,10 +158,8 @@ func TestKilledAndOutOfMemory(t *testing.T) {
 				w.pass(time.Second)
 				was := w.expect("p1", ready, cluster.ReasonNone)
 				end(w.engine, "p1")
-				w.pass(20 * time.Millisecond)
-				w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
 				w.pass(3 * time.Second)
-				if i := w.expect("p1", ready, cluster.ReasonNone); i.ContainerID == was.ContainerID || i.Restarts != 1 {
+				if i := w.expect("p1", ready, cluster.ReasonNone); i.ContainerID == was.ContainerID || i.Restarts != 1 || i.LastFailure != cluster.ReasonExited {
 					t.Errorf("restarted as %+v", i)
 				}
 			})

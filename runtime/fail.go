@@ -60,13 +60,17 @@ func (u *unit) fail(f *cluster.Failure) phase {
 
 // failed publishes why the placement does not run, and when it is tried again.
 func (u *unit) failed(f *cluster.Failure) {
-	if !u.ready.IsZero() && time.Since(u.ready) >= steadyAfter {
+	served := !u.ready.IsZero()
+	if served && time.Since(u.ready) >= steadyAfter {
 		u.crashes.reset()
 	}
 	u.ready = time.Time{}
-	wait := u.waits.next
-	if f.Reason != cluster.ReasonEngineDown {
-		wait = u.crashes.next
+	wait := u.crashes.next
+	switch {
+	case f.Reason == cluster.ReasonEngineDown:
+		wait = u.waits.next
+	case served && f.Reason == cluster.ReasonExited:
+		wait = u.crashes.afterService
 	}
 	u.inst.State, u.inst.Holds = cluster.InstanceBackoff, false
 	u.acquit()

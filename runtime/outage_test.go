@@ -58,8 +58,10 @@ func TestCrashAfterAnOutageIsACrash(t *testing.T) {
 		w.engine.Up()
 		w.pass(time.Minute)
 		w.engine.Kill("p1")
-		w.pass(20 * time.Millisecond)
-		w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
+		w.pass(500 * time.Millisecond)
+		if i := w.expect("p1", ready, cluster.ReasonNone); i.LastFailure != cluster.ReasonExited || i.Restarts != 1 {
+			t.Errorf("after the crash it is %+v", i)
+		}
 	})
 }
 
