@@ -18,8 +18,10 @@ const (
 	fieldDeadline  = "Maelstrom-Deadline-Nano"
 )
 
-// maxTries bounds how often a request is sent whose instance did not take it.
-const maxTries = 2
+// maxTries bounds how often a request is sent whose instance did not take it:
+// nine seconds to hear from the engine that a container died, and no end for
+// one that runs and takes no connection.
+const maxTries = 10
 
 // Public is the handler for the world.
 func (g *Gateway) Public() http.Handler {
