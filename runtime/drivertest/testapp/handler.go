@@ -29,13 +29,24 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/sick", func(http.ResponseWriter, *http.Request) { sick.Store(true) })
 	status := integer(os.Getenv("STATUS"))
 	if status == 0 {
-		return well(mux)
+		return named(well(mux))
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return named(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if status/100 == 3 {
 			w.Header().Set("Location", "https://"+r.Host+r.URL.RequestURI())
 		}
 		w.WriteHeader(status)
+	}))
+}
+
+// named says in each answer which release of the program gave it.
+func named(next http.Handler) http.Handler {
+	release := os.Getenv("RELEASE")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if release != "" {
+			w.Header().Set("Release", release)
+		}
+		next.ServeHTTP(w, r)
 	})
 }
 
@@ -76,6 +87,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	pause(r.Context(), r.URL.Query().Get("ms"))
 	writeJSON(w, Echo{
 		Method: r.Method, Target: r.RequestURI, Host: r.Host, Proto: r.Proto,
 		Header: r.Header, Body: string(body),

@@ -8,6 +8,7 @@
 //	STATUS     answers every request with this status; 3xx redirects to https
 //	NEED       exits with code 1 unless the variable of this name is set
 //	WRITE      exits with code 1 unless it can create this file
+//	RELEASE    says so in the header Release of each answer
 //	FLOOD_MB   writes so much, as fast as it can, before anything else
 //	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
 //
@@ -15,7 +16,7 @@
 // (an event stream), /upload and /download (large bodies), /call (a request to
 // another component), /resolve (looks ?name= up), /crash (exits with CRASH_CODE), /env, /file
 // (what is at ?path=), /print (?text= to the output), and anything else
-// "ok", after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
+// "ok"; this and /echo after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
 // `testapp cat` copies its input to its output and says so on the other;
 // `testapp hold` waits for a signal.
 package main
