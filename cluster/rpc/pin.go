@@ -7,8 +7,10 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ import (
 // Pin says which authority a daemon that is called over TLS must be known by.
 // The zero value leaves that to the authorities that the system trusts.
 type Pin struct {
-	CA          []byte // PEM
+	CAFile      string // PEM
 	Fingerprint string // SHA-256 in hex; colons and letter case do not count
 }
 
@@ -32,7 +34,7 @@ func fingerprint(der []byte) string {
 
 // NewPinnedClient is NewClient for a daemon that a pin knows.
 func NewPinnedClient(address, token string, pin Pin) *Client {
-	if len(pin.CA) == 0 && pin.Fingerprint == "" {
+	if pin.CAFile == "" && pin.Fingerprint == "" {
 		return NewClient(address, token, nil)
 	}
 	transport := newTransport()
@@ -71,23 +73,10 @@ type pinCheck struct {
 
 func (p Pin) check(host string) (*pinCheck, error) {
 	check := &pinCheck{host: host}
-	for rest := p.CA; ; {
-		var block *pem.Block
-		if block, rest = pem.Decode(rest); block == nil {
-			break
+	if p.CAFile != "" {
+		if err := check.read(p.CAFile); err != nil {
+			return nil, err
 		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		one, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, errors.New("MAELSTROM_CA names a file with a certificate that can't be read: `maelctl cluster ca` on a node prints the right one")
-		}
-		check.authorities = append(check.authorities, one)
-		check.fingerprints = append(check.fingerprints, fingerprint(one.Raw))
-	}
-	if len(p.CA) > 0 && len(check.authorities) == 0 {
-		return nil, errors.New("MAELSTROM_CA names a file without a certificate: `maelctl cluster ca` on a node prints the right one")
 	}
 	if p.Fingerprint == "" {
 		return check, nil
@@ -102,6 +91,33 @@ func (p Pin) check(host string) (*pinCheck, error) {
 	}
 	check.fingerprints = []string{wanted}
 	return check, nil
+}
+
+// read adds the certificates of a file.
+func (c *pinCheck) read(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read MAELSTROM_CA: %w", err)
+	}
+	for {
+		var block *pem.Block
+		if block, data = pem.Decode(data); block == nil {
+			break
+		}
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		one, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return fmt.Errorf("read MAELSTROM_CA: %s: %w", file, err)
+		}
+		c.authorities = append(c.authorities, one)
+		c.fingerprints = append(c.fingerprints, fingerprint(one.Raw))
+	}
+	if len(c.authorities) == 0 {
+		return fmt.Errorf("read MAELSTROM_CA: %s has no certificate: `maelctl cluster ca` on a node prints the right one", file)
+	}
+	return nil
 }
 
 // verify accepts a server that a pinned authority has certified. One that
@@ -138,11 +154,11 @@ type pinError struct {
 	host   string
 	wanted []string
 	shown  string
-	cause  error // nil: another authority altogether
+	cause  error // of one that shows a wanted authority
 }
 
 func (e *pinError) Error() string {
-	if e.cause != nil {
+	if e.cause != nil && slices.Contains(e.wanted, e.shown) {
 		return e.host + " has a certificate that its authority does not stand for: " + e.cause.Error()
 	}
 	return e.host + " is of the authority " + fingerprintPrefix + e.shown + ", not of " + fingerprintPrefix + strings.Join(e.wanted, " or ") +

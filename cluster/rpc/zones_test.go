@@ -148,3 +148,37 @@ func TestPathsAreNotCleaned(t *testing.T) {
 		t.Errorf("the gateway got %q", seen)
 	}
 }
+
+func TestRemoteZone(t *testing.T) {
+	w := newWorld(t)
+	_, port, _ := w.port()
+	port.Profiles = text("profile")
+	token := map[string]string{"Authorization": "Bearer " + w.secret}
+	component := map[string]string{"MAELSTROM-COMPONENT": "shop_web", "Authorization": token["Authorization"]}
+	foreign := map[string]string{"Origin": "https://evil.example", "Authorization": token["Authorization"]}
+	tests := []zoneRequest{
+		{name: "API without token", target: PathAPI, status: 401},
+		{name: "API with token", target: PathAPI, headers: token, status: 200, body: `"result"`},
+		{name: "API for another site", target: PathAPI, headers: foreign, status: 403},
+		{name: "API of a component", target: PathAPI, headers: component, status: 200, body: `"result"`},
+		{name: "logs without token, from this machine", target: PathLogs + "?follow=false", from: "127.0.0.1:1", host: "localhost", status: 401},
+		{name: "logs with token", target: PathLogs + "?follow=false", headers: token, status: 200},
+		{name: "logs for another site", target: PathLogs, headers: foreign, status: 403},
+		{name: "events without token, from this machine", target: PathEvents, from: "127.0.0.1:1", host: "localhost", status: 401},
+		{name: "events with token", target: PathEvents, headers: token, status: 200},
+		{name: "command without token", target: PathCommand, status: 401},
+		{name: "command that is none", target: PathCommand, headers: token, status: 400, body: "Upgrade"},
+		{name: "metrics", target: PathMetrics, headers: token, status: 404},
+		{name: "metrics, from this machine", target: PathMetrics, from: "127.0.0.1:1", host: "localhost", status: 404},
+		{name: "profiles", target: ProfilesPrefix + "heap", headers: token, status: 404},
+		{name: "alive", target: PathHealthz, headers: token, status: 404},
+		{name: "ready", target: PathReadyz, headers: token, status: 404},
+		{name: "health check", target: "/_mael_health_check", headers: token, status: 404},
+		{name: "root", target: "/", headers: token, status: 404},
+		{name: "component", target: "/", headers: component, status: 404},
+		{name: "API with a slash", target: PathAPI + "/", headers: token, status: 404},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, port.Remote(), "192.0.2.1:40000") })
+	}
+}

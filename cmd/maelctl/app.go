@@ -83,7 +83,8 @@ func newRoot(a *app) *cobra.Command {
 		Long: `maelctl declares projects and operates a maelstrom cluster.
 
 It talks to a daemon on this machine by itself. For another one set
-MAELSTROM_PRIVATE_URL and MAELSTROM_API_TOKEN.
+MAELSTROM_PRIVATE_URL and MAELSTROM_API_TOKEN, and for one on another machine
+MAELSTROM_CA_FINGERPRINT or MAELSTROM_CA: see maelctl cluster ca --help.
 
 Every verb prints text for people, or with --output JSON or YAML for programs;
 --json, --jq and --template choose parts of it. Data goes to standard output,

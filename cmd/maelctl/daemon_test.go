@@ -31,12 +31,16 @@ var images = map[string]fake.Image{
 // scriptDaemon starts a daemon over a fake engine for one script. It ends with
 // the script.
 func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 0 {
-		ts.Fatalf("usage: daemon")
+	if neg || len(args) > 1 || len(args) == 1 && args[0] != "peers" {
+		ts.Fatalf("usage: daemon [peers]")
 	}
 	dir, err := os.MkdirTemp(ts.Getenv("WORK"), "daemon")
 	ts.Check(err)
-	d, err := startDaemon(dir)
+	start := startDaemon
+	if len(args) > 0 {
+		start = startWithPeers
+	}
+	d, err := start(dir)
 	ts.Check(err)
 	ts.Defer(func() { ts.Check(d.stop()) })
 	ts.Check(d.await())
@@ -46,6 +50,7 @@ func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("PRIVATE_URL", client.URL)
 	ts.Setenv("TOKEN", client.Token)
 	ts.Setenv("PRIVATE_ADDRESS", "127.0.0.1:"+strconv.Itoa(d.opt.PrivatePort))
+	ts.Setenv("PEER_ADDRESS", d.opt.PeerAddr)
 	ts.Setenv("PUBLIC_URL", "http://127.0.0.1:"+strconv.Itoa(d.opt.PublicPort))
 }
 
@@ -58,8 +63,22 @@ type testDaemon struct {
 }
 
 func startDaemon(dir string) (*testDaemon, error) {
-	ports := portPool{}
-	d := &testDaemon{opt: daemon.DefaultOptions(), engine: fake.NewEngine(images), done: make(chan error, 1)}
+	return startOn(dir, portPool{}, daemon.DefaultOptions())
+}
+
+// startWithPeers starts a daemon that answers over TLS too.
+func startWithPeers(dir string) (*testDaemon, error) {
+	ports, opt := portPool{}, daemon.DefaultOptions()
+	port, err := ports.add()
+	if err != nil {
+		return nil, err
+	}
+	opt.PeerAddr, opt.ClusterKey = "127.0.0.1:"+strconv.Itoa(port), "the text that the nodes of a cluster share"
+	return startOn(dir, ports, opt)
+}
+
+func startOn(dir string, ports portPool, opt daemon.Options) (*testDaemon, error) {
+	d := &testDaemon{opt: opt, engine: fake.NewEngine(images), done: make(chan error, 1)}
 	var err error
 	if d.opt.PublicPort, err = ports.add(); err != nil {
 		return nil, err

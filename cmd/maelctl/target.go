@@ -15,9 +15,10 @@ const defaultURL = "http://127.0.0.1:8374"
 
 // client returns a client for the daemon that the flags, the environment or
 // the local daemon's client file name, in this order. The token of the client
-// file goes to that file's URL alone.
+// file goes to that file's URL alone, and so does its authority.
 func (a *app) client() *rpc.Client {
 	address, token := a.url, a.getenv("MAELSTROM_API_TOKEN")
+	pin := rpc.Pin{CAFile: a.getenv("MAELSTROM_CA"), Fingerprint: a.getenv("MAELSTROM_CA_FINGERPRINT")}
 	if address == "" {
 		address = a.getenv("MAELSTROM_PRIVATE_URL")
 	}
@@ -29,11 +30,14 @@ func (a *app) client() *rpc.Client {
 		if token == "" && sameURL(address, local.URL) {
 			token = local.Token
 		}
+		if pin == (rpc.Pin{}) && sameURL(address, local.URL) {
+			pin.Fingerprint = local.CAFingerprint
+		}
 	}
 	if address == "" {
 		address = defaultURL
 	}
-	return rpc.NewClient(address, token, nil)
+	return rpc.NewPinnedClient(address, token, pin)
 }
 
 // hasUser tells whether an address carries its own token.
