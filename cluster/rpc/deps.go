@@ -70,6 +70,7 @@ type Store interface {
 // Feed is the view of the cluster that every answer is made from.
 type Feed interface {
 	Snapshot() *cluster.Snapshot
+	Ready() <-chan struct{}                          // closed once there is a snapshot of the database, or of its copy
 	Hint()                                           // something may have changed
 	WaitFor(ctx context.Context, number int64) error // hints by itself
 	Subscribe() (changed <-chan struct{}, cancel func())

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"maelstrom/cluster"
@@ -168,6 +169,9 @@ func (s *Server) invoke(ctx context.Context, c call, size int) (answer reply) {
 	if size > maxBody && !m.large {
 		return errorReply(c.ID, protocolError(codeInvalidRequest, "a request to %s is at most %d MiB", m.name, maxBody>>20), id)
 	}
+	if err := s.known(ctx, m); err != nil {
+		return errorReply(c.ID, classify(err), id)
+	}
 	start := time.Now()
 	result, err := m.call(ctx, c.Params)
 	s.logCall(ctx, m, time.Since(start), err)
@@ -175,6 +179,24 @@ func (s *Server) invoke(ctx context.Context, c call, size int) (answer reply) {
 		return errorReply(c.ID, classify(err), id)
 	}
 	return resultReply(c.ID, result, id)
+}
+
+// known waits for the first snapshot: without one, everything would be told not
+// to be there. What administers the database needs none.
+func (s *Server) known(ctx context.Context, m method) error {
+	if strings.HasPrefix(m.name, "AdminService.") {
+		return nil
+	}
+	late := time.NewTimer(seenWait)
+	defer late.Stop()
+	select {
+	case <-s.deps.Feed.Ready():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-late.C:
+		return errorf(KindUnavailable, "maelstromd has not read the database yet: %s tells what is missing", PathReadyz)
+	}
 }
 
 func (s *Server) logCall(ctx context.Context, m method, took time.Duration, err error) {

@@ -49,6 +49,7 @@ type world struct {
 	commands commandsFake
 	ca       []byte
 	hints    int
+	ready    chan struct{} // closed: there is a snapshot
 }
 
 const testNode = "node-1"
@@ -69,7 +70,9 @@ func newWorld(t testing.TB) *world {
 		refused:  map[string]*cluster.Failure{},
 		logs:     map[string][]LogLine{},
 		secret:   "mael_test",
+		ready:    make(chan struct{}),
 	}
+	close(w.ready)
 	w.snap = cluster.NewSnapshot().With(cluster.ChangeSet{Number: 1, Full: true, Nodes: map[string]*cluster.Node{testNode: {
 		ID: testNode, Name: "alpha", Address: "127.0.0.1:8374", State: cluster.NodeUp, Version: "1.2.3", Epoch: 7,
 		StartedAt: started, SeenAt: started.Add(time.Minute), CPUCount: 2, Load1m: 0.5, MemoryTotalMiB: 4096,
@@ -125,6 +128,7 @@ func (w *world) run(p cluster.Placement, i cluster.Instance) {
 // The Feed.
 
 func (w *world) Snapshot() *cluster.Snapshot { defer w.lock()(); return w.snap }
+func (w *world) Ready() <-chan struct{}      { return w.ready }
 func (w *world) Hint()                       { defer w.lock()(); w.hints++ }
 
 func (w *world) WaitFor(context.Context, int64) error { return nil }
