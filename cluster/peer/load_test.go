@@ -1,0 +1,169 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+func TestLoadsAddUpAtTheHolder(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		pass(2 * loadPace)
+		if l := b.hub.Load(); l.Partial || len(l.Components) != 0 {
+			t.Errorf("without load: %+v", l)
+		}
+		if l := a.hub.Load(); !l.Partial {
+			t.Error("who does not hold the role is told of all load")
+		}
+		last := time.Now().Add(-time.Second)
+		a.setLoad("web", cluster.ComponentLoad{InFlight: 2, Queued: 3, Peak: 7, OldestWait: time.Second, ServiceTime: 100 * time.Millisecond, LastRequest: last, Total: 30})
+		b.setLoad("web", cluster.ComponentLoad{InFlight: 1, Peak: 1, ServiceTime: 500 * time.Millisecond, Total: 10})
+		c.setLoad("api", cluster.ComponentLoad{Queued: 1, Peak: 1})
+		select {
+		case <-b.hub.LoadChanged():
+		default: // its own change may have been told before
+		}
+		pass(2 * loadPace)
+		<-b.hub.LoadChanged()
+		l := b.hub.Load()
+		want := cluster.ComponentLoad{InFlight: 3, Queued: 3, Peak: 8, OldestWait: time.Second, ServiceTime: 200 * time.Millisecond, Total: 40}
+		got := l.Components["web"]
+		if since := got.LastRequest.Sub(last).Abs(); since > 2*loadPace {
+			t.Errorf("last request is off by %v", since)
+		}
+		got.LastRequest = time.Time{}
+		if got != want || l.Partial || l.Components["api"].Queued != 1 {
+			t.Errorf("%+v and %+v, want %+v", l, got, want)
+		}
+		if again := b.hub.Load().Components["web"]; again.Peak != 6 {
+			t.Errorf("a peak is told twice: %+v", again)
+		}
+	})
+}
+
+// A peak between two plans is not overtaken by the reports that follow it.
+func TestPeaksAreKeptUntilTheyAreRead(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		pass(2 * loadPace)
+		b.hub.Load()
+		a.setLoad("web", cluster.ComponentLoad{InFlight: 1, Peak: 9, LastRequest: time.Now()})
+		pass(5 * loadPeriod)
+		if got := b.hub.Load().Components["web"].Peak; got != 9 {
+			t.Errorf("peak %d, want 9", got)
+		}
+		pass(2 * loadPeriod)
+		if got := b.hub.Load().Components["web"].Peak; got != 1 {
+			t.Errorf("peak %d after it was read, want 1", got)
+		}
+	})
+}
+
+// A queue that grows anywhere is told at once, a steady load is not.
+func TestWhatIsUrgentIsTold(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		pass(loadPeriod)
+		told := func() bool {
+			select {
+			case <-b.hub.LoadChanged():
+				return true
+			default:
+				return false
+			}
+		}
+		told()
+		for _, step := range []struct {
+			name   string
+			load   cluster.ComponentLoad
+			urgent bool
+		}{
+			{"from nothing", cluster.ComponentLoad{InFlight: 1}, true},
+			{"more", cluster.ComponentLoad{InFlight: 5}, false},
+			{"waits", cluster.ComponentLoad{InFlight: 5, Queued: 1}, true},
+			{"as it was", cluster.ComponentLoad{InFlight: 5, Queued: 1}, false},
+			{"to nothing", cluster.ComponentLoad{}, true},
+			{"nothing", cluster.ComponentLoad{}, false},
+		} {
+			a.setLoad("web", step.load)
+			pass(2 * loadPace)
+			if got := told(); got != step.urgent {
+				t.Errorf("%s: told %v, want %v", step.name, got, step.urgent)
+			}
+			pass(loadPeriod)
+			if told() {
+				t.Errorf("%s: told again", step.name)
+			}
+		}
+	})
+}
+
+// A report that is missing is no sign of rest; one of a lost node is not
+// missed.
+func TestMissingReports(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		a.setLoad("web", cluster.ComponentLoad{InFlight: 4})
+		pass(loadPeriod)
+		w.network.setCut("a", "b", true)
+		pass(loadFresh - loadPace)
+		if l := b.hub.Load(); l.Partial || l.Components["web"].InFlight != 4 {
+			t.Errorf("a report does not count while it is fresh: %+v", l)
+		}
+		pass(2 * loadPace)
+		if l := b.hub.Load(); !l.Partial || l.Components["web"].InFlight != 0 {
+			t.Errorf("a report counts for too long: %+v", l)
+		}
+		w.db.put(cluster.Node{ID: "a", Epoch: a.epoch, State: cluster.NodeDown, Lost: true, Peers: true, Address: "a"})
+		b.feed.Hint()
+		synctest.Wait()
+		if l := b.hub.Load(); l.Partial {
+			t.Error("the load of a lost node is missed")
+		}
+		w.db.put(cluster.Node{ID: "a", Epoch: a.epoch, State: cluster.NodeUp, Peers: true, Address: "a"})
+		w.network.setCut("a", "b", false)
+		for len(b.hub.LoadChanged()) > 0 {
+			<-b.hub.LoadChanged()
+		}
+		<-b.hub.LoadChanged() // or the bubble is stuck
+		if l := b.hub.Load(); l.Partial || l.Components["web"].InFlight != 4 {
+			t.Errorf("after it is healed: %+v", l)
+		}
+	})
+}
+
+// A new holder is told by all within moments.
+func TestLoadFollowsTheRole(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		for n, holder := range []*member{a, b, c, a} {
+			for _, m := range w.members {
+				m.setLoad("web", cluster.ComponentLoad{InFlight: 1 + n})
+			}
+			w.setHolder(holder.id)
+			pass(2 * loadPace)
+			if l := holder.hub.Load(); l.Partial || l.Components["web"].InFlight != 3*(1+n) {
+				t.Errorf("%s: %s", holder.id, fmt.Sprintf("%+v", l))
+			}
+		}
+	})
+}
+
+// What was quiet for long is not told of any more.
+func TestQuietComponentsAreLeftOut(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		a.setLoad("web", cluster.ComponentLoad{LastRequest: time.Now()})
+		pass(2 * loadPace)
+		if _, told := b.hub.Load().Components["web"]; !told {
+			t.Error("a recent request is not told of")
+		}
+		pass(loadRecent + loadPeriod)
+		if l := b.hub.Load(); len(l.Components) > 0 || l.Partial {
+			t.Errorf("still told: %+v", l)
+		}
+	})
+}
