@@ -84,7 +84,7 @@ func TestTheOriginalsCallsDriveUs(t *testing.T) {
 		}
 		n.await("toggled", patience, func() bool { return n.get("old.localhost", "/").status == status })
 	}
-	toggle("false", http.StatusNotFound)
+	toggle("false", http.StatusServiceUnavailable)
 	toggle("true", http.StatusOK)
 
 	var nodes struct {

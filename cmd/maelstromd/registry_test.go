@@ -95,14 +95,14 @@ func TestPrivateRegistry(t *testing.T) {
 			if got := n.get(host, "/"); got.status != http.StatusOK {
 				t.Errorf("%s: the old version does not serve: %s", c.name, got)
 			}
-			i := n.ps("shop_web")[0]
-			return i.Reason == c.reason && containsAll(i.Message, append(c.words, version))
+			r := n.component("shop_web").Rollout
+			return r.State == rpc.RolloutFailed && r.Reason == c.reason && r.RetryAt != nil && containsAll(r.Message, append(c.words, version))
 		}
 		if !holdsWithin(clearWithin, told) {
-			t.Errorf("%s: not told within %s: %+v", c.name, clearWithin, n.ps("shop_web"))
+			t.Errorf("%s: not told within %s: %+v", c.name, clearWithin, n.component("shop_web").Rollout)
 		}
 		t.Logf("%s: told after %s", c.name, time.Since(began).Round(100*time.Millisecond))
-		if i := n.ps("shop_web"); len(i) != 1 || i[0].ContainerID != old.ContainerID || !i[0].Holds {
+		if i := n.ps("shop_web"); len(i) != 1 || i[0].ContainerID != old.ContainerID || i[0].Want != cluster.WantRun {
 			t.Errorf("%s: %+v", c.name, i)
 		}
 		if s := n.component("shop_web"); s.State != rpc.ComponentReady {
