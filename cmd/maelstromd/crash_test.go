@@ -24,7 +24,7 @@ func TestAKilledContainerIsReplacedByItself(t *testing.T) {
 	killed := time.Now()
 	n.await("the crash in cluster ps", patience, func() bool {
 		list := n.ps("kill_victim")
-		return len(list) == 1 && list[0].Reason == cluster.ReasonExited
+		return len(list) == 1 && list[0].LastFailure == cluster.ReasonExited
 	})
 	n.await("the crash in the log", patience, func() bool {
 		return n.log.has("kill_victim", "reason=exited", "SIGKILL", "if not by hand", "in maelstrom.yml, components.victim: write `reservememory: ")
