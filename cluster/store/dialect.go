@@ -41,6 +41,7 @@ const (
 	classConflict            // lost against another transaction: run it again
 	classNoTable             // the schema isn't there yet
 	classThere               // what a migration adds to a table is there already
+	classBusy                // another program has the file locked for as long as a transaction waits for it
 	classLost                // the connection is gone, and the transaction in doubt if it was committing
 )
 

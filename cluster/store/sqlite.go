@@ -84,7 +84,9 @@ func classifySQLite(err error) errorClass {
 		case strings.Contains(e.Error(), "duplicate column name"):
 			return classThere
 		}
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+	case sqlite3.SQLITE_BUSY:
+		return classBusy
+	case sqlite3.SQLITE_LOCKED:
 		return classConflict
 	}
 	return classOther

@@ -12,11 +12,12 @@ import (
 )
 
 // attempts is how often a transaction is run before its last error is
-// returned. Lost connections are tried less often: a database that is away is
-// the caller's to wait for.
+// returned. Lost connections and locked files are tried less often: a database
+// that is away is the caller's to wait for, and people are to hear of it.
 const (
 	attempts     = 10
 	attemptsLost = 3
+	attemptsBusy = 2
 )
 
 // writeOptions say how a write transaction ends.
@@ -61,6 +62,10 @@ func (s *Store) again(ctx context.Context, class errorClass, n int) bool {
 	switch class {
 	case classConflict:
 		if n >= attempts {
+			return false
+		}
+	case classBusy:
+		if n >= attemptsBusy {
 			return false
 		}
 	case classLost:
