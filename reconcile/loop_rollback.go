@@ -156,7 +156,8 @@ func (k *look) refusedRollback(name, reason string, err error) error {
 func failureReason(failed []*cluster.ComponentRow) string {
 	first := failed[0]
 	text := first.Spec.Name + " is not rolled out: " + string(first.Failed.Reason)
-	if message, _, _ := strings.Cut(first.Failed.Message, "\n"); message != "" {
+	message, _, _ := strings.Cut(first.Failed.Message, "\n")
+	if message = strings.TrimSuffix(message, "; its last output:"); message != "" {
 		text += ": " + message
 	}
 	if more := len(failed) - 1; more > 0 {

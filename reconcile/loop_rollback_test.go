@@ -412,6 +412,9 @@ func TestAReasonIsOneShortLine(t *testing.T) {
 	if len([]rune(got)) != longestReason+1 || strings.Contains(got, "\n") {
 		t.Errorf("%q", got)
 	}
+	if got := failureReason([]*cluster.ComponentRow{row("a", "exited with code 3; its last output:\nbye")}); got != "shop_a is not rolled out: exited: exited with code 3" {
+		t.Errorf("it tells %q", got)
+	}
 	if got := failureReason([]*cluster.ComponentRow{row("a", ""), row("b", "")}); got != "shop_a is not rolled out: exited (and 1 more)" {
 		t.Errorf("%q", got)
 	}
