@@ -86,6 +86,13 @@ type EngineInfo struct {
 	APIVersion     string
 	MemoryTotalMiB int64
 	CPUCount       int
+	Architecture   string // amd64, arm64, ...; empty: not known
+}
+
+// VolumeLister is a Driver that knows its named volumes.
+type VolumeLister interface {
+	// VolumeNames lists the volumes of the engine, whoever made them.
+	VolumeNames(ctx context.Context) ([]string, error)
 }
 
 // PullRequest names an image and how to get it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -112,6 +113,27 @@ func (k *Keeper) GiveUp(ctx context.Context) error {
 	k.giving = true
 	roles := k.roles
 	k.mu.Unlock()
+	k.dropAll()
+	var errs []error
+	for _, r := range roles {
+		errs = append(errs, k.giveUp(ctx, r))
+	}
+	return errors.Join(errs...)
+}
+
+// Yield says whether others shall have the roles. If so those that we hold are
+// given up, once their work has ended, and one is taken only if nobody else has
+// taken it for some time.
+func (k *Keeper) Yield(ctx context.Context, yield bool) error {
+	k.mu.Lock()
+	k.yield = yield
+	roles := slices.Clone(k.roles)
+	k.mu.Unlock()
+	if !yield {
+		k.look()
+		return nil
+	}
+	k.log.Info("roles are given up: this node is drained")
 	k.dropAll()
 	var errs []error
 	for _, r := range roles {

@@ -24,7 +24,8 @@ const (
 	actTime        = 2 * time.Second        // after sending the last successful renewal
 	renewTimeout   = 900 * time.Millisecond // so that one hung connection doesn't cost a role
 	observeTimeout = 2 * time.Second
-	restPeriod     = time.Second // before a role is taken whose work ended by itself
+	yieldTime      = 10 * time.Second // before a node that yields takes a role that nobody else has taken
+	restPeriod     = time.Second      // before a role is taken whose work ended by itself
 )
 
 // Leases is the table of leases.
@@ -77,6 +78,7 @@ type Keeper struct {
 	mu     sync.Mutex // guards what follows, and the roles
 	roles  []*role    // by name
 	giving bool       // up all roles, for good
+	yield  bool       // roles to others, as long as they take them
 }
 
 // role is one role as seen from here.

@@ -392,3 +392,37 @@ func TestCauseOfALostRole(t *testing.T) {
 		}
 	})
 }
+
+func TestNodeThatYieldsGivesItsRolesToOthersOrTakesThemBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, shared := newActing(t), newTable()
+		ka, _ := run(t, &node{table: shared}, Options{Node: "a"}, a.untilLost)
+		wait(time.Second)
+		if err := ka.Yield(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		wait(yieldTime - time.Second)
+		if got := a.holder(cluster.RolePlacement); got != "" {
+			t.Fatalf("%q has taken it", got)
+		}
+		wait(2 * time.Second)
+		if got := a.holder(cluster.RolePlacement); got != "a" {
+			t.Fatalf("%q has it, though nobody else took it", got)
+		}
+		run(t, &node{table: shared}, Options{Node: "b"}, a.untilLost)
+		if err := ka.Yield(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		wait(time.Second)
+		if got := a.holder(cluster.RolePlacement); got != "b" {
+			t.Fatalf("%q has it, want b", got)
+		}
+		if err := ka.Yield(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		wait(yieldTime)
+		if got := a.holder(cluster.RolePlacement); got != "b" {
+			t.Errorf("%q took it from b", got)
+		}
+	})
+}

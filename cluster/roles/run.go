@@ -66,7 +66,8 @@ func (k *Keeper) lacking() bool {
 
 // takeable tells whether we may want r: no work of ours may still run.
 func (k *Keeper) takeable(r *role, now time.Time) bool {
-	return !k.giving && r.hold == nil && r.running == nil && !now.Before(r.rest)
+	yielded := k.yield && !(r.observed && now.Sub(r.changed) >= yieldTime)
+	return !k.giving && !yielded && r.hold == nil && r.running == nil && !now.Before(r.rest)
 }
 
 // observe looks at all leases, and takes those that are free.

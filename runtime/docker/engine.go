@@ -42,7 +42,23 @@ func (d *Driver) Info(ctx context.Context) (runtime.EngineInfo, error) {
 		APIVersion:     d.client.ClientVersion(),
 		MemoryTotalMiB: info.MemTotal / mib,
 		CPUCount:       info.NCPU,
+		Architecture:   architecture(info.Architecture),
 	}, nil
+}
+
+// architecture is what images call an architecture that the kernel names.
+func architecture(kernel string) string {
+	switch kernel {
+	case "x86_64":
+		return "amd64"
+	case "aarch64":
+		return "arm64"
+	case "armv7l", "armv6l":
+		return "arm"
+	case "i386", "i686":
+		return "386"
+	}
+	return kernel
 }
 
 // facts returns what the last Info told, asking once if there was none.

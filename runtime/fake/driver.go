@@ -33,6 +33,7 @@ var (
 	_ runtime.ListenerSource = (*Driver)(nil)
 	_ runtime.ImageInspector = (*Driver)(nil)
 	_ runtime.Commander      = (*Driver)(nil)
+	_ runtime.VolumeLister   = (*Driver)(nil)
 )
 
 // New returns a driver. Nothing runs until a container is started.
@@ -183,6 +184,11 @@ func (d *Driver) create(spec runtime.Spec) (*container, error) {
 	}
 	if e.byPlacementLocked(spec.Placement) != nil {
 		return nil, fmt.Errorf("%w: %s", runtime.ErrConflict, spec.Placement)
+	}
+	for _, v := range spec.Component.Volumes {
+		if v.Type == "volume" && v.Source != "" {
+			e.volumes[v.Source] = true
+		}
 	}
 	e.serial++
 	c := newContainer(e, d.opt, spec)

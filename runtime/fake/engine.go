@@ -16,6 +16,7 @@ type Engine struct {
 	images     map[string]*Image
 	present    map[string]bool       // by image
 	nameless   []string              // ids of images that lost their name to another one
+	volumes    map[string]bool       // by name
 	published  map[string]*Image     // at a registry, newer than what is here
 	containers map[string]*container // by id
 	watchers   map[chan struct{}]bool
@@ -41,6 +42,7 @@ func NewEngine(images map[string]Image) *Engine {
 	e := &Engine{
 		images:     map[string]*Image{},
 		present:    map[string]bool{},
+		volumes:    map[string]bool{},
 		published:  map[string]*Image{},
 		containers: map[string]*container{},
 		watchers:   map[chan struct{}]bool{},

@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"maelstrom/runtime"
@@ -114,3 +115,13 @@ func (d *Driver) WatchImages(ctx context.Context) <-chan struct{} { return d.eng
 
 // DataRoot implements runtime.ImageStore.
 func (d *Driver) DataRoot(context.Context) (string, error) { return d.opt.DataRoot, nil }
+
+// VolumeNames implements runtime.VolumeLister.
+func (d *Driver) VolumeNames(ctx context.Context) ([]string, error) {
+	if err := d.engine.enter(ctx); err != nil {
+		return nil, err
+	}
+	d.engine.mu.Lock()
+	defer d.engine.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.engine.volumes)), nil
+}

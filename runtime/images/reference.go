@@ -6,6 +6,10 @@ import (
 	"github.com/distribution/reference"
 )
 
+// FullName writes an image's name out, so that two ways to write the same are
+// equal.
+func FullName(name string) string { return fullName(name) }
+
 // fullName writes an image's name out, so that two ways to write the same are
 // equal: with its registry, and with the tag that is meant where none is
 // written. A digest stands instead of a tag.

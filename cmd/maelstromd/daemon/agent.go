@@ -42,5 +42,6 @@ func (d *Daemon) learnMemory(ctx context.Context) {
 	defer cancel()
 	if info, err := d.driver.Info(ctx); err == nil {
 		d.memory.Store(info.MemoryTotalMiB)
+		d.arch.Store(info.Architecture)
 	}
 }

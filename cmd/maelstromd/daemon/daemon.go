@@ -104,15 +104,18 @@ type Daemon struct {
 	authority atomic.Pointer[peer.Authority] // nil: without MAEL_PEER_ADDR, or not known yet
 	nodes     http.Handler                   // answers other nodes at MAEL_PEER_ADDR; nil: nothing does
 
-	started  time.Time
-	memory   atomic.Int64 // MiB of the engine's host; 0: not known yet
-	identity atomic.Pointer[identity]
-	agent    atomic.Pointer[runtime.Agent]
-	runner   atomic.Pointer[runtime.Runner]
-	depot    atomic.Pointer[images.Depot]
-	serving  atomic.Bool // the first snapshot is there and containers are adopted
-	leaving  atomic.Bool
-	handing  bool // the next program goes on with the sockets
+	started   time.Time
+	memory    atomic.Int64  // MiB of the engine's host; 0: not known yet
+	arch      atomic.Value  // string: of the engine
+	stocked   chan struct{} // inventory has changed; buffered 1
+	inventory atomic.Pointer[inventory]
+	identity  atomic.Pointer[identity]
+	agent     atomic.Pointer[runtime.Agent]
+	runner    atomic.Pointer[runtime.Runner]
+	depot     atomic.Pointer[images.Depot]
+	serving   atomic.Bool // the first snapshot is there and containers are adopted
+	leaving   atomic.Bool
+	handing   bool // the next program goes on with the sockets
 
 	servers  servers
 	cronStop context.CancelFunc
@@ -174,7 +177,7 @@ func runIn(ctx context.Context, opt Options, sur Surroundings, warnings []string
 func newDaemon(opt Options, sur Surroundings) *Daemon {
 	d := &Daemon{
 		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
-		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1),
+		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1), stocked: make(chan struct{}, 1),
 		flights: newFlights(),
 	}
 	d.followCtx, d.unfollow = context.WithCancel(context.Background())
@@ -288,6 +291,9 @@ func (d *Daemon) untilEnd(ctx context.Context) error {
 		case err := <-d.failed:
 			if errors.Is(err, cluster.ErrSuperseded) {
 				return fmt.Errorf("%w: this data directory is in use by two daemons, or was copied: give each node its own", err)
+			}
+			if errors.Is(err, cluster.ErrNotFound) {
+				return fmt.Errorf("%w: this node was removed from the cluster: start it again to join anew", err)
 			}
 			return err
 		}

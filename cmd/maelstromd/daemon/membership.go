@@ -40,6 +40,8 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.keeper.Run(ctx) })
 	group.Go(func() error { return d.statusLoop(ctx) })
+	group.Go(func() error { return d.inventoryLoop(ctx) })
+	group.Go(func() error { return d.drainLoop(ctx) })
 	group.Go(func() error { return d.starts.Run(ctx, d.feed) })
 	return group.Wait()
 }
@@ -69,8 +71,8 @@ func (d *Daemon) localAddress() string {
 
 func (d *Daemon) localURL() string { return "http://" + d.localAddress() }
 
-// statusLoop writes the node's row once a minute, and when its engine goes
-// down or comes back.
+// statusLoop writes the node's row once a minute, when its engine goes down or
+// comes back, and when it has something else of what components need.
 func (d *Daemon) statusLoop(ctx context.Context) error {
 	status := time.NewTicker(statusPeriod)
 	defer status.Stop()
@@ -89,6 +91,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 			if d.engine() == written {
 				continue
 			}
+		case <-d.stocked:
 		case <-status.C:
 		}
 		if written = d.engine(); written == "" && d.memory.Load() == 0 {
@@ -107,13 +110,13 @@ func (d *Daemon) nodeState() cluster.NodeState {
 	return cluster.NodeUp
 }
 
-// writeStatus writes the node's row. Only ErrSuperseded is returned: a
-// database that is away gets the next one.
+// writeStatus writes the node's row. Only ErrSuperseded, and that it was
+// removed, is returned: a database that is away gets the next one.
 func (d *Daemon) writeStatus(ctx context.Context, state cluster.NodeState) error {
 	ctx, cancel := context.WithTimeout(ctx, stepLimit)
 	defer cancel()
 	err := d.store.WriteNode(ctx, d.status(state))
-	if errors.Is(err, cluster.ErrSuperseded) {
+	if errors.Is(err, cluster.ErrSuperseded) || errors.Is(err, cluster.ErrNotFound) {
 		return err
 	}
 	if err != nil && ctx.Err() == nil {
@@ -137,7 +140,10 @@ func (d *Daemon) status(state cluster.NodeState) cluster.Node {
 		ID: d.node, Name: name, Address: d.address(), State: state, Version: d.opt.Version,
 		StartedAt: d.started, CPUCount: host.cpus,
 		Load1m: host.load[0], Load5m: host.load[1], Load15m: host.load[2],
-		MemoryTotalMiB: memory, Engine: d.engine(),
+		MemoryTotalMiB: memory, Engine: d.engine(), Labels: d.labels(name),
+	}
+	if have := d.inventory.Load(); have != nil {
+		node.Images, node.Mounts = have.images, have.mounts
 	}
 	if id := d.identity.Load(); id != nil {
 		node.Epoch = id.Epoch

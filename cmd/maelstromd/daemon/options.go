@@ -30,6 +30,8 @@ type Options struct {
 	PeerAdvertise string // where they reach it; empty: found out
 	ClusterKey    string // opens the cluster's authority
 
+	NodeLabels map[string]string // that components can ask for
+
 	DockerHost     string // empty: DOCKER_HOST, else the local socket
 	TotalMemoryMiB int64  // what placement may use: -1 all of the host, 0 nothing
 

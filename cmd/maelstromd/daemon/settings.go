@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"maelstrom/project"
 )
 
 // Setting is one thing that a daemon can be told: the variable MAEL_<Name>, or
@@ -54,6 +56,7 @@ func Settings() []Setting {
 		{"DOCKER_PRUNE_UNREG_KEEP", "none", "comma-separated names of images to keep all the same, with * for any text", "", parseInto(func(o *Options) *[]string { return &o.Images.Prune.Keep }, parseList)},
 		{"DISK_GUARD_PERCENT", "85", "how full the engine's disk may be before images go that nothing needs; 0: no guard", "", number(func(o *Options) *int { return &o.Images.Prune.GuardPercent }, 0, 100)},
 		{"TOTAL_MEMORY", "-1", "MiB that components may reserve on this node; -1: all of the host, 0: run nothing here", "", number(func(o *Options) *int64 { return &o.TotalMemoryMiB }, -1, 1<<40)},
+		{"NODE_LABELS", "none", "comma-separated labels of this node, as name=value, that components can ask for with `nodes`", "", parseInto(func(o *Options) *map[string]string { return &o.NodeLabels }, parseLabels)},
 		{"CRON_TZ", "UTC", "time zone of cron schedules that name none", "", parseInto(func(o *Options) **time.Location { return &o.CronZone }, loadZone)},
 		{"ON_EXIT", "keep", "keep: containers go on when the daemon stops; stop: they stop with it", "", choose(func(o *Options) *ExitMode { return &o.OnExit }, map[string]ExitMode{"keep": ExitKeep, "stop": ExitStop})},
 		{"SHUTDOWN_PAUSE_SECONDS", "0", "how long a stopping daemon answers 503 to health checks before it stops serving", "", seconds(func(o *Options) *time.Duration { return &o.ShutdownPause })},
@@ -184,6 +187,23 @@ func loadZone(name string) (*time.Location, error) {
 		return nil, fmt.Errorf("%q is not a time zone such as Europe/Berlin", name)
 	}
 	return zone, nil
+}
+
+// parseLabels reads comma-separated name=value pairs.
+func parseLabels(value string) (map[string]string, error) {
+	fields, err := parseList(value)
+	labels := map[string]string{}
+	for _, field := range fields {
+		name, text, found := strings.Cut(field, "=")
+		if wrong := project.LabelProblem(name, text); !found || wrong != "" {
+			return nil, fmt.Errorf("%q is not a label such as disk=ssd: names and values are letters, digits, _, ., / and -", field)
+		}
+		if old, twice := labels[name]; twice && old != text {
+			return nil, fmt.Errorf("label %s has two values, %s and %s", name, old, text)
+		}
+		labels[name] = text
+	}
+	return labels, err
 }
 
 func parsePrefixes(value string) ([]netip.Prefix, error) {

@@ -1,0 +1,235 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/runtime"
+	"maelstrom/runtime/images"
+)
+
+// The pace of looking at what is on this node: soon after something changed
+// that is asked for, at most that often, and now and then anyway.
+const (
+	inventoryPause  = 250 * time.Millisecond
+	inventoryPeriod = time.Minute
+)
+
+// inventory is what this node has of what declared components need.
+type inventory struct {
+	images []string
+	mounts map[string]cluster.Presence
+}
+
+// needs is what declared components need of nodes.
+type needs struct {
+	images []string
+	paths  []string // of this host
+	names  []string // of volumes
+	ready  []string // own placements whose container made its volumes
+}
+
+func (n *needs) equal(o *needs) bool {
+	return o != nil && slices.Equal(n.images, o.images) && slices.Equal(n.paths, o.paths) &&
+		slices.Equal(n.names, o.names) && slices.Equal(n.ready, o.ready)
+}
+
+// inventoryLoop keeps d.inventory as it is, and has the node's row written when
+// that has changed.
+func (d *Daemon) inventoryLoop(ctx context.Context) error {
+	changed, cancel := d.feed.Subscribe()
+	defer cancel()
+	engine := d.driver.WatchImages(ctx)
+	period := time.NewTicker(inventoryPeriod)
+	defer period.Stop()
+	pause := time.NewTicker(inventoryPause)
+	defer pause.Stop()
+	var known *needs // as they were met last; nil: look again
+	for {
+		if wants := needsOf(d.feed.Snapshot(), d.node); !wants.equal(known) {
+			known = nil
+			if found, err := d.look(ctx, wants); err == nil {
+				known = wants
+				d.tellInventory(found)
+			} else if ctx.Err() == nil {
+				d.log.Debug("engine does not tell what it has", "error", err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-pause.C:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-engine:
+			known = nil
+		case <-period.C:
+			known = nil
+		}
+	}
+}
+
+func (d *Daemon) tellInventory(found *inventory) {
+	old := d.inventory.Load()
+	if old != nil && slices.Equal(old.images, found.images) && maps.Equal(old.mounts, found.mounts) {
+		return
+	}
+	d.inventory.Store(found)
+	select {
+	case d.stocked <- struct{}{}:
+	default:
+	}
+}
+
+// needsOf lists what components need, each list sorted and bounded.
+func needsOf(snap *cluster.Snapshot, node string) *needs {
+	imageSet, paths, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, row := range snap.Components.All() {
+		for _, version := range []*cluster.ComponentRow{row, row.Kept} {
+			if version == nil {
+				continue
+			}
+			imageSet[version.Effective.Image] = true
+			for _, v := range version.Effective.Volumes {
+				switch {
+				case v.Source == "":
+				case v.Type == "bind":
+					paths[v.Source] = true
+				case v.Type == "volume":
+					names[v.Source] = true
+				}
+			}
+		}
+	}
+	n := &needs{
+		images: sortedKeys(imageSet), paths: sortedKeys(paths), names: sortedKeys(names), ready: readyWithVolumes(snap, node),
+	}
+	n.names = n.names[:min(len(n.names), cluster.MaxNodeMounts)]
+	n.paths = n.paths[:min(len(n.paths), cluster.MaxNodeMounts-len(n.names))]
+	return n
+}
+
+// readyWithVolumes lists the placements on a node that are ready and have made
+// named volumes, if they were not there.
+func readyWithVolumes(snap *cluster.Snapshot, node string) []string {
+	ready := map[string]bool{}
+	placements, _ := snap.ByNode.Get(node)
+	for id, pl := range placements {
+		i, ok := snap.Instances.Get(id)
+		row, declared := snap.Components.Get(pl.Component)
+		if ok && declared && i.State == cluster.InstanceReady && len(row.Effective.Volumes) > 0 {
+			ready[id] = true
+		}
+	}
+	return sortedKeys(ready)
+}
+
+// look asks the engine, and the host.
+func (d *Daemon) look(ctx context.Context, n *needs) (*inventory, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	found := &inventory{mounts: map[string]cluster.Presence{}}
+	if len(n.images) > 0 {
+		present, err := d.driver.Images(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found.images = presentImages(n.images, present)
+	}
+	if err := d.lookForVolumes(ctx, n.names, found.mounts); err != nil {
+		return nil, err
+	}
+	if len(n.paths) == 0 {
+		return found, nil
+	}
+	sees, err := d.seesHost(ctx)
+	for _, path := range n.paths {
+		found.mounts[path] = cluster.Unsure
+		if sees {
+			found.mounts[path] = presenceOf(path)
+		}
+	}
+	return found, err
+}
+
+func presentImages(wanted []string, present []runtime.Image) (found []string) {
+	have := map[string]bool{}
+	for _, i := range present {
+		have[i.ID] = true
+		for _, name := range slices.Concat(i.Names, i.Digests) {
+			have[images.FullName(name)] = true
+		}
+	}
+	for _, name := range wanted {
+		if (have[name] || have[images.FullName(name)]) && len(found) < cluster.MaxNodeImages {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+func (d *Daemon) lookForVolumes(ctx context.Context, names []string, mounts map[string]cluster.Presence) error {
+	if len(names) == 0 {
+		return nil
+	}
+	lister, ok := d.driver.(runtime.VolumeLister)
+	if !ok {
+		return nil
+	}
+	have, err := lister.VolumeNames(ctx)
+	for _, name := range names {
+		mounts[name] = cluster.Absent
+		if slices.Contains(have, name) {
+			mounts[name] = cluster.Present
+		}
+	}
+	return err
+}
+
+// seesHost tells whether this process sees the files that the engine would
+// mount: it is on the same host, and in no container.
+func (d *Daemon) seesHost(ctx context.Context) (bool, error) {
+	root, err := d.driver.DataRoot(ctx)
+	if err != nil || root == "" {
+		return false, err
+	}
+	for _, mark := range []string{"/.dockerenv", "/run/.containerenv"} {
+		if _, err := os.Stat(mark); err == nil {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func presenceOf(path string) cluster.Presence {
+	_, err := os.Stat(path)
+	switch {
+	case err == nil:
+		return cluster.Present
+	case errors.Is(err, fs.ErrNotExist):
+		return cluster.Absent
+	}
+	return cluster.Unsure
+}
+
+// labels are what this node was told, and what it knows of itself.
+func (d *Daemon) labels(host string) map[string]string {
+	labels := map[string]string{}
+	if host != "" {
+		labels["host"] = host
+	}
+	if arch, _ := d.arch.Load().(string); arch != "" {
+		labels["arch"] = arch
+	}
+	maps.Copy(labels, d.opt.NodeLabels)
+	return labels
+}
