@@ -72,9 +72,17 @@ func newCompRestart(a *app) *cobra.Command {
 			return nil
 		},
 	}.on(a, &cobra.Command{
-		Use:               "restart NAME...",
-		Short:             "Replace every running container of components, as an update would",
-		Example:           "  maelctl comp restart shop_web",
+		Use:   "restart NAME...",
+		Short: "Replace every running container of components, as an update would",
+		Long: `Replace every running container of components, as an update would: each gets a
+new version of the same content, which is proven and rolled out like any other. So
+a version that failed is tried once more, and a release command runs again. A
+component that sleeps sleeps on after the proof.
+
+It returns at once: 'comp status NAME --watch' shows how far it is, and 'project
+wait' waits until the project is ready.`,
+		Example: `  maelctl comp restart shop_web
+  maelctl comp status shop_web --watch`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeSeveral(componentNames),
 	})
