@@ -35,11 +35,16 @@ func (p *planner) gate(c *component) {
 func (p *planner) pulls(c *component) int {
 	n := 0
 	for _, pl := range c.running {
-		if i, ok := p.in.Snapshot.Instances.Get(pl.ID); ok && i.State == cluster.InstancePulling {
+		if p.isPulling(pl) {
 			n++
 		}
 	}
 	return n
+}
+
+func (p *planner) isPulling(pl *cluster.Placement) bool {
+	i, ok := p.in.Snapshot.Instances.Get(pl.ID)
+	return ok && i.State == cluster.InstancePulling
 }
 
 // stale tells whether an outdated placement is no use while a version has to

@@ -83,10 +83,11 @@ func (c *component) unproven() bool { return c.row == c.declared && c.row.Unprov
 func (c *component) atOnce() bool { return !c.inSeries() && !c.unproven() }
 
 // starts tells whether something of c is on its way to be ready, or back to
-// it, as far as that is known. What a lost node does is not waited for.
+// it, as far as that is known. What a lost node does is not waited for, nor the
+// image of a version that is to prove itself.
 func (p *planner) starts(c *component) bool {
 	for _, pl := range slices.Concat(c.running, c.outdated) {
-		if p.alive(pl) && p.stage(pl) != ready {
+		if p.alive(pl) && p.stage(pl) != ready && !(c.kept != nil && c.current(pl) && p.isPulling(pl)) {
 			return true
 		}
 	}

@@ -61,6 +61,7 @@ func TestAWakeDoesNotWaitForAPull(t *testing.T) {
 		fails  bool
 	}{
 		"beside":                   {8192, project.Component{}, false},
+		"in series":                {8192, project.Component{StartParallelism: project.StartSeries}, false},
 		"at the maximum":           {8192, project.Component{MaxInstances: 1}, true},
 		"where one stops first":    {8192, project.Component{RestartOrder: project.RestartStopStart}, true},
 		"without room for both":    {200, project.Component{}, true},
