@@ -73,12 +73,38 @@ restarts() {
     -timeout 1h -v ./cmd/maelstromd -upgrade.rounds "${ROUNDS:-20}"
 }
 
+# deploys: RATE (500) requests a second while a component is deployed 50 times
+# with each restartorder, put to sleep 100 times, its daemon restarted and
+# upgraded 20 times each, and its container killed 20 times; broken versions
+# and pulls; 100 WebSockets and 100 event streams across a deploy.
+deploys() {
+  make/engine.sh
+  local i order
+  for order in startstop stopstart; do
+    for i in 1 2 3 4 5; do
+      steady "10 deploys with $order, part $i" "AcrossDeploys/$order" -steady.deploys 10
+    done
+  done
+  for i in 1 2 3 4 5; do steady "20 sleeps, part $i" AcrossSleeps -steady.sleeps 20; done
+  for i in 1 2; do steady "10 restarts and 10 upgrades, part $i" AcrossRestarts -steady.restarts 10; done
+  for i in 1 2; do steady "10 kills, part $i" AcrossKills -steady.kills 10; done
+  step "broken versions" go test -run '^TestA(Broken(Version|FirstVersion)|VersionThatCannotBePulled)' -timeout 30m -v ./cmd/maelstromd -rollout.all
+  step "100 WebSockets and 100 event streams" go test -run '^TestStreamsAcross' -timeout 30m -v ./cmd/maelstromd -streams 100
+}
+
+# steady NAME TEST FLAG... is a step of tests under steady requests.
+steady() {
+  local name=$1 run=$2
+  shift 2
+  step "$name" go test -run "^TestSteadyRequests$run\$" -timeout 1h -v ./cmd/maelstromd -steady.rate "${RATE:-500}" "$@"
+}
+
 case $scenario in
-  fuzz | histories | kills | logs | restarts | simulation)
+  deploys | fuzz | histories | kills | logs | restarts | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: fuzz, histories, kills, logs, restarts, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: deploys, fuzz, histories, kills, logs, restarts, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
