@@ -34,7 +34,7 @@ func (u *unit) makeWay(ctx context.Context) phase {
 	}
 	u.inst.Holds = true
 	u.report()
-	work, done := u.during(ctx, runWanted, died)
+	work, done := u.during(ctx, runWanted, died, movedOn(u.inst.Image, next.Image))
 	err := u.agent.deps.Images.Ready(work, PullOrder{Component: next, Version: t.current.Version})
 	cause := context.Cause(work)
 	done()
@@ -45,6 +45,8 @@ func (u *unit) makeWay(ctx context.Context) phase {
 		return u.bury
 	case errors.Is(cause, errRunWanted):
 		return u.stay
+	case errors.Is(cause, errMovedOn):
+		return u.makeWay
 	case err != nil:
 		u.hinder(startFailure(err, next), t.current.Version)
 		return u.serve
@@ -52,6 +54,16 @@ func (u *unit) makeWay(ctx context.Context) phase {
 	u.holds.reset()
 	u.inst.Holds, u.inst.Reason, u.inst.Message = false, cluster.ReasonNone, ""
 	return u.drain
+}
+
+// movedOn: what a container of one image makes way for is not of another any more.
+func movedOn(own, next string) condition {
+	return func(u *unit) error {
+		if s := u.target.successor(own); s == nil || s.Image != next {
+			return errMovedOn
+		}
+		return nil
+	}
 }
 
 // stay goes on as if the container had never been asked to make way.

@@ -169,3 +169,23 @@ func TestWhatEndsTheWaitForAnImage(t *testing.T) {
 		})
 	})
 }
+
+// A pull that goes on and on holds nothing up once another version is declared.
+func TestAnotherVersionEndsTheWaitForAPull(t *testing.T) {
+	bubble(t, fake.Image{}, func(w *world) {
+		w.engine.SetImage("far", fake.Image{Remote: true, PullDelay: time.Hour})
+		w.engine.SetImage("near", fake.Image{})
+		w.start()
+		w.place("p1")
+		w.pass(time.Second)
+		w.declare(2, "far")
+		w.want("p1", cluster.WantStop)
+		w.pass(time.Minute)
+		if i := w.expect("p1", ready, cluster.ReasonNone); !i.Holds {
+			t.Fatalf("it does not serve on: %+v", i)
+		}
+		w.declare(3, "near")
+		w.pass(time.Second)
+		w.expectGone("p1")
+	})
+}

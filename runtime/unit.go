@@ -18,6 +18,7 @@ var (
 	errDied       = errors.New("container exited")
 	errEngineBack = errors.New("container engine answers again")
 	errStartable  = errors.New("component can be started")
+	errMovedOn    = errors.New("another version is to come")
 )
 
 // observation is what one list of the engine showed of a placement.
