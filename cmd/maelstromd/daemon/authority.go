@@ -71,12 +71,25 @@ func (s authorityStore) keep(a cluster.Authority) error {
 	return writeFileAtomic(s.dir.authority(), append(data, '\n'), 0o600)
 }
 
+// proveKey opens the authority before this node is one of the cluster's: who
+// has another key does not get in.
+func (d *Daemon) proveKey(ctx context.Context) error {
+	if d.opt.PeerAddr == "" || d.authority.Load() != nil {
+		return nil
+	}
+	err := d.openAuthority(ctx)
+	if errors.Is(err, peer.ErrSealed) {
+		return refusal{err}
+	}
+	return err
+}
+
 func (d *Daemon) openAuthority(ctx context.Context) error {
 	opened, err := peer.OpenAuthority(ctx, peer.AuthorityOptions{
 		Store: authorityStore{d.store, d.dir}, Key: d.opt.ClusterKey, Node: d.node, Logger: d.part("authority"),
 	})
 	if err == nil {
-		d.authority.Store(opened)
+		d.authority.CompareAndSwap(nil, opened) // the join and the port may both have looked
 	}
 	return err
 }
@@ -88,8 +101,8 @@ func (d *Daemon) runAuthority(ctx context.Context) error {
 		if !sleep(ctx, joinRetry) {
 			return ctx.Err()
 		}
-		err := d.openAuthority(ctx)
-		if errors.Is(err, peer.ErrSealed) {
+		err := d.proveKey(ctx)
+		if errors.As(err, new(refusal)) {
 			return err
 		}
 		if err != nil {

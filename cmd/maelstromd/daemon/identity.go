@@ -104,6 +104,9 @@ func (d *Daemon) join(ctx context.Context) error {
 	if err := d.checkMove(ctx); err != nil {
 		return err
 	}
+	if err := d.proveKey(ctx); err != nil {
+		return err
+	}
 	clusterID, err := d.store.ClusterID(ctx)
 	if err != nil {
 		return err

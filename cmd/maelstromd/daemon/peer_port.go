@@ -67,15 +67,14 @@ func isAt(address string) func(netip.AddrPort) bool {
 	}
 }
 
-// startPeers opens the cluster's authority and serves the port of peers. A key
-// that is not the cluster's ends the start; while the database is away and has
-// never told the authority, connections wait.
+// startPeers serves the port of peers. A node that has not joined, as the
+// database is away, has its copy of the authority; without one, connections wait.
 func (d *Daemon) startPeers(ctx, base context.Context) error {
 	if d.opt.PeerAddr == "" {
 		return nil
 	}
-	err := d.openAuthority(ctx)
-	if errors.Is(err, peer.ErrSealed) {
+	err := d.proveKey(ctx)
+	if errors.As(err, new(refusal)) {
 		return err
 	}
 	if err != nil {
