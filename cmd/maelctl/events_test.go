@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -26,8 +25,8 @@ func TestFollowedEventsGoOnAfterARestart(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	var out, messages bytes.Buffer
-	a := &app{stdout: &out, stderr: &messages, url: server.URL, lookupEnv: func(string) (string, bool) { return "x", true }}
+	a, out, messages := testApp(map[string]string{"MAELSTROM_API_TOKEN": "x"})
+	a.url = server.URL
 	err := a.followEvents(context.Background(), eventsOptions{out: outputFlags{format: formatText}, request: rpc.ListEventsRequest{Project: "shop"}})
 	if exitCode(err) != exitUnauthorized {
 		t.Errorf("ended with %v", err)

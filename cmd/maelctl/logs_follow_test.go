@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -64,8 +63,8 @@ func followed(t *testing.T, s *restarts, request rpc.LogsRequest) (printed []str
 	t.Helper()
 	server := httptest.NewServer(s)
 	defer server.Close()
-	var out, messages bytes.Buffer
-	a := &app{stdout: &out, stderr: &messages, url: server.URL, lookupEnv: func(string) (string, bool) { return "x", true }}
+	a, out, messages := testApp(map[string]string{"MAELSTROM_API_TOKEN": "x"})
+	a.url = server.URL
 	request.Follow = true
 	err := runLogs(context.Background(), a, logsOptions{out: outputFlags{format: formatNDJSON}, request: request})
 	if exitCode(err) != exitUnauthorized {
