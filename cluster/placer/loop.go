@@ -147,6 +147,7 @@ func (l *loop) answer(snap *cluster.Snapshot, load scheduler.Load, d scheduler.D
 	placed := placedBy(d.Writes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.known = d.Memory
 	l.keepRefusals(d.Refusals, func(component string) bool {
 		_, exists := snap.Components.Get(component)
 		return exists && !placed[component] && !wanted(snap, component)

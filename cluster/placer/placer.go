@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/cluster/scheduler"
 )
 
 // Ledger keeps the placement rows.
@@ -61,6 +62,7 @@ type Placer struct {
 	runs     map[string]*runCall  // by id
 	recent   map[string]time.Time // wakes answered without the loop
 	refusals map[string]refusal   // by component
+	known    scheduler.Memory     // of the last plan that was stored
 	err      error                // of the last write, until one succeeds
 	since    time.Time            // of err
 }
@@ -134,7 +136,7 @@ func (p *Placer) take() {
 func (p *Placer) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held, p.err, p.refusals = false, nil, nil
+	p.held, p.err, p.refusals, p.known = false, nil, nil, scheduler.Memory{}
 	for _, calls := range []map[string]*call{p.wakes, p.sleeps} {
 		for component, c := range calls {
 			c.answer(cluster.ErrNotHolder)

@@ -58,6 +58,30 @@ func (c *Client) ComponentStatus(ctx context.Context, name string) (answer Compo
 	return answer, err
 }
 
+// Explain tells where a component runs and can run, and why.
+func (c *Client) Explain(ctx context.Context, name string) (answer ExplainAnswer, err error) {
+	err = c.call(ctx, "ComponentService.Explain", ExplainRequest{Name: name}, &answer)
+	return answer, err
+}
+
+// Drain moves everything away from a node.
+func (c *Client) Drain(ctx context.Context, req DrainRequest) (answer NodeAnswer, err error) {
+	err = c.call(ctx, "ClusterService.Drain", req, &answer)
+	return answer, err
+}
+
+// Undrain lets a node run instances again.
+func (c *Client) Undrain(ctx context.Context, node string) (answer NodeAnswer, err error) {
+	err = c.call(ctx, "ClusterService.Undrain", UndrainRequest{Node: node}, &answer)
+	return answer, err
+}
+
+// RemoveNode forgets a node that is down.
+func (c *Client) RemoveNode(ctx context.Context, node string) (answer RemoveNodeAnswer, err error) {
+	err = c.call(ctx, "ClusterService.RemoveNode", RemoveNodeRequest{Node: node}, &answer)
+	return answer, err
+}
+
 // Restart replaces every instance of components.
 func (c *Client) Restart(ctx context.Context, req RestartRequest) (answer RestartAnswer, err error) {
 	err = c.call(ctx, "ComponentService.Restart", req, &answer)

@@ -67,6 +67,15 @@ type Store interface {
 	Nodes(ctx context.Context) ([]cluster.Node, error)
 }
 
+// NodeStore changes the rows of nodes. What is not there is ErrNotFound.
+type NodeStore interface {
+	// DrainNode says how a node is emptied.
+	DrainNode(ctx context.Context, id string, how cluster.Drain) (changeNumber int64, err error)
+
+	// RemoveNode forgets a node that is down; one that may live is ErrConflict.
+	RemoveNode(ctx context.Context, id string) (placements int, changeNumber int64, err error)
+}
+
 // Feed is the view of the cluster that every answer is made from.
 type Feed interface {
 	Snapshot() *cluster.Snapshot
@@ -106,6 +115,7 @@ type Deps struct {
 	Declarations Declarations
 	History      History
 	Store        Store
+	Nodes        NodeStore
 	Sources      SourceStore
 	Notifiers    NotifierStore
 	Events       EventStore
@@ -113,6 +123,7 @@ type Deps struct {
 	Feed         Feed
 	Loads        Loads
 	Placer       Placer
+	Explain      func(component string) (cluster.Explanation, bool) // where it can run
 	Keys         *Keyring
 	Roles        func() []Role
 	CA           func() []byte // PEM of the cluster's authority; empty: this node has none

@@ -17,6 +17,9 @@ func (s *Server) clusterService() []method {
 		newMethod("ClusterService.Nodes", "Lists the nodes of the cluster.", s.nodes),
 		newMethod("ClusterService.Instances", "Lists placements and what their nodes report of them.", s.instances),
 		newMethod("ClusterService.Roles", "Lists the jobs that one node does at a time.", s.roles),
+		newMethod("ClusterService.Drain", "Moves everything away from a node, and places nothing there.", s.drain, writes),
+		newMethod("ClusterService.Undrain", "Lets a node run instances again.", s.undrain, writes),
+		newMethod("ClusterService.RemoveNode", "Forgets a node that is down, with what was placed there.", s.removeNode, writes),
 		newMethod("ClusterService.CA", "Returns the certificate of the authority that nodes and clients on other machines know nodes by.", s.ca),
 	}
 }

@@ -20,6 +20,7 @@ func (s *Server) componentService() []method {
 	return []method{
 		newMethod("ComponentService.List", "Lists components and how they do.", s.listComponents),
 		newMethod("ComponentService.Status", "Shows one component, its roll-out and its instances.", s.componentStatus),
+		newMethod("ComponentService.Explain", "Tells for each node whether a component fits there, and why its instances are where they are.", s.explain),
 		newMethod("ComponentService.Restart", "Replaces every instance of components.", s.restart, writes),
 		newMethod("ComponentService.Wake", "Starts an instance of a component that has none.", s.wake, writes),
 		newMethod("ComponentService.Sleep", "Stops every instance of a component until the next request.", s.sleep, writes),

@@ -26,10 +26,19 @@ func (v view) nodes() []Node {
 			MemoryReservedMiB: v.reserved(n.ID),
 			Roles:             v.rolesOf(n.ID),
 			Engine:            n.Engine,
+			Labels:            labelsOf(n),
+			Drain:             n.Drain,
 		})
 	}
 	slices.SortStableFunc(list, func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
 	return list
+}
+
+func labelsOf(n *cluster.Node) map[string]string {
+	if n.Labels == nil {
+		return map[string]string{}
+	}
+	return n.Labels
 }
 
 // reserved is the sum of a node's placement rows: there is no other counter.

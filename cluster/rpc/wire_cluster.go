@@ -21,6 +21,8 @@ type Node struct {
 	MemoryReservedMiB int64             `json:"memory_reserved_mib"`
 	Roles             []string          `json:"roles"`
 	Engine            string            `json:"engine"` // empty while it answers, else why not
+	Labels            map[string]string `json:"labels"`
+	Drain             cluster.Drain     `json:"drain"` // move or force while it is drained
 }
 
 // NodesRequest asks for every node.

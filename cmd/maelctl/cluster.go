@@ -14,8 +14,8 @@ import (
 )
 
 func newCluster(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "cluster", Short: "Look at nodes, instances, roles and the authority of nodes"}
-	cmd.AddCommand(newClusterNodes(a), newClusterPS(a), newClusterRoles(a), newClusterCA(a))
+	cmd := &cobra.Command{Use: "cluster", Short: "Look at nodes, instances, roles and the authority of nodes; drain and remove nodes"}
+	cmd.AddCommand(newClusterNodes(a), newClusterPS(a), newClusterRoles(a), newClusterDrain(a), newClusterUndrain(a), newClusterRemove(a), newClusterCA(a))
 	return cmd
 }
 

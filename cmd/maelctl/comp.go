@@ -16,7 +16,7 @@ import (
 
 func newComp(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "comp", Aliases: []string{"component"}, Short: "Look at components, restart, wake and put them to sleep, run commands"}
-	cmd.AddCommand(newCompList(a), newCompStatus(a), newCompRestart(a), newCompWake(a), newCompSleep(a), newCompRun(a), newCompExec(a))
+	cmd.AddCommand(newCompList(a), newCompStatus(a), newCompExplain(a), newCompRestart(a), newCompWake(a), newCompSleep(a), newCompRun(a), newCompExec(a))
 	return cmd
 }
 

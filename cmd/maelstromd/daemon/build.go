@@ -96,6 +96,8 @@ func (d *Daemon) buildPrivate() {
 		Declarations: declarations{d.applier()},
 		History:      &histories{Daemon: d, declaredStore: d.declared},
 		Store:        d.declared,
+		Nodes:        d.store,
+		Explain:      d.placer.Explain,
 		Sources:      calledStore{d.declared, d.hooks},
 		Notifiers:    d.declared,
 		Events:       d.declared,
