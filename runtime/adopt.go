@@ -134,7 +134,7 @@ func (a *Agent) stopOne(ctx context.Context, c Container) error {
 	u.report()
 	u.follow(ctx, c, time.Now()) // Run has ended, and what it followed with it
 	defer func() { u.stopFollow() }()
-	if err := u.remove(ctx); err != nil {
+	if err := u.remove(ctx, u.agent.opt.StopGrace); err != nil {
 		return fmt.Errorf("stop container %s of %s: %w", c.ID, c.Component, err)
 	}
 	a.board.remove(c.Placement)

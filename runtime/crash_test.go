@@ -193,7 +193,7 @@ func TestFailureIsPublishedBeforeTheRemoval(t *testing.T) {
 		if _, there := w.container("p1"); !there {
 			t.Fatal("the container is gone within its grace")
 		}
-		w.pass(runtime.DefaultStopGrace)
+		w.pass(2 * time.Second) // it never served: it gets a second
 		if n := w.engine.Counts().Starts; n != 2 {
 			t.Errorf("%d starts, want the second once the first is gone", n)
 		}

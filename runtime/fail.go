@@ -40,10 +40,19 @@ func (u *unit) discard(f *cluster.Failure) phase {
 	}
 }
 
+// unservedGrace is between SIGTERM and SIGKILL for what has failed before it
+// was ready: it has nothing to finish, and the version that served before may
+// be waiting for its place.
+const unservedGrace = time.Second
+
 // clear removes the container. One that can't be removed now is met again by
 // the next start, or found by a later list.
 func (u *unit) clear(ctx context.Context) {
-	if err := u.remove(ctx); err != nil && ctx.Err() == nil {
+	grace := u.agent.opt.StopGrace
+	if !u.inst.WasReady {
+		grace = min(grace, unservedGrace)
+	}
+	if err := u.remove(ctx, grace); err != nil && ctx.Err() == nil {
 		u.log.Warn("container not removed", "container", u.inst.ContainerID, "error", err)
 		u.agent.engine.ask()
 	}

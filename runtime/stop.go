@@ -116,7 +116,7 @@ func (u *unit) stop(ctx context.Context) phase {
 	u.report()
 	var retry backoff
 	for {
-		err := u.remove(ctx)
+		err := u.remove(ctx, u.agent.opt.StopGrace)
 		if err == nil {
 			u.log.Info("container stopped", "container", u.inst.ContainerID)
 			return nil
@@ -131,13 +131,13 @@ func (u *unit) stop(ctx context.Context) phase {
 	}
 }
 
-func (u *unit) remove(ctx context.Context) error {
-	limited, cancel := context.WithTimeout(ctx, u.agent.opt.StopGrace+stopSlack)
+func (u *unit) remove(ctx context.Context, grace time.Duration) error {
+	limited, cancel := context.WithTimeout(ctx, grace+stopSlack)
 	defer cancel()
 	if u.collector != nil {
 		u.collector.beforeStop(limited)
 	}
-	return u.agent.driver.Stop(limited, u.inst.ContainerID, u.agent.opt.StopGrace)
+	return u.agent.driver.Stop(limited, u.inst.ContainerID, grace)
 }
 
 // pause waits, and returns which condition ended it early.
