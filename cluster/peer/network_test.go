@@ -101,8 +101,10 @@ func (n *network) dial(ctx context.Context, from, to string) (net.Conn, error) {
 func (n *network) pass(ctx context.Context, from, to string) error {
 	for {
 		cut, delay, changed := n.way(from, to)
-		if !cut {
+		if !cut && delay > 0 {
 			idle(ctx, delay)
+		}
+		if !cut {
 			return ctx.Err()
 		}
 		select {

@@ -27,9 +27,10 @@ import (
 func (d *Daemon) build(base context.Context) {
 	d.registry = newRegistry()
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
-	waker := gateway.WakerFunc(func(ctx context.Context, component string) error { return d.placer.Wake(ctx, component) })
+	waker := decisions{d}
 	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: waker})
-	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.gateway)
+	d.buildPeers()
+	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.loads())
 	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
 		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts})
@@ -104,7 +105,7 @@ func (d *Daemon) buildPrivate() {
 		Probe:        probe{open: d.openOrigin, send: d.sender.Send},
 		Feed:         d.feed,
 		Loads:        d.gateway,
-		Placer:       d.placer,
+		Placer:       operatorDecisions{decisions{d}},
 		Keys:         d.keys,
 		Roles:        d.roles,
 		CA:           d.ca,

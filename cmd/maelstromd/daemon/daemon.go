@@ -102,6 +102,7 @@ type Daemon struct {
 	journal      *journal.Journal
 
 	authority atomic.Pointer[peer.Authority] // nil: without MAEL_PEER_ADDR, or not known yet
+	hub       *peer.Hub                      // streams to other nodes; nil: this one has no peers
 	nodes     http.Handler                   // answers other nodes at MAEL_PEER_ADDR; nil: nothing does
 
 	started   time.Time
@@ -254,6 +255,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	}
 	if err := d.startPeers(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)
+	}
+	if d.hub != nil {
+		d.tasks.start(base, "peers", d.failed, d.hub.Run)
 	}
 	if err := d.startLocal(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)

@@ -42,6 +42,7 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 	group.Go(func() error { return d.statusLoop(ctx) })
 	group.Go(func() error { return d.inventoryLoop(ctx) })
 	group.Go(func() error { return d.drainLoop(ctx) })
+	group.Go(func() error { return d.watchNodes(ctx) })
 	group.Go(func() error { return d.starts.Run(ctx, d.feed) })
 	return group.Wait()
 }
@@ -88,11 +89,14 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-engine.C:
-			if d.engine() == written {
+			if d.engine() == written && !d.lost() {
 				continue
 			}
 		case <-d.stocked:
 		case <-status.C:
+		}
+		if d.cutOff() {
+			continue // it would be lost again, after something was placed here
 		}
 		if written = d.engine(); written == "" && d.memory.Load() == 0 {
 			d.learnMemory(ctx)
@@ -122,6 +126,7 @@ func (d *Daemon) writeStatus(ctx context.Context, state cluster.NodeState) error
 	if err != nil && ctx.Err() == nil {
 		d.log.Debug("status is not written", "error", err)
 	}
+	d.feed.Hint() // and what it finds is told to other nodes
 	return nil
 }
 
@@ -140,7 +145,7 @@ func (d *Daemon) status(state cluster.NodeState) cluster.Node {
 		ID: d.node, Name: name, Address: d.address(), State: state, Version: d.opt.Version,
 		StartedAt: d.started, CPUCount: host.cpus,
 		Load1m: host.load[0], Load5m: host.load[1], Load15m: host.load[2],
-		MemoryTotalMiB: memory, Engine: d.engine(), Labels: d.labels(name),
+		MemoryTotalMiB: memory, Engine: d.engine(), Labels: d.labels(name), Peers: d.hub != nil,
 	}
 	if have := d.inventory.Load(); have != nil {
 		node.Images, node.Mounts = have.images, have.mounts

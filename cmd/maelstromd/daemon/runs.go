@@ -19,7 +19,7 @@ func (d *Daemon) startRuns(base context.Context) {
 		NameServers: d.bridges.nameServers,
 		Hosts:       d.bridges.hosts,
 		Logger:      d.part("runs"),
-	}, runtime.RunnerDeps{Driver: d.driver, Images: d.depot.Load(), Feed: d.feed, Ledger: d.store, Reserver: d.placer})
+	}, runtime.RunnerDeps{Driver: d.driver, Images: d.depot.Load(), Feed: d.feed, Ledger: d.store, Reserver: decisions{d}})
 	d.runner.Store(runner)
 	d.tasks.start(base, "runs", d.failed, runner.Run)
 	d.tasks.start(base, "releases", d.failed, runtime.NewReleaser(runner, d.keeper).Run)

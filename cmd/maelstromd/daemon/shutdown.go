@@ -39,6 +39,10 @@ func (d *Daemon) shutdown() {
 	d.tasks.end(d.log, "logs", stepLimit)
 	d.tasks.end(d.log, "bridges", stepLimit)
 	d.tellNode(cluster.NodeDown)
+	if d.hub != nil && !d.handing {
+		d.hub.Leave()
+	}
+	d.tasks.end(d.log, "peers", stepLimit)
 	d.endJournal()
 	d.tasks.end(d.log, "gateway", stepLimit)
 	d.tasks.end(d.log, "authority", stepLimit)
@@ -184,7 +188,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "authority", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "peers", "authority", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 }

@@ -1,0 +1,230 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/cluster/peer"
+	"maelstrom/cluster/placer"
+	"maelstrom/runtime"
+)
+
+const (
+	// lostAfter is how long a node's status is not written either, when it is
+	// marked lost.
+	lostAfter = 10 * time.Second
+
+	lostCheck = time.Second
+
+	// holderWithin is how long an operator's call waits for somebody who holds
+	// the role placement; what waits by itself tries again by itself.
+	holderWithin = 5 * time.Second
+	holderPause  = 100 * time.Millisecond
+)
+
+// buildPeers makes what talks to other nodes, if this one shall.
+func (d *Daemon) buildPeers() {
+	if d.opt.PeerAddr == "" || d.embedded() {
+		return
+	}
+	d.hub = peer.New(peer.Options{
+		Node: d.node, Version: d.opt.Version, Epoch: func() int64 { return d.identity.Load().Epoch }, Logger: d.part("peers"),
+	}, peer.Deps{
+		Feed: d.feed, Loads: d.gateway, Decider: ownDecisions{d}, Dial: d.dialPeer,
+		Holder: func() string { return d.keeper.Holder(cluster.RolePlacement) },
+		NodeOf: func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
+	})
+	d.nodes = d.hub.Handler()
+}
+
+// loads is the load that placement is decided by: the cluster's, or this node's
+// where there is no other.
+func (d *Daemon) loads() placer.Loads {
+	if d.hub != nil {
+		return d.hub
+	}
+	return d.gateway
+}
+
+// agentFeed is the feed of the Agent, whose reports go to other nodes too.
+func (d *Daemon) agentFeed() runtime.Feed {
+	if d.hub != nil {
+		return toldFeed{d.feed, d.hub}
+	}
+	return d.feed
+}
+
+type toldFeed struct {
+	*cluster.Feed
+	hub *peer.Hub
+}
+
+// PushInstances implements runtime.Feed.
+func (f toldFeed) PushInstances(l cluster.InstanceList) { f.hub.PushInstances(l) }
+
+// dialPeer connects to the peer port of a node, and to nobody else there.
+func (d *Daemon) dialPeer(ctx context.Context, node cluster.Node, protocol string) (net.Conn, error) {
+	authority := d.authority.Load()
+	if authority == nil {
+		return nil, errors.New("dial node: the authority of the cluster is not known yet")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", node.Address)
+	if err != nil {
+		return nil, fmt.Errorf("dial node: %w", err)
+	}
+	config := authority.ClientConfig(node.ID)
+	config.NextProtos = []string{protocol}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("dial node: %w", err), conn.Close())
+	}
+	return secured, nil
+}
+
+// ownDecisions are what this node decides as the holder of the role placement.
+type ownDecisions struct{ *Daemon }
+
+// WakeFor implements peer.Decider.
+func (o ownDecisions) WakeFor(ctx context.Context, node, component string) error {
+	return o.placer.WakeFor(ctx, node, component)
+}
+
+// Sleep implements peer.Decider.
+func (o ownDecisions) Sleep(ctx context.Context, component string) error {
+	return o.placer.Sleep(ctx, component)
+}
+
+// Reserve implements peer.Decider.
+func (o ownDecisions) Reserve(ctx context.Context, run cluster.Run) error {
+	return o.placer.Reserve(ctx, run)
+}
+
+// decisions ask whoever holds the role placement; one who can't be asked is as
+// good as none: ErrNotHolder.
+type decisions struct{ *Daemon }
+
+// Wake implements gateway.Waker.
+func (d decisions) Wake(ctx context.Context, component string) error {
+	holder, other := d.holder()
+	if !other {
+		return d.placer.Wake(ctx, component)
+	}
+	return asHolder(d.hub.Wake(ctx, holder, component))
+}
+
+// Sleep is Wake for a component that is to be put to sleep.
+func (d decisions) Sleep(ctx context.Context, component string) error {
+	holder, other := d.holder()
+	if !other {
+		return d.placer.Sleep(ctx, component)
+	}
+	return asHolder(d.hub.Sleep(ctx, holder, component))
+}
+
+// Reserve implements runtime.Reserver.
+func (d decisions) Reserve(ctx context.Context, run cluster.Run) error {
+	holder, other := d.holder()
+	if !other {
+		return d.placer.Reserve(ctx, run)
+	}
+	return asHolder(d.hub.Reserve(ctx, holder, run))
+}
+
+// holder is who holds the role placement, if that is another node.
+func (d decisions) holder() (node string, other bool) {
+	if d.hub == nil {
+		return "", false
+	}
+	node = d.keeper.Holder(cluster.RolePlacement)
+	return node, node != "" && node != d.node
+}
+
+func asHolder(err error) error {
+	if errors.Is(err, peer.ErrNoStream) {
+		return fmt.Errorf("%w: %w", cluster.ErrNotHolder, err)
+	}
+	return err
+}
+
+// operatorDecisions are those that operators ask for. They wait a moment while
+// the role is on its way from one node to another.
+type operatorDecisions struct{ decisions }
+
+// Wake implements rpc.Placer.
+func (o operatorDecisions) Wake(ctx context.Context, component string) error {
+	return o.patiently(ctx, func() error { return o.decisions.Wake(ctx, component) })
+}
+
+// Sleep implements rpc.Placer.
+func (o operatorDecisions) Sleep(ctx context.Context, component string) error {
+	return o.patiently(ctx, func() error { return o.decisions.Sleep(ctx, component) })
+}
+
+// Refusals implements rpc.Placer.
+func (o operatorDecisions) Refusals() map[string]*cluster.Failure { return o.placer.Refusals() }
+
+func (o operatorDecisions) patiently(ctx context.Context, ask func() error) error {
+	for began := time.Now(); ; {
+		err := ask()
+		if o.hub == nil || !errors.Is(err, cluster.ErrNotHolder) || time.Since(began) >= holderWithin {
+			return err
+		}
+		if !sleep(ctx, holderPause/2+rand.N(holderPause)) {
+			return err
+		}
+	}
+}
+
+// watchNodes marks nodes lost that nobody hears, while this node holds the role
+// placement.
+func (d *Daemon) watchNodes(ctx context.Context) error {
+	if d.hub == nil {
+		return nil
+	}
+	for sleep(ctx, lostCheck) {
+		if hold, holds := d.keeper.Hold(cluster.RolePlacement); holds {
+			d.markLost(ctx, hold)
+		}
+	}
+	return ctx.Err()
+}
+
+func (d *Daemon) markLost(ctx context.Context, hold cluster.Hold) {
+	for id, node := range d.feed.Snapshot().Nodes.All() {
+		if id == d.node || !node.Peers || node.Lost || !d.hub.Lost(id) {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, stepLimit)
+		marked, err := d.store.MarkLost(limited, hold, id, node.Epoch, lostAfter)
+		cancel()
+		switch {
+		case err != nil && ctx.Err() == nil:
+			d.log.Debug("lost node is not marked", "node", id, "error", err)
+		case marked:
+			d.log.Warn("node is lost: what it ran is placed again", "node", id, "name", node.Name)
+			d.feed.Hint()
+		}
+	}
+}
+
+// lost tells whether this node's row says that it is lost.
+func (d *Daemon) lost() bool {
+	row, ok := d.feed.Snapshot().Nodes.Get(d.node)
+	return ok && row.Lost && row.Epoch == d.identity.Load().Epoch
+}
+
+// cutOff tells whether this node is rightly taken for lost: who would place on
+// it does not hear it.
+func (d *Daemon) cutOff() bool {
+	if d.hub == nil || !d.lost() {
+		return false
+	}
+	return !d.hub.Live(d.keeper.Holder(cluster.RolePlacement))
+}
