@@ -39,12 +39,14 @@ func (p *planner) score(c *component, n *node) cluster.PlacementScore {
 		return cluster.PlacementScore{}
 	}
 	next := c.next().Effective
-	free := float64(n.row.MemoryTotalMiB-n.reserved-next.ReserveMemory) / float64(n.row.MemoryTotalMiB)
+	free := max(0, float64(n.row.MemoryTotalMiB-n.reserved-next.ReserveMemory)/float64(n.row.MemoryTotalMiB))
 	s := cluster.PlacementScore{Fit: (20 - 2*math.Pow(10, free)) / fitNormalizer}
 	if next.Placement == project.PlacementSpread {
 		s.Fit = 1 - s.Fit
 	}
-	s.Share = -float64(c.on(n, now)) / float64(max(1, c.memory.Target))
+	if here := c.on(n, now); here > 0 {
+		s.Share = -float64(here) / float64(max(1, c.memory.Target))
+	}
 	if n.images[next.Image] {
 		s.Image = imageBonus
 	}
