@@ -2,6 +2,7 @@ package names
 
 import (
 	"bytes"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"testing"
@@ -42,6 +43,11 @@ var (
 	gateway6 = netip.MustParseAddr("fd00::1")
 )
 
+// toNobody asks no other server.
+func toNobody() *Forwarder {
+	return NewForwarder(func() []netip.AddrPort { return nil }, func(netip.Addr) bool { return false })
+}
+
 func TestAnswersOfOurs(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -60,12 +66,8 @@ func TestAnswersOfOurs(t *testing.T) {
 		{"shop.internal.", dnsmessage.TypeA, []netip.Addr{gateway4}, 0, ""},
 	} {
 		for _, edns := range []bool{false, true} {
-			s := NewServer(Options{Addresses: func() []netip.Addr { return c.addresses }}, storedShop(), nil)
-			reply, done := s.answer(queryOf(t, c.name, c.kind, edns))
-			if !done {
-				t.Fatalf("%s is not answered", c.name)
-			}
-			m := parsed(t, reply)
+			s := NewServer(Options{Logger: slog.New(slog.DiscardHandler), Addresses: func() []netip.Addr { return c.addresses }}, storedShop(), toNobody())
+			m := parsed(t, s.answerStream(t.Context(), gateway4, queryOf(t, c.name, c.kind, edns)))
 			if !m.Response || !m.Authoritative || !m.RecursionAvailable || !m.RecursionDesired || m.ID != 0x1234 || m.RCode != c.code {
 				t.Errorf("%s %s: header %+v", c.name, c.kind, m.Header)
 			}
@@ -144,10 +146,13 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(queryOf(f, "nobody.shop.internal.", dnsmessage.TypeAAAA, false))
 	f.Add(queryOf(f, "example.com.", dnsmessage.TypeALL, true))
 	f.Add(bytes.Replace(queryOf(f, "a-b.shop.internal.", dnsmessage.TypeA, false), []byte("a-b"), []byte("a.b"), 1))
-	s := NewServer(Options{Addresses: func() []netip.Addr { return []netip.Addr{gateway4, gateway6} }}, storedShop(), nil)
+	s := NewServer(Options{Logger: slog.New(slog.DiscardHandler), Addresses: func() []netip.Addr { return []netip.Addr{gateway4, gateway6} }}, storedShop(), toNobody())
 	f.Fuzz(func(t *testing.T, query []byte) {
 		reply, done := s.answer(query)
-		if !done || reply == nil {
+		if !done {
+			reply = s.ask(t.Context(), query, false)
+		}
+		if reply == nil {
 			return
 		}
 		if !isReply(reply) || messageID(reply) != messageID(query) {

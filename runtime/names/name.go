@@ -21,7 +21,7 @@ type Kind int
 // The kinds of names.
 const (
 	Foreign   Kind = iota // no business of ours
-	Unknown               // below a project, but of no component
+	Unknown               // below a project, but of no component: others may know it
 	Project               // a project's own, which has no address
 	Component             // a component's
 )

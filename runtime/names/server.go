@@ -126,18 +126,30 @@ func (s *Server) answer(query []byte) (reply []byte, done bool) {
 		return refuse(query, q, dnsmessage.RCodeNotImplemented), true
 	case err != nil:
 		return refuse(query, q, dnsmessage.RCodeFormatError), true
-	case q.class != dnsmessage.ClassINET && q.class != dnsmessage.ClassANY:
+	}
+	kind := s.kindOf(q)
+	if kind == Foreign || kind == Unknown {
 		return nil, false
+	}
+	return s.own(kind, query, q), true
+}
+
+// own is our answer to a question about a name of that kind.
+func (s *Server) own(kind Kind, query []byte, q question) []byte {
+	reply, err := answer{kind: kind, addresses: s.opt.Addresses()}.build(query, q)
+	if err != nil {
+		return refuse(query, q, dnsmessage.RCodeServerFailure)
+	}
+	return reply
+}
+
+// kindOf tells whose the name in a question is, now.
+func (s *Server) kindOf(q question) Kind {
+	if q.class != dnsmessage.ClassINET && q.class != dnsmessage.ClassANY {
+		return Foreign
 	}
 	kind, _ := Find(s.snapshots.Snapshot(), q.name)
-	if kind == Foreign {
-		return nil, false
-	}
-	reply, err = answer{kind: kind, addresses: s.opt.Addresses()}.build(query, q)
-	if err != nil {
-		return refuse(query, q, dnsmessage.RCodeServerFailure), true
-	}
-	return reply, true
+	return kind
 }
 
 // pass asks others, in the background and as far as the limits allow.
@@ -154,13 +166,20 @@ func (s *Server) pass(ctx context.Context, client netip.Addr, query []byte, repl
 }
 
 // ask returns what others say, or that nobody does: then the client asks the
-// next of its own servers.
+// next of its own servers. Where others know nothing of a name below a project
+// we say so ourselves: ours may be believed for a moment only, as a component
+// of that name can be declared at any time.
 func (s *Server) ask(ctx context.Context, query []byte, stream bool) []byte {
 	q, err := parseQuestion(query)
 	if err != nil {
 		return refuse(query, q, dnsmessage.RCodeFormatError)
 	}
 	reply, err := s.forward.exchange(ctx, query, q, stream)
+	if err != nil || replyCode(reply) != dnsmessage.RCodeSuccess {
+		if kind := s.kindOf(q); kind != Foreign {
+			return s.own(kind, query, q)
+		}
+	}
 	if err != nil {
 		s.opt.Logger.Debug("name not resolved", "name", q.name, "error", err)
 		return refuse(query, q, dnsmessage.RCodeServerFailure)

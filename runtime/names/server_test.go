@@ -113,7 +113,8 @@ func (n *nameServer) counts() (packets, streams, ids, ports int) {
 	return n.packets, n.streams, len(n.ids), len(n.ports)
 }
 
-// says answers with one address for every A, and NXDOMAIN for nowhere.test.
+// says answers with one address for every A, and NXDOMAIN for names that
+// begin with no.
 func says(address string) func([]byte, bool) []byte {
 	return func(query []byte, _ bool) []byte { return replyTo(query, address) }
 }
@@ -126,7 +127,7 @@ func replyTo(query []byte, address string) []byte {
 	m.Response, m.RecursionAvailable, m.Additionals = true, true, nil
 	q := m.Questions[0]
 	switch {
-	case q.Name.String() == "nowhere.test.":
+	case strings.HasPrefix(q.Name.String(), "no"):
 		m.RCode = dnsmessage.RCodeNameError
 	case q.Type == dnsmessage.TypeA:
 		m.Answers = []dnsmessage.Resource{{
@@ -209,6 +210,46 @@ func TestServerWithGoResolver(t *testing.T) {
 		if e := new(net.DNSError); !errors.As(err, &e) || !e.IsNotFound {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A project that is called as a private zone of others hides none of its
+// names. Where others know nothing, it is we who say that there is none.
+func TestNamesBelowAProjectThatOthersKnow(t *testing.T) {
+	knows := newNameServer(t, says("192.0.2.7")).at
+	silent := newNameServer(t, func([]byte, bool) []byte { return nil }).at
+	fails := newNameServer(t, func(query []byte, _ bool) []byte {
+		q, _ := parseQuestion(query)
+		return refuse(query, q, dnsmessage.RCodeServerFailure)
+	}).at
+	for _, c := range []struct {
+		name, asked string
+		kind        dnsmessage.Type
+		upstream    []netip.AddrPort
+		want        string
+		ours        bool
+	}{
+		{"known", "db.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{knows}, "192.0.2.7", false},
+		{"known deeper", "a.web.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{knows}, "192.0.2.7", false},
+		{"known, without such an address", "db.shop.internal.", dnsmessage.TypeAAAA, []netip.AddrPort{knows}, "", false},
+		{"known to the second", "db.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{fails, knows}, "192.0.2.7", false},
+		{"a component's", "web.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{knows}, "172.17.0.1", true},
+		{"unknown", "nobody.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{knows}, "", true},
+		{"failure", "db.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{fails}, "", true},
+		{"silence", "db.shop.internal.", dnsmessage.TypeA, []netip.AddrPort{silent}, "", true},
+		{"no server", "db.shop.internal.", dnsmessage.TypeA, nil, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			m := parsed(t, exchangePacket(t, serving(t, "127.0.0.0/8", c.upstream...), queryOf(t, c.asked, c.kind, false)))
+			code := dnsmessage.RCodeSuccess
+			if c.ours && c.want == "" {
+				code = dnsmessage.RCodeNameError
+			}
+			if got := addressesIn(m); got != c.want || m.RCode != code || m.Authoritative != c.ours {
+				t.Errorf("got %q, %+v", got, m.Header)
+			}
+		})
 	}
 }
 
