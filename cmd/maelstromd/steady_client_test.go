@@ -195,6 +195,17 @@ func (a *arrivals) of(release string) int {
 	return a.releases[release]
 }
 
+// hush lets nothing arrive, and waits until nothing is in flight.
+func (a *arrivals) hush(n *node) {
+	n.t.Helper()
+	a.silent.Store(true)
+	n.await("an end of what is in flight", steadyPatience, func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return a.sent == a.answered+len(a.failed)
+	})
+}
+
 // end lets no more arrive and waits for what is in flight.
 func (a *arrivals) end() {
 	a.stopped.Do(func() { close(a.stop) })

@@ -198,7 +198,14 @@ func (m *muxConns) try(r *request) (got outcome, taken bool) {
 	answer, err := m.RoundTrip(asked)
 	r.refused += max(0, conns-1)
 	if err != nil {
-		return outcome{err: err}, !strings.Contains(err.Error(), "graceful shutdown GOAWAY")
+		return outcome{err: err}, !untaken(err)
 	}
 	return outcomeOf(answer), true
+}
+
+// untaken tells whether the server said that it had not taken a request, or the
+// connection was gone before anything of it was written: Go's client says the
+// second where it would send a POST again and can't.
+func untaken(err error) bool {
+	return strings.Contains(err.Error(), "graceful shutdown GOAWAY") || strings.Contains(err.Error(), "cannot rewind body after connection loss")
 }
