@@ -74,6 +74,10 @@ func kindOf(contentType string) streamKind {
 	return noStream
 }
 
+// IsStream tells whether an answer with this header has no end of its own, as
+// far as its type says it.
+func IsStream(h http.Header) bool { return kindOf(h.Get("Content-Type")) != noStream }
+
 // becomes makes the call a stream that its connections know of.
 func (c *call) becomes(kind streamKind, socket *socket) {
 	to := c.up.Conns.(*conns)

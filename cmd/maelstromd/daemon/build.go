@@ -121,7 +121,7 @@ func (d *Daemon) buildPrivate() {
 		Server:  server,
 		Metrics: promhttp.HandlerFor(d.registry, promhttp.HandlerOpts{}),
 		Ready:   d.readiness,
-		Gateway: d.gateway.Private(),
+		Gateway: d.onceOpen(d.gateway.Private()),
 	}
 	if d.opt.Pprof {
 		d.private.Profiles = http.HandlerFunc(servePprof)

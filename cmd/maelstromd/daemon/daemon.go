@@ -127,6 +127,7 @@ type Daemon struct {
 
 	tasks   tasks
 	flights *flights
+	opened  chan struct{} // closed when requests for components are served
 	quiet   chan struct{} // a server has no connection left
 	failed  chan error
 	crashed chan struct{} // closed by the simulation: end as SIGKILL would
@@ -179,7 +180,7 @@ func newDaemon(opt Options, sur Surroundings) *Daemon {
 	d := &Daemon{
 		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
 		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1), stocked: make(chan struct{}, 1),
-		flights: newFlights(),
+		flights: newFlights(), opened: make(chan struct{}),
 	}
 	d.followCtx, d.unfollow = context.WithCancel(context.Background())
 	return d
@@ -354,6 +355,7 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	if d.sur.sockets != nil {
 		d.tasks.start(base, "sockets", d.failed, func(ctx context.Context) error { return d.sur.sockets.Run(ctx, d.part("sockets")) })
 	}
+	close(d.opened)
 	d.servePublic()
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/runtime/proxy"
 )
 
 // flights counts requests in flight, so that those of one moment can be waited
@@ -50,6 +51,33 @@ func (f *flights) land() (requests int, landed <-chan struct{}) {
 		close(of.landed)
 	}
 	return of.requests, of.landed
+}
+
+// counted is the writer of an answer whose request is waited for. Once that is
+// a stream, it is not: it is ended. A client need not have said that it wants one.
+type counted struct {
+	http.ResponseWriter
+	flights *flights
+	of      *flight // nil: not waited for any more
+}
+
+// Unwrap is for http.ResponseController.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+// WriteHeader sends the header, by which it may be a stream.
+func (c *counted) WriteHeader(status int) {
+	if status == http.StatusSwitchingProtocols || status >= http.StatusOK && proxy.IsStream(c.Header()) {
+		c.landed()
+	}
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// landed ends what is waited for.
+func (c *counted) landed() {
+	if c.of != nil {
+		c.flights.end(c.of)
+		c.of = nil
+	}
 }
 
 // endless tells whether a request asks for an answer that has no end of its

@@ -67,7 +67,7 @@ func (d *Daemon) newServiceNames() *serviceNames {
 		return nil
 	}
 	s := &serviceNames{
-		listen: d.sur.Listen, packets: d.sur.ListenPacket, server: d.containerServer, deps: d.feed,
+		listen: d.sur.Listen, packets: d.sur.ListenPacket, server: func(h http.Handler) *http.Server { return d.containerServer(d.onceOpen(h)) }, deps: d.feed,
 		door:   &names.Door{Snapshots: d.feed, Components: d.gateway, Health: d.gateway.Private()},
 		hosts:  names.NewUpstream(d.opt.NamesUpstream),
 		public: d.publicServes, proxies: proxy.Trust(d.opt.TrustedProxies),

@@ -106,7 +106,9 @@ func (d *Daemon) newServer(handler http.Handler) *httpServer {
 func (d *Daemon) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !endless(r) {
-			defer d.flights.end(d.flights.begin())
+			one := &counted{ResponseWriter: w, flights: d.flights, of: d.flights.begin()}
+			defer one.landed()
+			w = one
 		}
 		if d.leaving.Load() && r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Connection", "close")

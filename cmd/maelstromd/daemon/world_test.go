@@ -126,6 +126,10 @@ func (m *member) get(path string, port int, host string) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
+	return m.answered(port, request)
+}
+
+func (m *member) answered(port int, request *http.Request) (response, error) {
 	answer, err := m.httpClient(port).Do(request)
 	if err != nil {
 		return response{}, err
