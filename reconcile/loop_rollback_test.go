@@ -67,6 +67,13 @@ func TestAFailedVersionTakesItsProjectBack(t *testing.T) {
 		}
 		s := w.status("main", "maelstrom.yml")
 		is(t, s.Conditions, cluster.ConditionSynced, cluster.StatusFalse, cluster.ReasonSkipped)
+		live := func(commit string) {
+			t.Helper()
+			if s := w.status("main", "maelstrom.yml"); s.LastGood != commit || s.Attempted == "" {
+				t.Errorf("last good %s, attempted %s; %s is live", s.LastGood, s.Attempted, commit)
+			}
+		}
+		live("c001")
 		synced, _ := conditionOf(s.Conditions, cluster.ConditionSynced)
 		const why = "shop_web is not rolled out: exited: exit code 3"
 		if want := "rolled back by itself: " + why + "; what c002 declares is skipped, until it changes again"; synced.Message != want {
@@ -89,12 +96,14 @@ func TestAFailedVersionTakesItsProjectBack(t *testing.T) {
 		if w.image("shop_web") != "web:1" || w.image("blog_web") != "web:3" || len(w.events(cluster.EventRolledBack)) != 1 {
 			t.Errorf("images %s %s, %q", w.image("shop_web"), w.image("blog_web"), w.events(cluster.EventRolledBack))
 		}
+		live("c001")
 		// What mends it is followed.
 		repo.push(map[string]string{"maelstrom.yml": yml("shop", "web:4", "web")})
 		tick()
 		if w.image("shop_web") != "web:4" || len(w.events(cluster.EventDrift)) > 0 {
 			t.Errorf("image %s, %q", w.image("shop_web"), w.events(cluster.EventDrift))
 		}
+		live("c004")
 		is(t, w.status("main", "maelstrom.yml").Conditions, cluster.ConditionSynced, cluster.StatusTrue, cluster.ReasonApplied)
 	})
 }

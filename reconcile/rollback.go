@@ -223,7 +223,9 @@ func (a *Applier) tellLoop(ctx context.Context, r *rollback, state cluster.Proje
 		}
 	}
 	r.control = &row
-	r.status = toldStatus(status, row.Control, now)
+	if r.status = toldStatus(status, row.Control, now); r.status != nil && r.to.Source == r.owner && r.to.SourceRevision != "" {
+		r.status.LastGood = r.to.SourceRevision // what is stored from then on
+	}
 	return nil
 }
 
