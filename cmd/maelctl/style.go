@@ -69,8 +69,25 @@ func (t *table) write(w io.Writer) error {
 }
 
 // oneLine is text without what would break a line or act upon a terminal: it
-// may come from a container.
+// may come from a container. Its lines are told apart by bars.
 func oneLine(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(printable(line))
+		switch {
+		case line == "":
+			continue
+		case strings.HasSuffix(b.String(), ":"): // what it announces
+			b.WriteByte(' ')
+		case b.Len() > 0:
+			b.WriteString(" | ")
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

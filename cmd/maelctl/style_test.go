@@ -14,8 +14,19 @@ func TestTableAlignsByCharacters(t *testing.T) {
 	if err := table.write(&b); err != nil {
 		t.Fatal(err)
 	}
-	if want := "NAME    WHAT\né       x\nlonger  a b [2J\n"; b.String() != want {
+	if want := "NAME    WHAT\né       x\nlonger  a | b [2J\n"; b.String() != want {
 		t.Errorf("got %q, want %q", &b, want)
+	}
+}
+
+func TestLinesOfOutputAreToldApart(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "one": "one", "a\tb": "a b", "\n\n": "",
+		"exited with code 3; its last output:\n  boot\r\n\nno database\n": "exited with code 3; its last output: boot | no database",
+	} {
+		if got := oneLine(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
 	}
 }
 
