@@ -105,10 +105,30 @@ func (s *Server) sleep(ctx context.Context, req SleepRequest) (ComponentAnswer, 
 	if _, err := s.knownComponent(req.Name); err != nil {
 		return ComponentAnswer{}, err
 	}
+	changed, cancel := s.deps.Feed.Subscribe()
+	defer cancel()
 	if err := s.deps.Placer.Sleep(ctx, req.Name); err != nil {
 		return ComponentAnswer{}, err
 	}
-	return s.componentAnswer(req.Name)
+	ctx, stop := context.WithTimeout(ctx, seenWait)
+	defer stop()
+	return s.awaitLeaving(ctx, req.Name, changed)
+}
+
+// awaitLeaving returns a component once it shows here that it goes to sleep, or
+// as it is when the wait is over: it may have been woken meanwhile.
+func (s *Server) awaitLeaving(ctx context.Context, name string, changed <-chan struct{}) (ComponentAnswer, error) {
+	for {
+		answer, err := s.componentAnswer(name)
+		if err != nil || answer.Component.State != ComponentReady && answer.Component.State != ComponentStarting {
+			return answer, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return answer, nil
+		}
+	}
 }
 
 func (s *Server) componentAnswer(name string) (ComponentAnswer, error) {

@@ -172,6 +172,20 @@ func TestWakeAndSleep(t *testing.T) {
 	}
 }
 
+func TestSleepShowsThatItHasBegun(t *testing.T) {
+	w, client := shop(t)
+	p := cluster.Placement{ID: "p1", Component: "shop_web", Want: cluster.WantRun}
+	w.run(p, cluster.Instance{State: cluster.InstanceReady})
+	w.slept = func() { // as the snapshot has it a moment after the decision
+		p.Want, p.Node = cluster.WantStop, testNode
+		defer w.lock()()
+		w.commit(cluster.ChangeSet{Placements: map[string]*cluster.Placement{p.ID: &p}})
+	}
+	if got, err := client.Sleep(t.Context(), SleepRequest{Name: "shop_web"}); err != nil || got.Component.State != ComponentStopping || got.Component.InstancesReady != 0 {
+		t.Errorf("sleep = %+v, %v", got, err)
+	}
+}
+
 func TestWakeWaitsUntilReady(t *testing.T) {
 	w, client := shop(t)
 	type outcome struct {

@@ -42,6 +42,7 @@ type world struct {
 	refused  map[string]*cluster.Failure
 	woken    []string
 	asleep   []string
+	slept    func() // after the answer to Sleep
 	wakeErr  error
 	logs     map[string][]LogLine
 	backedUp string
@@ -154,6 +155,9 @@ func (w *world) Wake(_ context.Context, component string) error {
 func (w *world) Sleep(_ context.Context, component string) error {
 	defer w.lock()()
 	w.asleep = append(w.asleep, component)
+	if w.slept != nil {
+		go w.slept()
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,25 +24,42 @@ func newComp(a *app) *cobra.Command {
 func newCompList(a *app) *cobra.Command {
 	var request rpc.ListComponentsRequest
 	cmd := &cobra.Command{
-		Use:     "ls",
-		Aliases: []string{"list"},
-		Short:   "List components",
-		Example: "  maelctl comp ls\n  maelctl comp ls --project shop --output json",
-		Args:    cobra.NoArgs,
+		Use:               "ls [NAME...]",
+		Aliases:           []string{"list"},
+		Short:             "List components, or those named",
+		Example:           "  maelctl comp ls\n  maelctl comp ls --project shop --output json\n  maelctl comp ls shop_web shop_api",
+		ValidArgsFunction: a.completeSeveral(componentNames),
 	}
 	cmd.Flags().StringVar(&request.Prefix, "prefix", "", "only names that begin with this")
 	cmd.Flags().StringVar(&request.Project, "project", "", "only components of this project")
 	a.completeFlag(cmd, "prefix", componentNames)
 	a.completeFlag(cmd, "project", projectNames)
 	return question[rpc.ComponentList]{
-		call: func(ctx context.Context, client *rpc.Client, _ []string) (rpc.ComponentList, error) {
-			return client.ListComponents(ctx, request)
+		call: func(ctx context.Context, client *rpc.Client, names []string) (rpc.ComponentList, error) {
+			answer, err := client.ListComponents(ctx, request)
+			if err == nil && len(names) > 0 {
+				answer.Components, err = componentsNamed(answer.Components, names)
+			}
+			return answer, err
 		},
 		list: "components",
 		text: func(w io.Writer, answer rpc.ComponentList) error {
 			return printComponents(w, a, answer.Components)
 		},
 	}.on(a, cmd)
+}
+
+// componentsNamed picks components in the order of their names as given.
+func componentsNamed(list []rpc.Component, names []string) ([]rpc.Component, error) {
+	named := make([]rpc.Component, 0, len(names))
+	for _, name := range names {
+		at := slices.IndexFunc(list, func(c rpc.Component) bool { return strings.EqualFold(c.Name, name) })
+		if at < 0 {
+			return nil, exitWith(exitNotFound, fmt.Errorf("there is no component %q among those listed: `maelctl comp ls` lists all by their full names", name))
+		}
+		named = append(named, list[at])
+	}
+	return named, nil
 }
 
 func componentTable(a *app, components []rpc.Component) *table {
