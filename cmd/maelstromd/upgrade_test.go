@@ -3,7 +3,9 @@ package main
 import (
 	"database/sql"
 	"flag"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -247,6 +249,29 @@ func TestAnUpgradeTellsWebSocketsToComeBack(t *testing.T) {
 		t.Errorf("ended with %v, want code %d", err, websocket.StatusServiceRestart)
 	}
 	n.await("the upgrade", patience, func() bool { return n.log.count("msg=serving ") == 2 })
+}
+
+// Not every client says that it wants a stream.
+func TestAnUpgradeDoesNotWaitForAStreamThatWasNotAskedFor(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	w := echoes(t)
+	n.apply(projectOf("upgrade", w))
+	n.mustGet(w.host(), "/")
+	transport := &http.Transport{DisableKeepAlives: true}
+	got, err := transport.RoundTrip(n.request(t.Context(), http.MethodGet, w.host(), "/events?n=1000000&ms=50", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer got.Body.Close()
+	n.signal(syscall.SIGUSR2)
+	if _, err := io.Copy(io.Discard, got.Body); err != nil {
+		t.Errorf("the stream did not come to its end: %v", err)
+	}
+	n.await("the upgrade", patience, func() bool { return n.log.count("msg=serving ") == 2 })
+	if !n.log.has("serving until what is in flight has ended", "requests=0") || n.log.has("take too long") {
+		t.Errorf("it was waited for:\n%s", n.log.tail(20))
+	}
 }
 
 func TestASocketThatDisagreesWithTheSettingsEndsTheStart(t *testing.T) {
