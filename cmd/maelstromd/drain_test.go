@@ -1,7 +1,11 @@
 package main
 
 import (
+	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -74,4 +78,25 @@ func TestDrainedNodeIsEmptyAndCanBeForgotten(t *testing.T) {
 	if row := other.nodeRow(holder.id); row.ID != "" {
 		t.Errorf("it is still known: %+v", row)
 	}
+}
+
+// A path that is missing is a refusal, by placement or by the engine, which ends
+// when somebody makes it.
+func TestMissingPathIsRefusedUntilItIsThere(t *testing.T) {
+	t.Parallel()
+	n := newNode(t)
+	path := filepath.Join(t.TempDir(), "data")
+	w := web{name: "web", image: drivertest.BuildImage(t), lines: []string{"volumes: [{source: " + path + ", target: /data}]"}}
+	n.apply(projectOf("shop", w))
+	n.await("a refusal", patience, func() bool {
+		got := n.get(w.host(), "/")
+		return got.status == http.StatusServiceUnavailable && strings.Contains(n.component("shop_web").Message, path)
+	})
+	if _, err := os.Stat(path); err == nil {
+		t.Error("the path was made")
+	}
+	if err := os.Mkdir(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	n.await("an answer", patience, func() bool { return n.get(w.host(), "/").status == http.StatusOK })
 }

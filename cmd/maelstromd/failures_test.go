@@ -57,8 +57,6 @@ func brokenComponents(t *testing.T) []broken {
 		{"silent", "", []string{"httphealthcheckpath: /?ms=60000"}, cluster.ReasonUnhealthy,
 			[]string{"`httphealthcheckpath`", "no HTTP answer within 2s"}, ": write `httphealthcheckpath: /A/FAST/PATH`"},
 
-		{"nosource", "", []string{"volumes: [{source: /nothing/here, target: /data}]"}, cluster.ReasonExited,
-			[]string{"`volumes`"}, ".volumes: write `- {source: /DIRECTORY/ON/THE/NODE, target: /DIRECTORY}`"},
 		{"nonetwork", "", []string{"networkname: nothing-here"}, cluster.ReasonExited, []string{"`networkname`"}, ": write `networkname: NAME`"},
 		{"noprogram", "", []string{"entrypoint: [/nothing]"}, cluster.ReasonExited, []string{"`entrypoint`"}, ": write `entrypoint: [/PATH/OF/PROGRAM]`"},
 		{"nouser", "", []string{"user: nobody"}, cluster.ReasonExited, []string{"`user`"}, ": write `user: \"1000:1000\"`"},

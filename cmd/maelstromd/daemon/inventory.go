@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 )
 
 // The pace of looking at what is on this node: soon after something changed
-// that is asked for, at most that often, and now and then anyway.
+// that is asked for, at most that often; more often while a path is missing,
+// which somebody may make; and now and then anyway.
 const (
 	inventoryPause  = 250 * time.Millisecond
+	inventoryLack   = 5 * time.Second
 	inventoryPeriod = time.Minute
 )
 
@@ -46,16 +49,17 @@ func (d *Daemon) inventoryLoop(ctx context.Context) error {
 	changed, cancel := d.feed.Subscribe()
 	defer cancel()
 	engine := d.driver.WatchImages(ctx)
-	period := time.NewTicker(inventoryPeriod)
+	period := time.NewTicker(inventoryLack)
 	defer period.Stop()
 	pause := time.NewTicker(inventoryPause)
 	defer pause.Stop()
+	var looked time.Time
 	var known *needs // as they were met last; nil: look again
 	for {
 		if wants := needsOf(d.feed.Snapshot(), d.node); !wants.equal(known) {
 			known = nil
 			if found, err := d.look(ctx, wants); err == nil {
-				known = wants
+				known, looked = wants, time.Now()
 				d.tellInventory(found)
 			} else if ctx.Err() == nil {
 				d.log.Debug("engine does not tell what it has", "error", err)
@@ -73,9 +77,25 @@ func (d *Daemon) inventoryLoop(ctx context.Context) error {
 		case <-engine:
 			known = nil
 		case <-period.C:
-			known = nil
+			if d.lacksPath() || time.Since(looked) >= inventoryPeriod {
+				known = nil
+			}
 		}
 	}
+}
+
+// lacksPath tells whether a component mounts a path that is not there.
+func (d *Daemon) lacksPath() bool {
+	have := d.inventory.Load()
+	if have == nil {
+		return false
+	}
+	for mount, presence := range have.mounts {
+		if filepath.IsAbs(mount) && presence == cluster.Absent {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *Daemon) tellInventory(found *inventory) {
