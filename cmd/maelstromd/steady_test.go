@@ -146,6 +146,7 @@ func TestSteadyRequestsAcrossKills(t *testing.T) {
 	for kill := range *steadyKills {
 		name, instances := fmt.Sprint("kill-", kill), strconv.Itoa(1+kill%2)
 		n.deploy(release(t, name, "mininstances: "+instances, "maxinstances: "+instances))
+		load.awaitMore(n, *steadyRate) // those that had to wait
 		running, starts := n.running(), seen.starts("")
 		kills[running] = time.Now()
 		if err := n.engine.ContainerKill(context.Background(), running, "KILL"); err != nil {
