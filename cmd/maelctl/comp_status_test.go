@@ -54,7 +54,7 @@ SLOT  STATE    SINCE  VERSION  NODE  RESTARTS  ADDRESS         RUNS          LAS
 
 slot 0 failed last: GET / answers 500
 
-slot 1 fails: it exits with 3
+slot 1 fails: it exits | with 3
 `},
 		"proving": {func(s *rpc.ComponentStatus) {
 			s.Component.Reason, s.Component.Message, s.Component.MaxInstances = "", "", 4
