@@ -79,10 +79,10 @@ func TestFailuresAreSteps(t *testing.T) {
 	p.show(frame(rpc.RolloutFailed, suspect))
 	got := clock.ReplaceAllString(out.String(), "")
 	for text, n := range map[string]int{
-		"shop_web slot 1 version 2 on n1: failed: exited: it exits with xxx":  2,
-		"shop_web slot 0 version 2 on n1: ready, suspect (4 failed checks)\n": 1,
-		"shop_web version 2: failed: version 2 is not rolled out: it exits\n": 1,
-		"shop_web slot 1 version 2 on n1: gone\n":                             1,
+		"shop_web slot 1 version 2 on n1: failed: exited: it exits | with xxx": 2,
+		"shop_web slot 0 version 2 on n1: ready, suspect (4 failed checks)\n":  1,
+		"shop_web version 2: failed: version 2 is not rolled out: it exits\n":  1,
+		"shop_web slot 1 version 2 on n1: gone\n":                              1,
 		"xxx ...\n": 2,
 	} {
 		if strings.Count(got, text) != n {
