@@ -98,6 +98,24 @@ func TestAdoptedContainerThatStillBoots(t *testing.T) {
 	})
 }
 
+// The age of a container proves nothing of a version that nobody has seen
+// ready: with each restart of the daemon its start check begins again.
+func TestAdoptedContainerOfAnUnprovenVersion(t *testing.T) {
+	bubble(t, fake.Image{Status: http.StatusInternalServerError}, func(w *world) {
+		w.start()
+		w.place("p1")
+		w.unproven()
+		for range 3 {
+			w.pass(40 * time.Second)
+			w.halt()
+			w.start()
+		}
+		w.expect("p1", pending, cluster.ReasonNone)
+		w.pass(time.Minute)
+		w.expect("p1", cluster.InstanceBackoff, cluster.ReasonUnhealthy)
+	})
+}
+
 func TestOrphansAreDrainedAndRemoved(t *testing.T) {
 	for name, change := range map[string]func(*world){
 		"placement gone":       func(w *world) { w.feed.remove("p1") },

@@ -25,7 +25,9 @@ func (u *unit) probe() probe {
 
 // recognise looks once at an adopted container. One that takes connections and
 // was ready before is ready, whatever it answers: it may just be busy, and its
-// health checks go on. One that has outlived its start check was.
+// health checks go on. One that has outlived its start check was, unless nobody
+// has ever seen its version ready: with each restart of the daemon its check may
+// have begun again.
 func (u *unit) recognise(ctx context.Context, c Container) {
 	u.known = true
 	if u.spec.StartCheckTimeout() > 0 {
@@ -34,7 +36,9 @@ func (u *unit) recognise(ctx context.Context, c Container) {
 		err := u.agent.prober.once(limited, u.probe())
 		var failed *probeError
 		reached := errors.As(err, &failed) && failed.kind != probeRefused
-		old := u.inst.WasReady || time.Since(c.StartedAt) > u.spec.StartCheckTimeout()
+		placed := u.asked().placed
+		proven := placed == nil || !placed.Unproven()
+		old := u.inst.WasReady || proven && time.Since(c.StartedAt) > u.spec.StartCheckTimeout()
 		if err != nil && !(reached && old) {
 			u.acquit()
 			u.inst.State = cluster.InstanceStarting

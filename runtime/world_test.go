@@ -147,6 +147,16 @@ func (w *world) declare(version int64, image string) {
 	synctest.Wait()
 }
 
+// unproven makes shop_web a component of whose version no instance was ready.
+func (w *world) unproven() {
+	c := project.Component{Name: "shop_web", Project: "shop", Image: "app"}
+	effective := c.Effective()
+	w.feed.change(func(cs *cluster.ChangeSet) {
+		cs.Components = map[string]*cluster.ComponentRow{c.Name: {Spec: &c, Effective: &effective, Version: 1, RestartVersion: 1}}
+	})
+	synctest.Wait()
+}
+
 // want changes what a placement wants.
 func (w *world) want(id string, want cluster.Want) {
 	w.feed.want(id, want)

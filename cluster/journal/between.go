@@ -155,15 +155,26 @@ func (d *difference) nameOf(node string) string {
 func (d *difference) instances(node string) {
 	for _, id := range changed(d.old.Instances, d.new.Instances) {
 		b, is := d.new.Instances.Get(id)
-		if !is || b.Node != node || b.State != cluster.InstanceBackoff || b.Reason == cluster.ReasonEngineDown {
+		if !is || b.Node != node {
 			continue
 		}
 		a, was := d.old.Instances.Get(id)
-		if was && a.State == cluster.InstanceBackoff && a.BackoffUntil.Equal(b.BackoffUntil) {
-			continue
+		switch {
+		case b.State == cluster.InstanceBackoff && b.Reason != cluster.ReasonEngineDown:
+			if !was || a.State != cluster.InstanceBackoff || !a.BackoffUntil.Equal(b.BackoffUntil) {
+				d.add(d.crash(b))
+			}
+		case was && b.Restarts > a.Restarts && b.LastFailureAt.After(a.LastFailureAt) && b.LastFailure != cluster.ReasonEngineDown:
+			d.add(d.crash(failedBefore(b))) // it was started again at once
 		}
-		d.add(d.crash(b))
 	}
+}
+
+// failedBefore is an instance as it was when it failed last.
+func failedBefore(i *cluster.Instance) *cluster.Instance {
+	then := *i
+	then.Reason, then.Message, then.BackoffUntil = i.LastFailure, i.LastFailureDetail, time.Time{}
+	return &then
 }
 
 // crashDetails is what programs may want to know of a failure.
@@ -171,7 +182,7 @@ type crashDetails struct {
 	Reason    cluster.Reason `json:"reason"`
 	Placement string         `json:"placement"`
 	Restarts  int            `json:"restarts"`
-	RetryAt   time.Time      `json:"retry_at"`
+	RetryAt   time.Time      `json:"retry_at,omitzero"` // unset: it is tried already
 }
 
 const longestMessage = 500

@@ -128,11 +128,19 @@ func TestFailuresOfInstances(t *testing.T) {
 	s3 := push(s2, 3, failing("1", at, cluster.ReasonExited, true), starting)
 	s4 := push(s3, 4, failing("1", at.Add(time.Minute), cluster.ReasonPullFailed, false))
 	s5 := push(s4, 5, failing("1", at.Add(time.Hour), cluster.ReasonEngineDown, false))
+	again := starting
+	again.Restarts, again.LastFailure, again.LastFailureAt, again.LastFailureDetail, again.WasReady = 1, cluster.ReasonExited, at, "exit code 7", true
+	s6 := push(s1, 6, again)
+	ready := again
+	ready.State = cluster.InstanceReady
+	s7 := push(s6, 7, ready)
 	for _, c := range []struct {
 		old, new *cluster.Snapshot
 		want     string
 	}{
-		{begin(), s1, ""}, {s2, s3, ""}, {s4, s5, ""}, {s2, s1, ""},
+		{begin(), s1, ""}, {begin(), s6, ""}, {s6, s7, ""},
+		{s1, s6, "an instance of web on node host-b has crashed: exited: exit code 7"},
+		{s1, s7, "an instance of web on node host-b has crashed: exited: exit code 7"}, {s2, s3, ""}, {s4, s5, ""}, {s2, s1, ""},
 		{s1, s2, "an instance of web on node host-b has crashed: exited: exit code 1"},
 		{begin(), s2, "an instance of web on node host-b has crashed: exited: exit code 1"},
 		{s3, s4, "an instance of web on node host-b does not start: pull_failed: exit code 1"},

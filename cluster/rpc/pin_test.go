@@ -144,8 +144,8 @@ func TestPinsThatAreNone(t *testing.T) {
 		"has no certificate": {CAFile: file(t, []byte("hello"))},
 		"malformed":          {CAFile: file(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))},
 		"no such file":       {CAFile: t.TempDir() + "/ca.pem"},
-		"not a SHA-256":         {Fingerprint: "abcd"},
-		"is not that of":        {CAFile: file(t, authority(t).CAPEM()), Fingerprint: strings.Repeat("ab", 32)},
+		"not a SHA-256":      {Fingerprint: "abcd"},
+		"is not that of":     {CAFile: file(t, authority(t).CAPEM()), Fingerprint: strings.Repeat("ab", 32)},
 	} {
 		_, err := NewPinnedClient("https://192.0.2.1:8376", "secret", pin).Version(t.Context())
 		if err == nil || !strings.Contains(err.Error(), want) || classify(err).Kind != KindInvalid {

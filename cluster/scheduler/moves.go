@@ -58,8 +58,8 @@ func (p *planner) promiseMoves(active []*component) {
 	}
 }
 
-// promise sets memory aside for the successor of a placement, within this plan;
-// false: it has no place elsewhere.
+// promise sets memory aside for the successor of a placement, or for one more
+// instance if pl is nil, within this plan; false: it has no place elsewhere.
 func (p *planner) promise(c *component, pl *cluster.Placement) bool {
 	outdated, leaving := c.outdated, c.leaving
 	defer func() { c.outdated, c.leaving = outdated, leaving }()
@@ -94,6 +94,9 @@ func (p *planner) chooseMoves(c *component) {
 	isMove := func(pl *cluster.Placement) bool { return runs(c.row, pl) && !c.stays[pl.ID] }
 	if !slices.ContainsFunc(c.outdated, isMove) {
 		return
+	}
+	for range c.memory.Target - c.live() {
+		p.promise(c, nil) // what is missing comes first
 	}
 	order := slices.SortedStableFunc(slices.Values(c.outdated), p.compareWorth)
 	arrived := len(order) - (c.memory.Target - len(c.running)) // so many need no successor any more
