@@ -100,7 +100,7 @@ component that sleeps sleeps on after the proof.
 It returns at once: 'comp status NAME --watch' shows how far it is, and 'project
 wait' waits until the project is ready.`,
 		Example: `  maelctl comp restart shop_web
-  maelctl comp status shop_web --watch`,
+  maelctl comp restart shop_web && maelctl comp status shop_web --watch`,
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completeSeveral(componentNames),
 	})
