@@ -70,7 +70,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 			continue
 		}
 		d.placed = true
-		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && !d.proves(p) {
+		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && d.lastWord(p) {
 			failed = soonest(failed, failureOf(in))
 		} else {
 			hope = true
@@ -83,10 +83,11 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	d.dropUnseen()
 }
 
-// proves tells whether p has to prove a version. Its failure is not the last
-// word: the version that is kept comes back.
-func (d *dispatcher) proves(p *cluster.Placement) bool {
-	return d.gated && p.PlacedVersion >= d.row.RestartVersion
+// lastWord tells whether a failure of p is the component's: p is of the version
+// that is to run, and that has not to prove itself first. Otherwise another one
+// comes for it.
+func (d *dispatcher) lastWord(p *cluster.Placement) bool {
+	return !d.gated && d.declared.Placed(p.PlacedVersion) == d.row
 }
 
 // versionOf is what the version of p says of its containers: the declared one or

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 	"testing"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -31,5 +32,28 @@ func TestEachVersionIsSpokenToInItsOwnWay(t *testing.T) {
 			}
 			w.remove(want)
 		}
+	})
+}
+
+// What fails at a version that was replaced in the meantime says nothing of the
+// one that comes.
+func TestAFailureOfAnotherVersionIsNotTheLastWord(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		w.place("p0", "shop_web", 0)
+		w.backoff("p0", cluster.ReasonExited, time.Hour)
+		wantAnswer(t, w.get("shop_web"), 503, cluster.ReasonExited)
+		row, _ := w.Snapshot().Components.Get("shop_web")
+		next := *row
+		next.Version, next.RestartVersion = 2, 2
+		w.put(cluster.ChangeSet{Components: map[string]*cluster.ComponentRow{"shop_web": &next}})
+		answer := w.begin("shop_web")
+		<-time.After(time.Second)
+		w.remove("p0")
+		w.put(cluster.ChangeSet{Placements: map[string]*cluster.Placement{"p1": {
+			ID: "p1", Component: "shop_web", Node: node, Want: cluster.WantRun, PlacedVersion: 2,
+		}}})
+		w.run("p1", ok)
+		wantAnswer(t, <-answer, 200, "")
 	})
 }

@@ -148,7 +148,7 @@ func (w *world) disabled(name, component string, source project.HTTPSource) {
 
 func (w *world) place(id, component string, slot int) {
 	w.put(cluster.ChangeSet{Placements: map[string]*cluster.Placement{id: {
-		ID: id, Component: component, Slot: slot, Node: node, Want: cluster.WantRun,
+		ID: id, Component: component, Slot: slot, Node: node, Want: cluster.WantRun, PlacedVersion: 1,
 	}}})
 }
 
