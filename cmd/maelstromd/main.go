@@ -42,9 +42,8 @@ func run(args []string) int {
 	}
 	opt.Version = version
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	serve := daemon.Run
 	if check {
 		serve = daemon.Check
@@ -54,4 +53,21 @@ func run(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+// untilSignal returns a context that the first signal to stop ends. The second
+// ends the process at once: by the time the context has ended, nobody catches it.
+func untilSignal() (ctx context.Context, stop context.CancelFunc) {
+	ctx, stop = context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		select {
+		case <-signals:
+		case <-ctx.Done():
+		}
+		signal.Stop(signals)
+		stop()
+	}()
+	return ctx, stop
 }

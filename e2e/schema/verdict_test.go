@@ -31,6 +31,7 @@ var inexpressible = map[string]string{
 	"MAEL046": "how a text was written", "MAEL047": "the grammar of HTTP", "MAEL048": "other files",
 	"MAEL049": "a warning", "MAEL050": "a warning", "MAEL051": "a warning", "MAEL052": "a count", "MAEL053": "other files",
 	"MAEL054": "other files", "MAEL055": "other files", "MAEL056": "other files",
+	"MAEL058": "the grammar of labels",
 }
 
 type verdict struct {
