@@ -197,6 +197,9 @@ func (b *board) giveBack(put []cluster.Instance, remove []string) {
 
 // idle waits for d or the end of ctx.
 func idle(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

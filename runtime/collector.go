@@ -96,6 +96,9 @@ func (c *collector) read(ctx context.Context) error {
 		return err
 	}
 	defer stream.Close()
+	watched, end := context.WithCancel(ctx)
+	defer end()
+	stall := &stallWatch{collector: c, ctx: watched, stream: stream}
 	c.settle(true)
 	c.seen.replay()
 	for {
@@ -108,6 +111,7 @@ func (c *collector) read(ctx context.Context) error {
 			return c.outputEnd(ctx, err)
 		}
 		c.retry.reset()
+		stall.note(line)
 		c.take(line)
 	}
 }

@@ -122,7 +122,11 @@ func (l *loop) stillStopping(snap *cluster.Snapshot) map[string]bool {
 func (l *loop) wait(ctx context.Context, next time.Time) {
 	var timer <-chan time.Time
 	if !next.IsZero() {
-		t := time.NewTimer(time.Until(next))
+		left := time.Until(next)
+		if left <= 0 {
+			return
+		}
+		t := time.NewTimer(left)
 		defer t.Stop()
 		timer = t.C
 	}

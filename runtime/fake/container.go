@@ -91,25 +91,26 @@ func (c *container) run() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	server := &http.Server{Handler: c.image.handler(c.spec), Protocols: protocols()}
-	boot, life := time.NewTimer(c.image.Boot), time.NewTimer(c.image.ExitAfter)
-	defer boot.Stop()
-	defer life.Stop()
+	boot, stopBoot := after(c.image.Boot)
+	defer stopBoot()
+	life, stopLife := after(c.image.ExitAfter)
+	defer stopLife()
 	if !c.image.Exits {
-		life.Stop()
+		life = nil
 	}
 	for {
 		select {
 		case how := <-c.kills:
 			c.exit(server, how)
 			return
-		case <-life.C:
+		case <-life:
 			c.exit(server, exit{code: c.image.ExitCode})
 			return
 		case <-c.term:
 			if !c.image.IgnoresTerm {
 				c.engine.ended.Go(func() { c.finish(ctx, server) })
 			}
-		case <-boot.C:
+		case <-boot:
 			if limit := c.spec.Component.LimitMemory; limit > 0 && c.image.MemoryMiB > limit {
 				c.exit(server, exit{code: 137, oom: true})
 				return
@@ -119,6 +120,17 @@ func (c *container) run() {
 			}
 		}
 	}
+}
+
+// after sends once d has passed, at once if that is nothing.
+func after(d time.Duration) (passed <-chan time.Time, stop func()) {
+	if d <= 0 {
+		now := make(chan time.Time, 1)
+		now <- time.Now()
+		return now, func() {}
+	}
+	timer := time.NewTimer(d)
+	return timer.C, func() { timer.Stop() }
 }
 
 func protocols() *http.Protocols {

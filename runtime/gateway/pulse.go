@@ -47,9 +47,9 @@ func (p pulse) announce(flag *atomic.Bool) {
 
 // run passes announcements on until ctx ends.
 func (p pulse) run(ctx context.Context) {
-	pace := time.NewTimer(0)
+	pace := time.NewTimer(laterPace)
+	pace.Stop() // until it is set
 	defer pace.Stop()
-	<-pace.C
 	var sent time.Time
 	for {
 		select {
