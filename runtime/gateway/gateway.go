@@ -36,15 +36,26 @@ type WakerFunc func(ctx context.Context, component string) error
 // Wake calls f.
 func (f WakerFunc) Wake(ctx context.Context, component string) error { return f(ctx, component) }
 
+// Peers are the other nodes, as far as requests can be sent to instances there.
+type Peers interface {
+	// Live tells whether a node shows signs of life.
+	Live(node string) bool
+
+	// Dial connects to the peer port of a node by TLS, in a given protocol of
+	// HTTP ("h2" or "http/1.1"), and fails where anybody else answers.
+	Dial(ctx context.Context, node, protocol string) (net.Conn, error)
+}
+
 // Deps are the parts that the gateway talks to.
 type Deps struct {
 	Snapshots Snapshots
 	Waker     Waker
+	Peers     Peers // nil: only instances of this node are routed to
 }
 
 // Options set a gateway up. Zero fields take the defaults.
 type Options struct {
-	Node string // only instances of this node are dialled
+	Node string // this one: its instances are dialled, those of others reached by Deps.Peers
 
 	// Dial makes connections to instances; nil: a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -73,6 +84,7 @@ type Gateway struct {
 	opt       Options
 	snapshots Snapshots
 	waker     Waker
+	peers     Peers // nil: there are none
 	engine    proxy.Engine
 
 	leaving   atomic.Bool
@@ -110,6 +122,7 @@ func New(opt Options, deps Deps) *Gateway {
 		opt:       opt,
 		snapshots: deps.Snapshots,
 		waker:     deps.Waker,
+		peers:     deps.Peers,
 		engine:    opt.Engine,
 		unmatched: map[result]*atomic.Uint64{},
 		load:      newPulse(),
