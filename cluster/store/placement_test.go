@@ -113,6 +113,9 @@ func TestLateHolderIsFenced(t *testing.T) {
 		must(t, s.GiveLease(t.Context(), second))
 		_, err = s.WritePlacements(t.Context(), second, []cluster.PlacementWrite{insert(place("y", "web", 1))})
 		wantError(t, err, cluster.ErrFenced)
+		if refused := s.Stats().Refused; len(refused) != 1 || refused[cluster.RolePlacement] != 2 {
+			t.Errorf("counted as refused: %v, want 2 of placement", refused)
+		}
 	})
 }
 

@@ -10,6 +10,10 @@ type Stats struct {
 	Commits int64
 	Retries int64            // of transactions, after a conflict or a lost connection
 	Rows    map[string]int64 // written, by table
+
+	// Refused counts the writes that came too late, by the role that another
+	// node holds by now: nothing of them was stored.
+	Refused map[string]int64
 }
 
 type counts struct {
@@ -23,6 +27,7 @@ func (s *Store) Stats() Stats {
 	defer s.counts.mu.Unlock()
 	stats := s.counts.stats
 	stats.Rows = maps.Clone(stats.Rows)
+	stats.Refused = maps.Clone(stats.Refused)
 	return stats
 }
 
@@ -42,4 +47,13 @@ func (c *counts) retry() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.stats.Retries++
+}
+
+func (c *counts) refuse(role string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stats.Refused == nil {
+		c.stats.Refused = map[string]int64{}
+	}
+	c.stats.Refused[role]++
 }

@@ -104,6 +104,9 @@ func (s *Store) attempt(ctx context.Context, opt writeOptions, fn func(*tx) erro
 		return 0, err
 	}
 	if err := t.checkFence(ctx, opt.hold); err != nil {
+		if errors.Is(err, cluster.ErrFenced) {
+			s.counts.refuse(opt.hold.Role)
+		}
 		return 0, err
 	}
 	if err := t.Commit(); err != nil {

@@ -21,12 +21,13 @@ var (
 	descCommits = prometheus.NewDesc("maelstrom_store_commits_total", "Transactions committed.", nil, nil)
 	descRetries = prometheus.NewDesc("maelstrom_store_retries_total", "Transactions repeated after a conflict or a lost connection.", nil, nil)
 	descRows    = prometheus.NewDesc("maelstrom_store_rows_written_total", "Rows written, by table.", []string{"table"}, nil)
+	descRefused = prometheus.NewDesc("maelstrom_store_refused_writes_total", "Writes for a role that another node held by then.", []string{"role"}, nil)
 	descUp      = prometheus.NewDesc("maelstrom_store_up", "1 while the database answers.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (m *storeMetrics) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{descCommits, descRetries, descRows, descUp} {
+	for _, desc := range []*prometheus.Desc{descCommits, descRetries, descRows, descRefused, descUp} {
 		out <- desc
 	}
 }
@@ -38,6 +39,9 @@ func (m *storeMetrics) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstMetric(descRetries, prometheus.CounterValue, float64(stats.Retries))
 	for table, rows := range stats.Rows {
 		out <- prometheus.MustNewConstMetric(descRows, prometheus.CounterValue, float64(rows), table)
+	}
+	for role, writes := range stats.Refused {
+		out <- prometheus.MustNewConstMetric(descRefused, prometheus.CounterValue, float64(writes), role)
 	}
 	up := 1.0
 	if err, _ := m.health(); err != nil {
