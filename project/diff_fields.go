@@ -45,6 +45,7 @@ var componentFields = []diffField[*Component]{
 
 	{"nodes", ImpactNone, func(c *Component) any { return c.Nodes }},
 	{"placement", ImpactNone, func(c *Component) any { return unlessDefault(c.Placement, c.placementPolicy()) }},
+	{"ondisconnect", ImpactNone, func(c *Component) any { return unlessDefault(c.OnDisconnect, c.onDisconnect()) }},
 
 	{"logdriver", ImpactRestart, func(c *Component) any { return c.LogDriver }},
 	{"logdriveroptions", ImpactRestart, func(c *Component) any { return c.LogDriverOptions }},

@@ -54,6 +54,7 @@ func (c *Component) Effective() Component {
 	e.Awake = effectiveList(c.Awake, func(w *AwakeWindow) { orDefault(&w.Min, DefaultAwakeMin) })
 	e.RestartOrder, _ = e.restartOrder()
 	orDefault(&e.Placement, e.placementPolicy())
+	orDefault(&e.OnDisconnect, e.onDisconnect())
 	return e
 }
 
@@ -64,6 +65,15 @@ func (c *Component) placementPolicy() PlacementPolicy {
 		return PlacementSpread
 	}
 	return PlacementPack
+}
+
+// onDisconnect is what a cut-off node does where nothing is written: what has
+// a limit runs elsewhere soon, and is not to exceed it.
+func (c *Component) onDisconnect() OnDisconnect {
+	if c.MaxInstances > 0 {
+		return DisconnectStop
+	}
+	return DisconnectKeep
 }
 
 // restartOrder is the effective restart order and the rule that chose it.

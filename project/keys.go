@@ -80,6 +80,7 @@ var componentKeys = []key{
 	{name: "startparallelism", doc: "Start instances side by side, one after the other, or the first alone.", def: string(StartParallel), enum: []string{"parallel", "series", "seriesfirst"}},
 	{name: "nodes", doc: "Labels that a node must have to run the component, as name: value; see MAEL_NODE_LABELS."},
 	{name: "placement", doc: "Place instances on the emptiest nodes, or on the fullest. When not set: spread with mininstances, else pack.", enum: []string{"spread", "pack"}},
+	{name: "ondisconnect", doc: "What a node does with its instances when it reaches neither the database nor who decides, and other nodes do. When not set: stop with maxinstances, else keep.", enum: []string{"keep", "stop"}},
 	{name: "logdriver", doc: "Log driver of the engine; maelstrom: copy the output to the daemon's log."},
 	{name: "logdriveroptions", doc: "Options of the log driver.", secret: true},
 	{name: "volumes", doc: "Mounts of the container."},

@@ -61,6 +61,9 @@ type Component struct {
 	Nodes     map[string]string `json:"nodes,omitempty"`
 	Placement PlacementPolicy   `json:"placement,omitempty"`
 
+	// OnDisconnect is what becomes of its instances on a node that is cut off.
+	OnDisconnect OnDisconnect `json:"ondisconnect,omitempty"`
+
 	LogDriver        string            `json:"logdriver,omitempty"`
 	LogDriverOptions map[string]string `json:"logdriveroptions,omitempty"`
 	Volumes          []Volume          `json:"volumes,omitempty"`
@@ -137,6 +140,16 @@ type PlacementPolicy string
 const (
 	PlacementSpread PlacementPolicy = "spread" // the emptiest
 	PlacementPack   PlacementPolicy = "pack"   // the fullest
+)
+
+// OnDisconnect says what a node does with an instance when it reaches neither
+// the database nor who decides, and others do. Empty means not written.
+type OnDisconnect string
+
+// The ways to be cut off.
+const (
+	DisconnectKeep OnDisconnect = "keep" // it serves on
+	DisconnectStop OnDisconnect = "stop" // it stops: others take its place
 )
 
 // EventSource sends work to one component. Exactly one of HTTP, Cron, SQS and

@@ -90,7 +90,7 @@ var notOfContainers = map[string]string{
 
 	"mininstances": "scheduler", "maxinstances": "scheduler", "maxinstancespernode": "scheduler", "idletimeoutseconds": "scheduler",
 	"scaledownconcurrencypct": "scheduler", "scaleupconcurrencypct": "scheduler", "awake": "scheduler",
-	"restartorder": "scheduler", "startparallelism": "scheduler", "nodes": "scheduler", "placement": "scheduler",
+	"restartorder": "scheduler", "startparallelism": "scheduler", "nodes": "scheduler", "placement": "scheduler", "ondisconnect": "agent",
 
 	"drainseconds": "agent", "protocol": "agent", "httphealthcheckpath": "agent", "httpstarthealthcheckseconds": "agent",
 	"httphealthcheckseconds": "agent", "httphealthcheckmaxfailures": "agent", "healthcheckfailedcommand": "agent",
