@@ -139,6 +139,12 @@ func (n *node) run() {
 func (n *node) start() {
 	n.t.Helper()
 	n.run()
+	n.awaitReady()
+}
+
+// awaitReady waits until the daemon serves.
+func (n *node) awaitReady() {
+	n.t.Helper()
 	n.await("ready", patience, func() bool {
 		if n.hasExited() {
 			n.t.Fatalf("maelstromd exited: %s\n%s", n.cmd.ProcessState, n.log.tail(20))
