@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"maelstrom/cluster"
-	"maelstrom/project"
 )
 
 // loopActor is who a loop is in the history.
@@ -105,12 +104,12 @@ func (k *look) rollBackProject(ctx context.Context, name string, failed []*clust
 	if len(revisions) == 0 || revisions[0].Kind != cluster.RevisionApply || revisions[0].Actor != loopActor(k.source) {
 		return false, nil
 	}
-	to, err := k.lastGood(ctx, revisions, failed)
+	to, perhaps, err := lastGood(ctx, k.store, revisions, failed)
 	if err != nil {
 		return false, &databaseError{err}
 	}
 	reason := failureReason(failed)
-	if to == nil {
+	if to = cmp.Or(to, perhaps); to == nil {
 		k.stuck[name] = "no earlier revision is known to work; " + reason
 		return false, nil
 	}
@@ -171,75 +170,6 @@ func failureReason(failed []*cluster.ComponentRow) string {
 
 // longestReason bounds what is told of a failure, in runes.
 const longestReason = 300
-
-// mostLooked is how many revisions are looked at for a good one.
-const mostLooked = 100
-
-// lastGood is the newest earlier revision that has the versions that served
-// last, or else the newest that has none that is known to have failed; nil if
-// there is none.
-func (k *look) lastGood(ctx context.Context, revisions []cluster.Revision, failed []*cluster.ComponentRow) (*cluster.Revision, error) {
-	bad := abandoned(revisions)
-	bad[revisions[0].Digest] = true
-	var second *cluster.Revision
-	for i := range revisions[:min(len(revisions), mostLooked)] {
-		r := &revisions[i]
-		if r.Digest == "" || bad[r.Digest] {
-			continue
-		}
-		_, content, err := k.store.Revision(ctx, r.Project, r.Number)
-		if err != nil && !errors.Is(err, cluster.ErrNotFound) {
-			return nil, err
-		}
-		switch {
-		case content == nil:
-		case all(failed, func(row *cluster.ComponentRow) bool { return servedLast(row, content) }):
-			return r, nil
-		case second == nil && all(failed, func(row *cluster.ComponentRow) bool { return !hasVersion(content, row.Spec) }):
-			second = r
-		}
-	}
-	return second, nil
-}
-
-func all[T any](list []T, is func(T) bool) bool {
-	return !slices.ContainsFunc(list, func(v T) bool { return !is(v) })
-}
-
-// abandoned are the contents that a loop went back from, as they were left last.
-func abandoned(revisions []cluster.Revision) map[string]bool {
-	left := map[string]bool{}
-	for i := len(revisions) - 1; i > 0; i-- {
-		older, newer := &revisions[i], &revisions[i-1]
-		if older.Digest != newer.Digest {
-			left[older.Digest] = newer.Kind == cluster.RevisionRollback && isLoop(newer.Actor)
-		}
-	}
-	return left
-}
-
-// servedLast tells whether a content has the version of a component that served
-// before the declared one failed.
-func servedLast(row *cluster.ComponentRow, content *project.Project) bool {
-	return row.Kept != nil && !row.Kept.Unproven() && hasVersion(content, row.Kept.Spec)
-}
-
-// hasVersion tells whether a content has a component at a version.
-func hasVersion(content *project.Project, version *project.Component) bool {
-	return slices.ContainsFunc(content.Components, func(c project.Component) bool {
-		return c.Name == version.Name && sameContainers(version, &c)
-	})
-}
-
-// sameContainers tells whether two versions differ in nothing that their
-// containers can see.
-func sameContainers(a, b *project.Component) bool {
-	alone := func(c *project.Component) *project.Project {
-		return &project.Project{Name: c.Project, Components: []project.Component{*c}}
-	}
-	diff := project.Diff(alone(a), alone(b), nil)
-	return diff.Summary.Restarts == 0
-}
 
 // noteStuck keeps which projects should have gone back and could not, and tells
 // of each once.

@@ -37,9 +37,11 @@ type Rollback struct {
 	Project string
 
 	// To is a revision's number, SourceRevision the beginning of the commit it
-	// came from. With neither it is the one before the present content.
+	// came from, LastGood the newest one that is known to work. With none of them
+	// it is the one before the present content.
 	To             int64
 	SourceRevision string
+	LastGood       bool
 
 	Pin   bool // stay until resumed; otherwise until the source declares something else
 	Force bool // even if an image can't be had any more
@@ -121,7 +123,7 @@ func (a *Applier) rollback(ctx context.Context, req Rollback) (*rollback, error)
 	if err != nil {
 		return nil, err
 	}
-	number, err := req.target(revisions)
+	number, err := a.target(ctx, &req, revisions)
 	if err != nil {
 		return nil, err
 	}

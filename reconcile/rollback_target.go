@@ -18,7 +18,7 @@ var ErrNoRevision = fmt.Errorf("no content to go back to (%w)", cluster.ErrNotFo
 var ErrNoImage error = clash("an image can't be had any more")
 
 // target is the number of the revision that is asked for.
-func (r *Rollback) target(revisions []cluster.Revision) (int64, error) {
+func (a *Applier) target(ctx context.Context, r *Rollback, revisions []cluster.Revision) (int64, error) {
 	if len(revisions) == 0 {
 		return 0, fmt.Errorf("there is no project %s, and never was: %w", r.Project, cluster.ErrNotFound)
 	}
@@ -26,6 +26,8 @@ func (r *Rollback) target(revisions []cluster.Revision) (int64, error) {
 	switch {
 	case r.SourceRevision != "":
 		return r.ofCommit(revisions)
+	case r.LastGood:
+		return a.lastGood(ctx, r.Project, revisions)
 	case r.To == 0:
 		number, ok = before(revisions)
 	}

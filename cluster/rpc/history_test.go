@@ -113,6 +113,9 @@ func TestRollbackAsksForWhatIsMeant(t *testing.T) {
 	if _, err := client.Rollback(t.Context(), RollbackRequest{Name: "shop", To: 1, LastGood: true}); kindOfError(err) != KindInvalid {
 		t.Errorf("two answers to where: %v", err)
 	}
+	if _, err := client.Rollback(t.Context(), RollbackRequest{Name: "shop", LastGood: true}); err != nil || !p.asked.LastGood || p.asked.To != 0 {
+		t.Errorf("to what works: asked for %+v, %v", p.asked, err)
+	}
 	p.err = fmt.Errorf("no image (%w)", cluster.ErrConflict)
 	if _, err := client.Rollback(t.Context(), RollbackRequest{Name: "shop"}); !errors.Is(err, cluster.ErrConflict) {
 		t.Errorf("refused: %v", err)
@@ -148,70 +151,5 @@ func TestRemovalIsDetachedOrSuspended(t *testing.T) {
 	var known *Error
 	if !errors.As(err, &known) || known.Kind != KindInvalid {
 		t.Errorf("both: %v", err)
-	}
-}
-
-// contents are the History of a world by the images of shop_web.
-type contents struct {
-	*pasts
-	images []string // by revision, from 1; empty: its content is not known
-}
-
-func (c *contents) Revision(_ context.Context, name string, number int64) (cluster.Revision, *project.Project, error) {
-	found := cluster.Revision{Project: name, Number: number}
-	image := c.images[number-1]
-	if image == "" {
-		return found, nil, nil
-	}
-	content := *c.content
-	content.Components = nil
-	for _, component := range c.content.Components {
-		if component.Name == "shop_web" {
-			component.Image = image
-			component.MaxConcurrency = 9 // which its containers don't see
-		}
-		content.Components = append(content.Components, component)
-	}
-	return found, &content, nil
-}
-
-// The last good revision has the version that served last, whatever was tried
-// in between.
-func TestLastGoodRevision(t *testing.T) {
-	for name, test := range map[string]struct {
-		images []string // of revisions
-		kept   string   // image that served last; empty: the declared one is proven
-		to     int64    // 0: there is none
-	}{
-		"the one before":               {[]string{"web:1", "web:2"}, "web:1", 1},
-		"before another that failed":   {[]string{"web:1", "web:2", "web:3"}, "web:1", 1},
-		"the newest of several":        {[]string{"web:1", "web:1", "web:2"}, "web:1", 2},
-		"what is proven stays":         {[]string{"web:1", "web:2"}, "", 1},
-		"an unknown content is no one": {[]string{"web:1", "", "web:2"}, "web:1", 1},
-		"none has it":                  {[]string{"web:0", "web:2"}, "web:1", 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			w, client := shop(t)
-			p := &contents{pasts: &pasts{content: storedProjects(w.snap)["shop"]}, images: test.images}
-			w.server.deps.History, w.history = p, nil
-			for i := range test.images {
-				w.history = append(w.history, cluster.Revision{Project: "shop", Number: int64(i + 1), Digest: fmt.Sprint(i)})
-			}
-			row := cluster.ComponentRow{Spec: &project.Component{}, Version: 9, RestartVersion: 9, Proven: 9}
-			if test.kept != "" {
-				kept := *w.comps["shop_web"].Spec
-				kept.Image = test.kept
-				row.Proven, row.Kept = 1, &cluster.ComponentRow{Spec: &kept, Effective: &kept, Version: 1, RestartVersion: 1, Proven: 1}
-			}
-			w.rolled(row)
-			_, err := client.Rollback(t.Context(), RollbackRequest{Name: "Shop", LastGood: true})
-			if test.to == 0 {
-				if kindOfError(err) != KindConflict || p.asked.Name != "" {
-					t.Errorf("%v, asked for %+v", err, p.asked)
-				}
-			} else if err != nil || p.asked.To != test.to {
-				t.Errorf("back to %d, want %d: %v", p.asked.To, test.to, err)
-			}
-		})
 	}
 }

@@ -14,6 +14,7 @@ type Rollback struct {
 	Name           string
 	To             int64
 	SourceRevision string
+	LastGood       bool
 	Pin, Force     bool
 	IfRevision     *int64
 	Reason         string
@@ -89,16 +90,9 @@ func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAns
 	case req.LastGood && (req.To != 0 || req.SourceRevision != ""):
 		return RollbackAnswer{}, errorf(KindInvalid, "last_good excludes to and source_revision")
 	}
-	if req.LastGood {
-		to, err := s.lastGood(ctx, strings.ToLower(req.Name))
-		if err != nil {
-			return RollbackAnswer{}, err
-		}
-		req.To = to
-	}
 	r := Rollback{
 		Name: strings.ToLower(req.Name), To: req.To, SourceRevision: strings.ToLower(req.SourceRevision),
-		Pin: req.Pin, Force: req.Force, IfRevision: req.IfRevision, Reason: req.Reason,
+		LastGood: req.LastGood, Pin: req.Pin, Force: req.Force, IfRevision: req.IfRevision, Reason: req.Reason,
 		Actor: callerOf(ctx).actor(req.Actor), RequestID: cmp.Or(req.RequestID, cluster.NewID()), DryRun: req.DryRun,
 	}
 	answer, err := s.deps.History.Rollback(ctx, r)

@@ -30,7 +30,7 @@ func (h *histories) Rollback(ctx context.Context, in rpc.Rollback) (rpc.Rollback
 		back = applier.DiffRollback
 	}
 	done, err := back(ctx, reconcile.Rollback{
-		Project: in.Name, To: in.To, SourceRevision: in.SourceRevision, Pin: in.Pin, Force: in.Force,
+		Project: in.Name, To: in.To, SourceRevision: in.SourceRevision, LastGood: in.LastGood, Pin: in.Pin, Force: in.Force,
 		IfRevision: in.IfRevision, Reason: in.Reason, Actor: in.Actor, RequestID: in.RequestID,
 	})
 	if errors.Is(err, reconcile.ErrNoImage) {
