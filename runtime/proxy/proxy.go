@@ -58,6 +58,10 @@ type Upstream struct {
 	// believed and not passed on.
 	Public bool
 
+	// Forwarded marks a request that another node sends on: its header is what
+	// the upstream shall see, but for what the two nodes tell each other.
+	Forwarded bool
+
 	// Start is when the request came in.
 	Start time.Time
 

@@ -124,7 +124,11 @@ func (e *engine) Forward(w http.ResponseWriter, r *http.Request, up Upstream) (e
 func (c *conns) rewrite(pr *httputil.ProxyRequest) {
 	call, out := callOf(pr.In.Context()), pr.Out
 	setTarget(out, c.address, call.up.Target)
-	call.opt.TrustedProxies.rewrite(out.Header, call.in, &call.up)
+	if call.up.Forwarded {
+		restore(out.Header, call.in, &call.up)
+	} else {
+		call.opt.TrustedProxies.rewrite(out.Header, call.in, &call.up)
+	}
 	out.Trailer = call.in.Trailer // filled in at the end of the body
 	// A tunnel of HTTP/2 in clear would carry requests past the gateway, and
 	// HTTP/2 has no upgrade.
@@ -161,6 +165,9 @@ func unescape(path string) string {
 
 func modifyResponse(res *http.Response) error {
 	c := callOf(res.Request.Context())
+	if c.up.Forwarded {
+		delete(res.Header, FieldForward) // which only a node may say
+	}
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return c.upgraded(res)
 	}
