@@ -28,7 +28,8 @@ type dialect struct {
 	// power cut once it is acknowledged.
 	durable, relaxed string
 
-	clock    string // query for the time in microseconds; empty: our own clock
+	clock    string           // query for the time in microseconds; empty: ownClock
+	ownClock func() time.Time // nil: time.Now
 	classify func(error) errorClass
 }
 
@@ -78,6 +79,9 @@ func (d *dialect) rebind(query string) string {
 }
 
 func (d *dialect) now(ctx context.Context, q querier) (time.Time, error) {
+	if d.clock == "" && d.ownClock != nil {
+		return d.ownClock().UTC().Truncate(time.Microsecond), nil
+	}
 	if d.clock == "" {
 		return time.Now().UTC().Truncate(time.Microsecond), nil
 	}

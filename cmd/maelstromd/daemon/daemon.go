@@ -40,6 +40,12 @@ type Surroundings struct {
 	Listen    func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial      func(ctx context.Context, network, address string) (net.Conn, error)
 
+	// DialPeer connects to other nodes.
+	DialPeer func(ctx context.Context, network, address string) (net.Conn, error)
+
+	// OpenStore opens the database.
+	OpenStore func(context.Context, store.Options) (*store.Store, error)
+
 	// ListenPacket is where names are answered; nil, if Listen is not: nowhere.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 
@@ -57,6 +63,12 @@ func (s Surroundings) withDefaults(opt Options) Surroundings {
 	}
 	if s.Listen == nil {
 		s.Listen, s.ListenPacket = new(net.ListenConfig).Listen, new(net.ListenConfig).ListenPacket
+	}
+	if s.DialPeer == nil {
+		s.DialPeer = new(net.Dialer).DialContext
+	}
+	if s.OpenStore == nil {
+		s.OpenStore = store.Open
 	}
 	if s.Log == nil {
 		s.Log = newLogger(opt)
@@ -222,7 +234,7 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.bindPorts(ctx); err != nil {
 		return err
 	}
-	d.store, err = store.Open(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: d.databasePath(), Logger: d.log})
+	d.store, err = d.sur.OpenStore(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: d.databasePath(), Logger: d.log})
 	if err != nil && d.opt.SQLDSN == "" {
 		return fmt.Errorf("%w: that is %s; `maelctl admin restore` puts a backup in its place", err, d.dir.database())
 	}

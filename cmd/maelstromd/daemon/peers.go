@@ -75,7 +75,7 @@ func (d *Daemon) dialPeer(ctx context.Context, node cluster.Node, protocol strin
 	if authority == nil {
 		return nil, errors.New("dial node: the authority of the cluster is not known yet")
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", node.Address)
+	conn, err := d.sur.DialPeer(ctx, "tcp", node.Address)
 	if err != nil {
 		return nil, fmt.Errorf("dial node: %w", err)
 	}
