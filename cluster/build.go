@@ -36,7 +36,7 @@ func (s *Snapshot) With(cs ChangeSet) *Snapshot {
 // which of them are heard.
 func (s *Snapshot) reload(cs ChangeSet) *Snapshot {
 	n := NewSnapshot()
-	n.Silent = s.Silent
+	n.Silent, n.Away, n.Cut = s.Silent, s.Away, s.Cut
 	n.Number, n.changed = cs.Number, cs.Number
 	n.Projects = withRows(n.Projects, cs.Projects)
 	n.Nodes = withRows(n.Nodes, cs.Nodes)
@@ -129,7 +129,11 @@ func (s *Snapshot) putPlacements(rows map[string]*Placement) {
 	}
 	components := map[string][]*Placement{}
 	nodes := map[string]map[string]*Placement{}
+	reported := map[string]string{}
 	for id, row := range rows {
+		if in, ok := s.Instances.Get(id); ok {
+			reported[id] = in.Component
+		}
 		if old, ok := s.Placements.Get(id); ok {
 			list := ownList(components, s.ByComponent, old.Component)
 			components[old.Component] = slices.DeleteFunc(list, func(p *Placement) bool { return p.ID == id })
@@ -146,6 +150,7 @@ func (s *Snapshot) putPlacements(rows map[string]*Placement) {
 	s.Placements = withRows(s.Placements, rows)
 	s.ByComponent = withFilled(s.ByComponent, components, func(l []*Placement) bool { return len(l) > 0 })
 	s.ByNode = withFilled(s.ByNode, nodes, func(m map[string]*Placement) bool { return len(m) > 0 })
+	s.follow(reported)
 }
 
 func ownList(owned map[string][]*Placement, from Map[[]*Placement], component string) []*Placement {

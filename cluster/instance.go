@@ -54,6 +54,11 @@ type Instance struct {
 	Holds    bool  `json:"holds"`     // serves on although its placement wants to stop: what comes after it has no image here yet
 	HeldFor  int64 `json:"held_for"`  // version of the component that Reason is about while it holds; 0: not said
 	WasReady bool  `json:"was_ready"` // this placement has served before: a crash, not a bad set-up
+
+	// Provisional is set on what a node has started without the database: there
+	// is no row yet, and MemoryMiB is what one would reserve.
+	Provisional bool  `json:"provisional,omitempty"`
+	MemoryMiB   int64 `json:"memory_mib,omitempty"`
 }
 
 // Routable tells whether new requests may be sent to i.

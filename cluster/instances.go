@@ -57,20 +57,25 @@ func (s *Snapshot) showInstances(old, l *InstanceList) {
 		}
 	}
 	var remove []string
+	changed := map[string]string{}
 	if old != nil {
 		for i := range old.Instances {
 			id := old.Instances[i].Placement
 			if shown, ok := s.Instances.Get(id); ok && put[id] == nil && shown.Node == old.Node {
 				remove = append(remove, id)
+				changed[id] = shown.Component
 			}
 		}
 	}
 	for id, i := range put {
 		if shown, ok := s.Instances.Get(id); ok && *shown == *i {
 			delete(put, id)
+			continue
 		}
+		changed[id] = i.Component
 	}
 	s.Instances = s.Instances.With(put, remove)
+	s.follow(changed)
 }
 
 // current tells whether l was sent since its node's last known start, by a

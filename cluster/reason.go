@@ -23,7 +23,8 @@ const (
 	ReasonNeverListened Reason = "never_listened"
 	ReasonUnhealthy     Reason = "unhealthy"
 	ReasonEngineDown    Reason = "engine_down"
-	ReasonStopped       Reason = "stopped" // the route is disabled
+	ReasonDatabaseDown  Reason = "database_down" // nothing can be decided
+	ReasonStopped       Reason = "stopped"       // the route is disabled
 	ReasonBackoff       Reason = "backoff"
 	ReasonFull          Reason = "full" // another node's instance has no slot
 	ReasonGone          Reason = "gone"

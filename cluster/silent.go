@@ -3,17 +3,7 @@ package cluster
 // WithSilent returns the snapshot in which exactly these nodes are not heard.
 // It is s itself if that is so already.
 func (s *Snapshot) WithSilent(nodes map[string]bool) *Snapshot {
-	put, remove := map[string]bool{}, []string(nil)
-	for id := range s.Silent.All() {
-		if !nodes[id] {
-			remove = append(remove, id)
-		}
-	}
-	for id, silent := range nodes {
-		if _, known := s.Silent.Get(id); silent && !known {
-			put[id] = true
-		}
-	}
+	put, remove := differing(s.Silent, nodes)
 	if len(put)+len(remove) == 0 {
 		return s
 	}

@@ -41,6 +41,14 @@ type Snapshot struct {
 	// nothing is routed to them, or placed there. It is not in the database.
 	Silent Map[bool]
 
+	// Away is set while the database does not answer this node, and Cut names
+	// the nodes that say so of themselves: nothing is placed there. Neither is
+	// in the database.
+	Away bool
+	Cut  Map[bool]
+
+	Unplaced Map[[]*Instance] // by component: instances without a row, sorted by placement
+
 	// Indexes, so that a decision costs what is active and not what is stored.
 	Minimum Map[int]             // by component: mininstances, where there are any
 	Rolling Map[*ComponentRow]   // by name: Gated, or Failed and to be tried again
