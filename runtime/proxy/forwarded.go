@@ -9,9 +9,10 @@ import (
 // The fields that nodes tell each other by, of a request that one of them sends
 // to an instance of another. They are in canonical form.
 const (
-	// FieldForward names component and placement. In an answer it says that the
-	// node itself has answered.
-	FieldForward = "Maelstrom-Forward"
+	// FieldForward names component and placement. An answer of the node itself
+	// has ForwardRefused there.
+	FieldForward   = "Maelstrom-Forward"
+	ForwardRefused = "refused"
 
 	// FieldDeadlineMs is the time in which the header of the answer must be
 	// there, in milliseconds: clocks of nodes differ.

@@ -99,13 +99,18 @@ func forged(name string, public bool) bool {
 	case 'f':
 		return folds(name, "forwarded")
 	case 'm':
-		return folds(name, "maelstrom-component") ||
-			public && len(name) >= 10 && folds(name[:10], "maelstrom-")
+		return len(name) >= 10 && folds(name[:10], "maelstrom-") && (public || betweenUs(name[10:]))
 	case 'x':
 		return len(name) >= 12 && folds(name[:12], "x-forwarded-") ||
 			folds(name, "x-request-id") || folds(name, "x-request-start")
 	}
 	return false
+}
+
+// betweenUs tells whether only the gateway, or another node, may say what the
+// rest of a field name that begins with MAELSTROM- stands for.
+func betweenUs(rest string) bool {
+	return folds(rest, "component") || folds(rest, "forward") || folds(rest, "deadline-ms") || folds(rest, "expect")
 }
 
 // folds compares a field name with one in lower case.

@@ -1,0 +1,121 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The fields that nodes tell each other by, of a request that one of them sends
+// to an instance of another. No container and no client sees them. They are in
+// canonical form.
+const (
+	// FieldForward names component and placement. In an answer ForwardRefused
+	// says that the node itself has answered.
+	FieldForward = "Maelstrom-Forward"
+
+	// FieldDeadlineMs is the time in which the header of the answer must be
+	// there, in milliseconds: clocks of nodes differ.
+	FieldDeadlineMs = "Maelstrom-Deadline-Ms"
+
+	// FieldExpect is what the client itself expects. An Expect of its own a node
+	// adds to every body.
+	FieldExpect = "Maelstrom-Expect"
+
+	// FieldReason says, in one word, why an answer is not a container's.
+	FieldReason = "Maelstrom-Reason"
+
+	// ForwardRefused is the FieldForward of a node's own answers.
+	ForwardRefused = "refused"
+)
+
+const (
+	fieldExpect     = "Expect"
+	expectsContinue = "100-continue"
+)
+
+// hopFields are taken out of every request that is passed on.
+var hopFields = []string{FieldForward, FieldDeadlineMs, FieldExpect}
+
+// Refused is the error for a request that another node answered by itself.
+type Refused struct {
+	Status     int
+	Reason     string
+	Text       string        // of the answer
+	RetryAfter time.Duration // zero: not said
+}
+
+// Error implements error.
+func (r *Refused) Error() string {
+	return "refused by the other node: " + strconv.Itoa(r.Status) + " " + r.Reason
+}
+
+// Misdirected tells whether the request reached no container, with its body
+// unread: it may be sent again, to anybody.
+func (r *Refused) Misdirected() bool { return r.Status == http.StatusMisdirectedRequest }
+
+// errBodyLost ends a request that was sent back after its body had begun.
+var errBodyLost = errors.New("the request's body was read")
+
+// maxRefusal bounds the text that is relayed of another node's own answer.
+const maxRefusal = 1 << 10
+
+// refusedBy reads another node's own answer; nil if it is a container's.
+func refusedBy(res *http.Response) *Refused {
+	if res.Header.Get(FieldForward) != ForwardRefused {
+		return nil
+	}
+	refused := &Refused{Status: res.StatusCode, Reason: res.Header.Get(FieldReason)}
+	if seconds, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 31); err == nil {
+		refused.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	if !refused.Misdirected() {
+		text, _ := io.ReadAll(io.LimitReader(res.Body, maxRefusal)) // what has come of it
+		refused.Text = strings.TrimSpace(string(text))
+	}
+	return refused
+}
+
+// forwardTo makes out a request of this node to another: to names component
+// and placement.
+func (c *call) forwardTo(to string, out http.Header) {
+	out[FieldForward] = []string{to}
+	if !c.up.Deadline.IsZero() {
+		left := max(1, time.Until(c.up.Deadline).Milliseconds())
+		out[FieldDeadlineMs] = []string{strconv.FormatInt(left, 10)}
+	}
+	delete(out, fieldExpect)
+	if c.expects() {
+		out[FieldExpect] = []string{expectsContinue}
+	}
+	if c.body != nil {
+		out[fieldExpect] = []string{expectsContinue}
+	}
+}
+
+// expects tells whether the client waits for a word before it sends its body.
+func (c *call) expects() bool {
+	for _, value := range c.in.Header[fieldExpect] {
+		if strings.EqualFold(textproto.TrimString(value), expectsContinue) {
+			return true
+		}
+	}
+	return false
+}
+
+// Repeatable tells whether r may be sent again although it may have been
+// served: it has no body, and by RFC 9110 twice is as good as once.
+func Repeatable(r *http.Request) bool {
+	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
+		return false
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return true
+	}
+	return false
+}
