@@ -10,36 +10,11 @@ import (
 	"time"
 )
 
-// The fields that nodes tell each other by, of a request that one of them sends
-// to an instance of another. No container and no client sees them. They are in
-// canonical form.
-const (
-	// FieldForward names component and placement. In an answer ForwardRefused
-	// says that the node itself has answered.
-	FieldForward = "Maelstrom-Forward"
-
-	// FieldDeadlineMs is the time in which the header of the answer must be
-	// there, in milliseconds: clocks of nodes differ.
-	FieldDeadlineMs = "Maelstrom-Deadline-Ms"
-
-	// FieldExpect is what the client itself expects. An Expect of its own a node
-	// adds to every body.
-	FieldExpect = "Maelstrom-Expect"
-
-	// FieldReason says, in one word, why an answer is not a container's.
-	FieldReason = "Maelstrom-Reason"
-
-	// ForwardRefused is the FieldForward of a node's own answers.
-	ForwardRefused = "refused"
-)
-
 const (
 	fieldExpect     = "Expect"
+	fieldReason     = "Maelstrom-Reason"
 	expectsContinue = "100-continue"
 )
-
-// hopFields are taken out of every request that is passed on.
-var hopFields = []string{FieldForward, FieldDeadlineMs, FieldExpect}
 
 // Refused is the error for a request that another node answered by itself.
 type Refused struct {
@@ -69,7 +44,7 @@ func refusedBy(res *http.Response) *Refused {
 	if res.Header.Get(FieldForward) != ForwardRefused {
 		return nil
 	}
-	refused := &Refused{Status: res.StatusCode, Reason: res.Header.Get(FieldReason)}
+	refused := &Refused{Status: res.StatusCode, Reason: res.Header.Get(fieldReason)}
 	if seconds, err := strconv.ParseUint(res.Header.Get("Retry-After"), 10, 31); err == nil {
 		refused.RetryAfter = time.Duration(seconds) * time.Second
 	}
