@@ -29,6 +29,9 @@ func (g *Gateway) logAccess(x *exchange, err error) {
 		slog.Float64("duration_ms", milliseconds(time.Since(x.start))),
 		slog.String("reason", string(x.reason)),
 	}
+	if x.asker != "" {
+		attrs = append(attrs, slog.String("forwarded_by", x.asker))
+	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}

@@ -33,6 +33,7 @@ type dispatcher struct {
 	retreats  map[string]*retreat  // by placement
 	next      int                  // round robin
 	queue     queue
+	crowded   map[*instance]struct{} // for which requests from other nodes wait
 	waking    bool
 	settled   chan struct{} // tells a wake under way to look again
 	round     int           // of sync: what it did not see is gone
@@ -156,7 +157,13 @@ func (d *dispatcher) taken(i *instance, passive int16) {
 
 // grant hands out exactly the free slots, to the requests that wait longest.
 func (d *dispatcher) grant(now time.Time) {
-	for d.queue.size > 0 {
+	for {
+		if len(d.crowded) > 0 {
+			d.grantForwarded(now)
+		}
+		if d.queue.size == 0 {
+			return
+		}
 		i := d.takeSlot(now)
 		if i == nil {
 			return
@@ -217,6 +224,7 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 		i.suspect = now.Add(suspicion)
 		i.conns.Close()
 		time.AfterFunc(suspicion, d.look)
+		d.dismissForwarded(now)
 	} else {
 		i.total++
 		if x.passive == 0 {

@@ -73,8 +73,9 @@ func answers() map[string][]*refusal {
 // TestAllAnswersAreListed finds an answer or a reason that answers misses.
 func TestAllAnswersAreListed(t *testing.T) {
 	known := answers()
+	between := []string{"forwardedFull", "forwardedGone", "forwardedDraining"} // what nodes tell each other is no answer to a client
 	for _, name := range makers(t) {
-		if known[name] == nil {
+		if known[name] == nil && !slices.Contains(between, name) {
 			t.Errorf("%s makes an answer that the table of docs/errors.md is not compared with", name)
 		}
 	}

@@ -36,12 +36,14 @@ type exchange struct {
 	granted  time.Time // when the last slot was got
 	waited   time.Duration
 	tries    int
+	asker    string // the node that sends it here; empty: a client does
 	instance string // the placement it was sent to last
 
 	stall  time.Duration
 	status int // zero until the answer's header was written
 	bytes  int64
 	reason cluster.Reason
+	own    bool // the answer is ours, to another node
 }
 
 func (g *Gateway) newExchange(w http.ResponseWriter, r *http.Request, public bool) *exchange {

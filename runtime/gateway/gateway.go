@@ -91,6 +91,7 @@ type Gateway struct {
 	ended     atomic.Bool               // Run is over: nobody is put in a queue any more
 	unmatched map[result]*atomic.Uint64 // requests without a component, by their answer; never changed
 	load      pulse
+	received  received // from other nodes
 
 	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
 

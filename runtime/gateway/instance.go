@@ -19,6 +19,7 @@ type instance struct {
 	readyAt  time.Time
 	inFlight int
 	passive  int     // of inFlight
+	waiting  queue   // requests from other nodes, for this one alone
 	credit   float64 // of turns, while it is new
 	total    int64
 	last     time.Time     // end of the latest request

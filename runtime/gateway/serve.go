@@ -177,6 +177,7 @@ func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
 		Target:    x.target,
 		RequestID: x.requestID,
 		Public:    x.public,
+		Forwarded: x.asker != "",
 		Start:     x.start,
 		Deadline:  x.deadline,
 	})

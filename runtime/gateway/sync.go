@@ -28,10 +28,12 @@ func (d *dispatcher) sync(now time.Time) {
 	if row == nil {
 		d.ready, d.placed, d.failure = d.ready[:0], false, nil
 		d.dropUnseen()
+		d.dismissForwarded(now)
 		d.refuseAll(refuseGone)
 		return
 	}
 	d.survey(snap, now)
+	d.dismissForwarded(now)
 	if len(d.ready) == 0 && d.queue.passive > 0 {
 		d.dismissPassive(now)
 	}

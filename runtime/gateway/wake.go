@@ -57,7 +57,7 @@ func (g *Gateway) lookAll() {
 func (d *dispatcher) over() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.dead = d.row == nil && d.stats.inFlight == 0 && !d.waking
+	d.dead = d.row == nil && !d.waking && !d.busy()
 	return d.dead
 }
 
