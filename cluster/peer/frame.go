@@ -29,6 +29,7 @@ type frame struct {
 	Cancel    uint64                `json:"cancel,omitempty"` // a call that nobody waits for any more
 	Answer    *answer               `json:"answer,omitempty"`
 	Bye       bool                  `json:"bye,omitempty"` // it ends in order
+	Reach     *reach                `json:"reach,omitempty"`
 }
 
 // hello is how each side introduces itself.

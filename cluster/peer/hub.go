@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +33,7 @@ type Feed interface {
 	Hint()
 	PushInstances(cluster.InstanceList)
 	SetSilent(nodes map[string]bool)
+	SetReach(away bool, cut map[string]bool)
 }
 
 // Loads is what this node's gateway sees.
@@ -62,6 +65,8 @@ type Deps struct {
 	Decider Decider
 	Holder  func() string // who holds the role placement, as last seen; empty: nobody
 
+	Answered func() time.Time // when the database did last; zero: not yet
+
 	// Dial connects to the peer port of a node, by TLS in a given protocol of
 	// HTTP, and fails where anybody else answers.
 	Dial func(ctx context.Context, node cluster.Node, protocol string) (net.Conn, error)
@@ -88,6 +93,7 @@ type Hub struct {
 	told    int64  // change number that others were told of
 	learned int64  // change number that others have told
 	looked  time.Time
+	own     ownReach
 	ending  sync.WaitGroup // of streams that others have opened
 }
 
@@ -98,6 +104,8 @@ type remote struct {
 	stream *stream            // nil: there is none
 	forget context.CancelFunc // ends calling it; nil: it calls us
 	load   loadReport
+	reach  *reach    // what it has said of the database; nil: nothing
+	told   time.Time // when
 }
 
 // New returns a Hub; nothing happens before Run.
@@ -132,7 +140,9 @@ func (h *Hub) Run(ctx context.Context) error {
 	for {
 		snap := h.deps.Feed.Snapshot()
 		h.meet(ctx, snap, &loops)
-		h.deps.Feed.SetSilent(h.silent(snap))
+		silent, paused := h.silent(snap)
+		h.deps.Feed.SetSilent(silent)
+		h.deps.Feed.SetReach(h.lookAround(paused))
 		h.tellNumber(snap)
 		select {
 		case <-ctx.Done():
@@ -148,6 +158,7 @@ func (h *Hub) start() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open, h.looked = true, time.Now()
+	h.own = ownReach{base: h.looked, since: h.looked}
 }
 
 func (h *Hub) close() {
@@ -225,13 +236,13 @@ func (h *Hub) remote(id string) *remote {
 
 // silent returns the nodes that are not heard. After a pause of this process
 // all that were heard before it are given another moment.
-func (h *Hub) silent(snap *cluster.Snapshot) map[string]bool {
+func (h *Hub) silent(snap *cluster.Snapshot) (silent map[string]bool, paused bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	paused := now.Sub(h.looked) > frozen
+	paused = now.Sub(h.looked) > frozen
 	h.looked = now
-	silent := map[string]bool{}
+	silent = map[string]bool{}
 	for id := range h.expected(snap) {
 		r := h.remote(id)
 		if paused {
@@ -244,8 +255,11 @@ func (h *Hub) silent(snap *cluster.Snapshot) map[string]bool {
 			silent[id] = true
 		}
 	}
-	return silent
+	return silent, paused
 }
+
+// sorted are the ids of the others. The lock is held.
+func (h *Hub) sorted() []string { return slices.Sorted(maps.Keys(h.remotes)) }
 
 func (r *remote) lives(now time.Time) bool {
 	return !r.heard.IsZero() && now.Sub(r.heard) < silence

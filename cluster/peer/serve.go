@@ -149,7 +149,7 @@ func (h *Hub) talk(ctx context.Context, s *stream) error {
 		return err
 	}
 	written := make(chan error, 1)
-	tasks.Go(func() { written <- s.write(ctx) })
+	tasks.Go(func() { written <- s.write(ctx, h.alive) })
 	if err := h.greet(s); err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (h *Hub) admit(s *stream) error {
 		}
 		old.conn.Close()
 	}
-	r.stream, r.heard = s, time.Now()
+	r.stream, r.heard, r.reach = s, time.Now(), nil
 	if h.list != nil {
 		s.put(partInstances, h.list)
 	}
@@ -229,7 +229,7 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 			h.silence(s)
 			return errBye
 		}
-		if err := h.heard(s); err != nil {
+		if err := h.heard(s, f.Reach); err != nil {
 			return err
 		}
 		if f.Instances != nil {
@@ -258,7 +258,7 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 }
 
 // heard notes a sign of life.
-func (h *Hub) heard(s *stream) error {
+func (h *Hub) heard(s *stream, told *reach) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.remotes[s.node]
@@ -270,6 +270,9 @@ func (h *Hub) heard(s *stream) error {
 		signal(h.news)
 	}
 	r.heard = now
+	if told != nil {
+		r.reach, r.told = told, now
+	}
 	return nil
 }
 

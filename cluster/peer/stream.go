@@ -112,12 +112,8 @@ func (s *stream) signal() {
 
 // write says what there is to say, and shows signs of life, until ctx ends or
 // the other side takes nothing any more. Then the connection is closed.
-func (s *stream) write(ctx context.Context) error {
+func (s *stream) write(ctx context.Context, alive func() ([]byte, error)) error {
 	defer s.conn.Close()
-	alive, err := (&frame{}).encode()
-	if err != nil {
-		return err
-	}
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
@@ -127,7 +123,11 @@ func (s *stream) write(ctx context.Context) error {
 			return nil
 		case <-s.out:
 		case <-tick.C:
-			pending = append(pending, alive)
+			sign, err := alive()
+			if err != nil {
+				return err
+			}
+			pending = append(pending, sign)
 		}
 		for _, encoded := range append(pending, s.take()...) {
 			if err := s.writeOne(encoded); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -74,7 +75,9 @@ type member struct {
 	stop    context.CancelFunc
 	tasks   sync.WaitGroup
 
+	away    atomic.Bool // the database, from this node
 	mu      sync.Mutex
+	last    time.Time // of answered
 	load    map[string]cluster.ComponentLoad
 	changed chan struct{}
 	decide  func(ctx context.Context, op, node, what string) error
@@ -124,7 +127,7 @@ func (m *member) start() {
 	m.feed = cluster.NewFeed(reader{m.db, m.id}, cluster.FeedOptions{})
 	epoch := m.epoch
 	m.hub = New(Options{Node: m.id, Version: "test", Epoch: func() int64 { return epoch }}, Deps{
-		Feed: m.feed, Loads: m, Decider: m, Holder: m.holderNow,
+		Feed: m.feed, Loads: m, Decider: m, Holder: m.holderNow, Answered: m.answered,
 		Dial: func(ctx context.Context, node cluster.Node, _ string) (net.Conn, error) {
 			return m.network.dial(ctx, m.id, node.Address)
 		},
@@ -147,6 +150,16 @@ func (m *member) start() {
 	m.tasks.Go(func() { feed.Run(ctx) })
 	m.tasks.Go(func() { hub.Run(ctx) })
 	m.push()
+}
+
+// answered is when the database did last, as far as m knows.
+func (m *member) answered() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.away.Load() {
+		m.last = time.Now()
+	}
+	return m.last
 }
 
 // crash ends a daemon without a word.

@@ -77,6 +77,7 @@ type Keeper struct {
 
 	mu     sync.Mutex // guards what follows, and the roles
 	roles  []*role    // by name
+	answer time.Time  // when the leases were last observed
 	giving bool       // up all roles, for good
 	yield  bool       // roles to others, as long as they take them
 }
@@ -158,6 +159,14 @@ func (k *Keeper) Holder(name string) string {
 		return r.seen.Holder
 	}
 	return ""
+}
+
+// Answered returns when the database last answered a look at the leases; zero:
+// it has not yet. While Run runs it is asked four times a second.
+func (k *Keeper) Answered() time.Time {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.answer
 }
 
 // Roles returns the state of every role, by name.

@@ -94,6 +94,7 @@ func (k *Keeper) note(leases []cluster.Lease, asked time.Time) (free []cluster.L
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
+	k.answer = asked
 	rows := make(map[string]cluster.Lease, len(leases))
 	for _, row := range leases {
 		rows[row.Role] = row

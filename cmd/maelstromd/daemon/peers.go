@@ -14,6 +14,7 @@ import (
 	"maelstrom/cluster/peer"
 	"maelstrom/cluster/placer"
 	"maelstrom/runtime"
+	"maelstrom/runtime/gateway"
 )
 
 const (
@@ -38,10 +39,30 @@ func (d *Daemon) buildPeers() {
 		Node: d.node, Version: d.opt.Version, Epoch: func() int64 { return d.identity.Load().Epoch }, Logger: d.part("peers"),
 	}, peer.Deps{
 		Feed: d.feed, Loads: d.gateway, Decider: ownDecisions{d}, Dial: d.dialPeer,
-		Holder: func() string { return d.keeper.Holder(cluster.RolePlacement) },
-		NodeOf: func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
+		Holder:   func() string { return d.keeper.Holder(cluster.RolePlacement) },
+		Answered: func() time.Time { return d.keeper.Answered() },
+		NodeOf:   func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
 	})
 	d.nodes = d.hub.Handler()
+}
+
+// otherNodes is where requests are forwarded to, nil if there are no others.
+func (d *Daemon) otherNodes() gateway.Peers {
+	if d.opt.PeerAddr == "" || d.embedded() {
+		return nil
+	}
+	return others{d}
+}
+
+// others are the nodes that the hub hears, which is made after the gateway.
+type others struct{ *Daemon }
+
+// Live implements gateway.Peers.
+func (o others) Live(node string) bool { return o.hub.Live(node) }
+
+// Dial implements gateway.Peers.
+func (o others) Dial(ctx context.Context, node, protocol string) (net.Conn, error) {
+	return o.hub.Dial(ctx, node, protocol)
 }
 
 // loads is the load that placement is decided by: the cluster's, or this node's
