@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"maelstrom/cluster/peer"
+	"maelstrom/runtime/gateway"
+	"maelstrom/runtime/proxy"
 )
 
 // hostPort reads a port on all addresses or on one.
@@ -40,7 +42,7 @@ func (d *Daemon) bindPeers(ctx context.Context) error {
 	if d.opt.PeerAddr == "" {
 		return nil
 	}
-	d.servers.peers = d.newServer(http.HandlerFunc(d.servePeerRequest))
+	d.servers.peers = d.tracked(gateway.NewPeerServer("", d.counted(http.HandlerFunc(d.servePeerRequest)), gateway.ServerOptions{Idle: d.opt.IdleConn}))
 	given, err := d.sur.sockets.claim(socketPeer, "MAEL_PEER_ADDR", isAt(d.opt.PeerAddr))
 	if err != nil || len(given) > 0 {
 		d.servers.peers.listeners = given
@@ -96,12 +98,20 @@ func (d *Daemon) servePeers() {
 // servePeerRequest answers at MAEL_PEER_ADDR: to nodes what is for nodes, to
 // all others the API, with a token.
 func (d *Daemon) servePeerRequest(w http.ResponseWriter, r *http.Request) {
-	switch _, isNode := d.authority.Load().NodeOf(r.TLS); {
+	_, isNode := d.authority.Load().NodeOf(r.TLS)
+	_, forwarded := r.Header[proxy.FieldForward]
+	switch {
 	case !isNode:
-		d.servePrivately(d.private.Remote(), w, r)
+		d.parting(http.HandlerFunc(d.serveRemotely)).ServeHTTP(w, r)
+	case d.nodes != nil && forwarded:
+		d.gateway.ServeForwarded(w, r)
 	case d.nodes != nil:
 		d.nodes.ServeHTTP(w, r)
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+func (d *Daemon) serveRemotely(w http.ResponseWriter, r *http.Request) {
+	d.servePrivately(d.private.Remote(), w, r)
 }

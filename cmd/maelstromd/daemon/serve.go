@@ -91,7 +91,12 @@ func (d *Daemon) bindPrivate(ctx context.Context) error {
 
 // newServer returns a server of this daemon, counted and drained with the rest.
 func (d *Daemon) newServer(handler http.Handler) *httpServer {
-	one := &httpServer{Server: gateway.NewServer("", d.counted(handler), gateway.ServerOptions{Idle: d.opt.IdleConn})}
+	return d.tracked(gateway.NewServer("", d.counted(d.parting(handler)), gateway.ServerOptions{Idle: d.opt.IdleConn}))
+}
+
+// tracked makes a server one that can be drained.
+func (d *Daemon) tracked(server *http.Server) *httpServer {
+	one := &httpServer{Server: server}
 	one.Server.ConnState = func(_ net.Conn, state http.ConnState) { one.count(state, d.quiet) }
 	one.Server.BaseContext = func(l net.Listener) context.Context {
 		one.accepts(l)
@@ -100,9 +105,7 @@ func (d *Daemon) newServer(handler http.Handler) *httpServer {
 	return one
 }
 
-// counted counts requests, and tells clients of a daemon that ends to use
-// another connection for their next one. An answer that changes the protocol
-// says its own.
+// counted counts requests.
 func (d *Daemon) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !endless(r) {
@@ -110,6 +113,14 @@ func (d *Daemon) counted(next http.Handler) http.Handler {
 			defer one.landed()
 			w = one
 		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parting tells clients of a daemon that ends to use another connection for
+// their next request. An answer that changes the protocol says its own.
+func (d *Daemon) parting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if d.leaving.Load() && r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Connection", "close")
 		}

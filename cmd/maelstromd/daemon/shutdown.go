@@ -103,6 +103,7 @@ func (d *Daemon) endServers() {
 	}
 	d.unfollow()
 	d.landNames()
+	d.gateway.RefuseForwarded()
 	d.drain("requests drain", d.servers.ports())
 	d.step("calls between containers end", callsLimit, d.landAll)
 	d.drain("calls between containers drain", d.servers.forContainers())
