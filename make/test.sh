@@ -11,6 +11,7 @@ command -v npm >/dev/null || apt_install "Node.js and npm" nodejs npm
 make/databases.sh
 make/gitserver.sh
 make/registry.sh
+make/haproxy.sh
 say "Docker engine"
 make/engine.sh
 

@@ -21,8 +21,8 @@ import (
 type arrivals struct {
 	rate   int // requests a second
 	target string
-	kept   *keptConns
-	mux    *muxConns
+	kept   exchanger // by HTTP/1.1
+	mux    exchanger // by HTTP/2
 
 	silent  atomic.Bool // nothing arrives
 	stop    chan struct{}
@@ -79,13 +79,22 @@ const (
 	bodyPadding   = 512
 )
 
+// exchanger sends requests by one protocol and reads their answers.
+type exchanger interface {
+	exchange(*request) outcome
+	dialed() int64 // connections so far
+	close()
+}
+
 // arrive starts a load on a component, each request of which is worked on for
 // 20 ms.
 func (n *node) arrive(t testing.TB, rate int, host string) *arrivals {
-	a := &arrivals{
-		rate: rate, target: "/echo?ms=20", stop: make(chan struct{}), releases: map[string]int{},
-		kept: newKeptConns(n.publicAddress(), keptLimit), mux: newMuxConns(n.publicAddress(), muxLimit),
-	}
+	return arriveBy(t, rate, host, newKeptConns(n.publicAddress(), keptLimit), newMuxConns(n.publicAddress(), muxLimit))
+}
+
+// arriveBy is arrive by connections of HTTP/1.1 and of HTTP/2.
+func arriveBy(t testing.TB, rate int, host string, kept, mux exchanger) *arrivals {
+	a := &arrivals{rate: rate, target: "/echo?ms=20", stop: make(chan struct{}), releases: map[string]int{}, kept: kept, mux: mux}
 	a.all.Go(func() { a.run(host) })
 	t.Cleanup(a.end)
 	return a
@@ -238,7 +247,7 @@ func (a *arrivals) check(t testing.TB, excused func(failedRequest) bool) {
 	a.end()
 	failed := a.failures(excused)
 	t.Logf("%d requests arrived at %d/s, %d were answered, %d failed and are excused, %d failed; %d were sent again as the server had not taken them; %d connections of HTTP/1.1, %d of HTTP/2; the slowest took %s",
-		a.sent, a.rate, a.answered, len(a.failed)-len(failed), len(failed), a.refused, a.kept.dials.Load(), a.mux.dials.Load(), a.slowest.Round(time.Millisecond))
+		a.sent, a.rate, a.answered, len(a.failed)-len(failed), len(failed), a.refused, a.kept.dialed(), a.mux.dialed(), a.slowest.Round(time.Millisecond))
 	if a.sent != a.answered+len(a.failed) {
 		t.Errorf("%d requests have no outcome", a.sent-a.answered-len(a.failed))
 	}

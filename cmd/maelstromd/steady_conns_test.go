@@ -87,6 +87,8 @@ func (k *keptConns) put(conn *keptConn) {
 	k.idle = append(k.idle, conn)
 }
 
+func (k *keptConns) dialed() int64 { return k.dials.Load() }
+
 func (k *keptConns) close() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -159,6 +161,8 @@ func newMuxConns(address string, limit int) *muxConns {
 	}
 	return m
 }
+
+func (m *muxConns) dialed() int64 { return m.dials.Load() }
 
 func (m *muxConns) close() { m.CloseIdleConnections() }
 

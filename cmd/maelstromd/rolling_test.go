@@ -1,0 +1,180 @@
+package main
+
+import (
+	"database/sql"
+	"flag"
+	"os"
+	"syscall"
+	"testing"
+
+	"maelstrom/cluster"
+)
+
+var (
+	rollingRate   = flag.Int("rolling.rate", 60, "requests a second while the nodes of a cluster are restarted: as many through HAProxy as directly")
+	rollingRounds = flag.Int("rolling.rounds", 1, "how often all nodes are restarted, upgraded and downgraded")
+)
+
+// rolling is a cluster of three nodes under load, through HAProxy and directly.
+type rolling struct {
+	t       *testing.T
+	dsn     string
+	nodes   []*node
+	through *balancer
+	loads   map[string]*arrivals
+	started []*history // of the containers of each node
+}
+
+// newRolling starts a cluster whose nodes each run one instance.
+func newRolling(t *testing.T) *rolling {
+	_, dsn := emptyDatabase(t, postgres)
+	r := &rolling{t: t, dsn: dsn, loads: map[string]*arrivals{}}
+	for range 3 {
+		_, env := peerEnv(t, "MAEL_SQL_DRIVER=postgres", "MAEL_SQL_DSN="+dsn, "MAEL_TOTAL_MEMORY=1024",
+			"MAEL_SHUTDOWN_PAUSE_SECONDS=3", "MAEL_LOG_LEVEL=info")
+		n := prepareNode(t, env...)
+		n.turnTo(os.Args[0])
+		n.start()
+		r.nodes = append(r.nodes, n)
+		r.started = append(r.started, n.engine.watch(t, n.id))
+	}
+	t.Cleanup(r.stop)
+	r.awaitAll()
+	first := r.nodes[0]
+	w := release(t, "first", "mininstances: 3", "maxinstancespernode: 1")
+	first.apply(projectOf("steady", w))
+	for _, n := range r.nodes {
+		n.await("an instance on each node", patience, func() bool { return len(n.placedOn("steady_web")) == len(r.nodes) })
+	}
+	r.through = balance(t, "", r.nodes...)
+	r.load("through HAProxy", w.host(), newKeptConns(r.through.address(), keptLimit), newMuxConns(r.through.address(), muxLimit))
+	nodes := choose(t, r.nodes...)
+	r.load("directly", w.host(),
+		nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
+		nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
+	r.awaitMore()
+	return r
+}
+
+func (r *rolling) load(name, host string, kept, mux exchanger) {
+	r.loads[name] = arriveBy(r.t, *rollingRate, host, kept, mux)
+}
+
+// awaitMore waits for a second's answers of each load.
+func (r *rolling) awaitMore() {
+	r.t.Helper()
+	for _, load := range r.loads {
+		load.awaitMore(r.nodes[0], *rollingRate)
+	}
+}
+
+// awaitAll waits until each node knows that all are up.
+func (r *rolling) awaitAll() {
+	r.t.Helper()
+	for _, n := range r.nodes {
+		for _, other := range r.nodes {
+			n.await("node "+other.id, steadyPatience, func() bool { return n.nodeRow(other.id).State == cluster.NodeUp })
+		}
+	}
+}
+
+// turnTo makes a program the one that this node is started from, by a symbolic
+// link.
+func (n *node) turnTo(program string) {
+	n.t.Helper()
+	if n.program == os.Args[0] {
+		n.program = n.dir + "-maelstromd"
+		n.t.Cleanup(func() { os.Remove(n.program) })
+	} else if err := os.Remove(n.program); err != nil {
+		n.t.Fatal(err)
+	}
+	if err := os.Symlink(program, n.program); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// stop tells all nodes to end at once, each of which takes its time.
+func (r *rolling) stop() {
+	for _, n := range r.nodes {
+		if !n.hasExited() {
+			n.signal(syscall.SIGTERM)
+		}
+	}
+}
+
+// check ends the load: no request has failed, and no container was started but
+// the first.
+func (r *rolling) check() {
+	r.t.Helper()
+	for name, load := range r.loads {
+		r.t.Run(name, func(t *testing.T) { load.check(t, nil) })
+	}
+	for i, seen := range r.started {
+		if starts := seen.starts(""); starts != 1 {
+			r.t.Errorf("node %d started %d containers, want one", i+1, starts)
+		}
+	}
+}
+
+// A node after the other is stopped and started: the load balancer, and clients
+// that look for themselves, go elsewhere first.
+func TestARollingRestartFailsNoRequest(t *testing.T) {
+	t.Parallel()
+	r := newRolling(t)
+	for range *rollingRounds {
+		for i, n := range r.nodes {
+			n.signal(syscall.SIGTERM)
+			if code := n.awaitExit(); code != 0 {
+				t.Fatalf("exit code %d\n%s", code, n.log.tail(20))
+			}
+			r.awaitMore()
+			n.start()
+			r.through.await(i, "UP")
+			r.awaitAll()
+		}
+	}
+	r.check()
+}
+
+// All nodes are upgraded in place, one after the other, to a release that
+// migrates the database, and go back to the one before.
+func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
+	t.Parallel()
+	next := buildNext(t)
+	r := newRolling(t)
+	schema := r.schema()
+	for range *rollingRounds {
+		for _, to := range []struct{ program, version string }{{next, nextVersion}, {os.Args[0], version}} {
+			for i, n := range r.nodes {
+				n.turnTo(to.program)
+				served := n.log.count("msg=serving ")
+				n.signal(syscall.SIGUSR2)
+				n.await("the other release", steadyPatience, func() bool { return n.log.count("msg=serving ") == served+1 })
+				r.through.await(i, "UP")
+				r.awaitAll()
+				r.awaitMore()
+				if got := n.nodeRow(n.id).Version; got != to.version {
+					t.Errorf("node %d is of release %q, want %q", i+1, got, to.version)
+				}
+			}
+		}
+	}
+	r.check()
+	if now := r.schema(); now != schema+1 {
+		t.Errorf("schema %d became %d", schema, now)
+	}
+}
+
+// schema is the version of the database's tables.
+func (r *rolling) schema() (version int) {
+	r.t.Helper()
+	db, err := sql.Open("postgres", r.dsn)
+	if err == nil {
+		defer db.Close()
+		err = db.QueryRowContext(r.t.Context(), `select version from mael_schema`).Scan(&version)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return version
+}
