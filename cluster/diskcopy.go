@@ -57,7 +57,19 @@ func (f *Feed) keepCopy(ctx context.Context) {
 		}
 	}
 	if f.copyDue(written) {
-		f.writeCopy(written)
+		written = f.writeCopy(written)
+	}
+	f.date(written)
+}
+
+// date notes on the copy until when it was as the database is, if it is.
+func (f *Feed) date(written int64) {
+	at, s := f.ReadAt(), f.Snapshot()
+	if s.Restored || s.changed != written || at.IsZero() {
+		return
+	}
+	if err := os.Chtimes(f.opt.CopyPath, at, at); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.log.Debug("copy of the snapshot not dated", "error", err)
 	}
 }
 
@@ -94,6 +106,11 @@ func (f *Feed) restore() {
 		s.Restored = true
 		return s
 	})
+	if info, err := os.Stat(f.opt.CopyPath); err == nil {
+		f.mu.Lock()
+		f.read = info.ModTime()
+		f.mu.Unlock()
+	}
 	f.log.Warn("serving from the copy on disk", "change", changes.Number)
 	f.setReady()
 }

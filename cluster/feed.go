@@ -49,6 +49,7 @@ type Feed struct {
 	subscribers map[chan struct{}]struct{}
 	err         error
 	errSince    time.Time
+	read        time.Time // when the database was read last, or the copy written
 }
 
 // NewFeed returns a Feed with an empty snapshot; Run fills it.
@@ -131,6 +132,9 @@ func (f *Feed) report(ctx context.Context, err error) {
 	f.mu.Lock()
 	before, since := f.err, f.errSince
 	f.err = err
+	if err == nil {
+		f.read = time.Now()
+	}
 	if (err == nil) != (before == nil) || since.IsZero() {
 		f.errSince = time.Now()
 	}
@@ -166,6 +170,14 @@ func (f *Feed) Health() (err error, since time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.err, f.errSince
+}
+
+// ReadAt returns when the database was as the snapshot has it: at its latest
+// reading, or when the copy on disk was last known to be so.
+func (f *Feed) ReadAt() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.read
 }
 
 func (f *Feed) isReady() bool {

@@ -32,7 +32,7 @@ func (s *Server) wholeView(ctx context.Context) view {
 	if v.snap.Restored || v.snap.Nodes.Len() < 2 {
 		return v
 	}
-	nodes, err := s.deps.Store.Nodes(ctx)
+	nodes, err := fromDatabase(ctx, s, "the latest status of nodes is", s.deps.Store.Nodes)
 	if err != nil { // what the snapshot knows is worth showing
 		s.deps.Logger.Debug("nodes not read", "error", err)
 		return v

@@ -33,6 +33,17 @@ type Client struct {
 	token string
 	http  *http.Client
 	err   error // why the client can't be used, told at each call
+	away  func(Away)
+}
+
+// OnAway has fn called with each answer that the daemon makes without the
+// database. It is set before the first call.
+func (c *Client) OnAway(fn func(Away)) { c.away = fn }
+
+func (c *Client) noteAway(resp *http.Response) {
+	if away := awayFrom(resp.Header); away != nil && c.away != nil {
+		c.away(*away)
+	}
 }
 
 // NewClient returns a client of the daemon at address, for example
@@ -140,6 +151,7 @@ func (c *Client) do(ctx context.Context, method, target string, body io.Reader) 
 	if err != nil {
 		return nil, c.broken(ctx, err)
 	}
+	c.noteAway(resp)
 	if err := c.checkStatus(resp); err != nil {
 		resp.Body.Close()
 		return nil, err
@@ -198,6 +210,8 @@ func (c *Client) checkStatus(resp *http.Response) error {
 		return errorf(KindUnauthorized, "%s refuses requests from here: %s", c.URL(), excerpt(resp.Body))
 	case status == http.StatusBadRequest:
 		return errorf(KindInvalid, "%s", excerpt(resp.Body))
+	case status == http.StatusServiceUnavailable && resp.Header.Get(headerError) == reasonUnavailable:
+		return errorf(KindUnavailable, "%s", excerpt(resp.Body))
 	case status == http.StatusNotFound && resp.Header.Get(headerError) == reasonNotFound:
 		return errorf(KindNotFound, "%s", excerpt(resp.Body))
 	case status >= 300 && status < 400:

@@ -105,7 +105,8 @@ type Firings interface {
 	LatestFirings(ctx context.Context) (map[string]cluster.Firing, error)
 }
 
-// Deps is all that a Server works with. Every field but Kept must be set.
+// Deps is all that a Server works with. Every field but Kept, Away and Peers
+// must be set.
 type Deps struct {
 	Version   string
 	Node      string // id of this node
@@ -133,5 +134,6 @@ type Deps struct {
 	Kept         LogKeeper // nil: output is not kept
 	Mover        Mover
 	Doctor       Doctor
+	Away         func() *Away // nil, or what it returns is: the database answers
 	Logger       *slog.Logger
 }

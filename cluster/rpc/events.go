@@ -18,17 +18,18 @@ const eventBuffer = 64 // events between the database and the client
 // serveEvents answers PathEvents: what happened, and with follow what happens,
 // an event a line.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
+	s.tellAway(w.Header())
 	q, follow, err := parseEventQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
 	if err := s.checkSubject(r.Context(), q); err != nil {
-		status := http.StatusServiceUnavailable
+		status, reason := http.StatusServiceUnavailable, reasonUnavailable
 		if classify(err).Kind == KindNotFound {
-			status = http.StatusNotFound
-			w.Header().Set(headerError, reasonNotFound)
+			status, reason = http.StatusNotFound, reasonNotFound
 		}
+		w.Header().Set(headerError, reason)
 		plain(w, status, err.Error())
 		return
 	}
@@ -39,9 +40,10 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	if follow {
 		reading.Go(func() { s.followEvents(ctx, q, events) })
 	} else {
-		found, err := s.deps.Events.Events(ctx, q)
+		found, err := s.events(ctx, q)
 		if err != nil {
-			plain(w, http.StatusServiceUnavailable, "The database does not answer")
+			w.Header().Set(headerError, reasonUnavailable)
+			plain(w, http.StatusServiceUnavailable, err.Error())
 			return
 		}
 		reading.Go(func() { sendEvents(ctx, found, events) })

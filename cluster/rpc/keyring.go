@@ -48,6 +48,8 @@ type Keyring struct {
 	pinned   map[string]cluster.Token // set by this daemon; they count in any case
 	used     map[string]time.Time
 	loadedAt time.Time
+	copied   []byte // what the copy on disk has
+	copyPath string // empty: there is none
 }
 
 // NewKeyring returns a Keyring without any token.
@@ -85,10 +87,15 @@ func (k *Keyring) Ensure(ctx context.Context, name, secret string) error {
 	if secret == "" {
 		return fmt.Errorf("set token %s: it is empty", name)
 	}
-	k.mu.Lock()
-	k.pinned[name] = cluster.Token{Name: name, Hash: hashSecret(secret)}
-	k.mu.Unlock()
+	k.Pin(name, secret)
 	return k.sync(ctx)
+}
+
+// Pin is Ensure for a store that is away: the next look at it stores the hash.
+func (k *Keyring) Pin(name, secret string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.pinned[name] = cluster.Token{Name: name, Hash: hashSecret(secret)}
 }
 
 // Create stores a new random token and returns it.
@@ -140,6 +147,11 @@ func (k *Keyring) List(ctx context.Context) ([]TokenInfo, error) {
 	if err := k.sync(ctx); err != nil {
 		return nil, fromStore(err)
 	}
+	return k.Known(), nil
+}
+
+// Known is List without a look at the store.
+func (k *Keyring) Known() []TokenInfo {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	infos := []TokenInfo{}
@@ -151,7 +163,7 @@ func (k *Keyring) List(ctx context.Context) ([]TokenInfo, error) {
 		infos = append(infos, TokenInfo{Name: name, CreatedAt: token.CreatedAt, LastUsedAt: timeOrNil(last)})
 	}
 	slices.SortFunc(infos, func(a, b TokenInfo) int { return strings.Compare(a.Name, b.Name) })
-	return infos, nil
+	return infos
 }
 
 // Authenticate returns the name of the token that secret is. An unknown one

@@ -16,14 +16,18 @@ const (
 	logStall     = 30 * time.Second // a client that takes nothing for so long is gone
 )
 
-// A 404 with this header is about what was asked for, not about the address.
+// A 404 or 503 with this header is about what was asked for, not about the
+// address.
 const (
 	headerError    = "Maelstrom-Error"
 	reasonNotFound = "not_found"
+
+	reasonUnavailable = "unavailable"
 )
 
 // serveLogs answers PathLogs.
 func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
+	s.tellAway(w.Header())
 	q, err := parseLogQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())

@@ -63,7 +63,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ctx := withCaller(r.Context(), caller{token: token, requestID: id})
-	s.answer(w, s.serve(ctx, body))
+	answer := s.serve(ctx, body)
+	s.tellAway(w.Header())
+	s.answer(w, answer)
 }
 
 // acceptable refuses what is no JSON-RPC request by its HTTP alone.

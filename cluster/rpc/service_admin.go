@@ -43,7 +43,10 @@ func (s *Server) tokenNew(ctx context.Context, req TokenNewRequest) (TokenNewAns
 }
 
 func (s *Server) tokenList(ctx context.Context, _ TokenListRequest) (TokenList, error) {
-	tokens, err := s.deps.Keys.List(ctx)
+	tokens, err := fromDatabase(ctx, s, "the list of tokens is", s.deps.Keys.List)
+	if err != nil && classify(err).Kind == KindUnavailable {
+		return TokenList{Tokens: s.deps.Keys.Known()}, nil
+	}
 	return TokenList{Tokens: tokens}, err
 }
 

@@ -33,7 +33,7 @@ func (s *Server) nodes(ctx context.Context, _ NodesRequest) (NodeList, error) {
 // snapshot has must do.
 func (s *Server) statusView(ctx context.Context) view {
 	v := s.view()
-	nodes, err := s.deps.Store.Nodes(ctx)
+	nodes, err := fromDatabase(ctx, s, "the latest status of nodes is", s.deps.Store.Nodes)
 	if err != nil {
 		return v
 	}

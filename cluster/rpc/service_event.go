@@ -22,9 +22,9 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 	if err != nil {
 		return EventList{}, err
 	}
-	events, err := s.deps.Events.Events(ctx, q)
+	events, err := s.events(ctx, q)
 	if err != nil {
-		return EventList{}, fromStore(err)
+		return EventList{}, err
 	}
 	if len(events) == 0 {
 		if err := s.checkSubject(ctx, q); err != nil {
@@ -32,6 +32,10 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 		}
 	}
 	return EventList{Events: append([]cluster.Event{}, events...)}, nil
+}
+
+func (s *Server) events(ctx context.Context, q cluster.EventQuery) ([]cluster.Event, error) {
+	return fromDatabase(ctx, s, "events are", func(ctx context.Context) ([]cluster.Event, error) { return s.deps.Events.Events(ctx, q) })
 }
 
 // checkSubject refuses the name of a source, project, component or node that
@@ -53,9 +57,9 @@ func (s *Server) checkSubject(ctx context.Context, q cluster.EventQuery) error {
 		if subject.name == "" || subject.known {
 			continue
 		}
-		events, err := s.deps.Events.Events(ctx, subject.query)
+		events, err := s.events(ctx, subject.query)
 		if err != nil {
-			return fromStore(err)
+			return err
 		}
 		if len(events) == 0 {
 			return errorf(KindNotFound, "there is no %s %q, and nothing has happened to one: `maelctl %s` lists them", subject.kind, subject.name, subject.list)
@@ -121,8 +125,8 @@ func joinKinds(kinds []cluster.EventKind) string {
 // what a snapshot knows is worth showing.
 func (s *Server) latestEvents(ctx context.Context, q cluster.EventQuery) []cluster.Event {
 	q.Limit = latestEvents
-	events, err := s.deps.Events.Events(ctx, q)
-	if err != nil {
+	events, err := s.events(ctx, q)
+	if err != nil && s.away() == nil {
 		s.deps.Logger.Warn("events not read", "error", err)
 	}
 	return append([]cluster.Event{}, events...)
@@ -140,7 +144,7 @@ func (s *Server) followEvents(ctx context.Context, q cluster.EventQuery, out cha
 	ticker := time.NewTicker(eventPoll)
 	defer ticker.Stop()
 	for {
-		events, err := s.deps.Events.Events(ctx, q)
+		events, err := s.events(ctx, q)
 		if err != nil && ctx.Err() == nil {
 			s.deps.Logger.Debug("events not read", "error", err) // asked again soon
 		}

@@ -22,9 +22,9 @@ func (s *Server) listEventSources(ctx context.Context, req ListEventSourcesReque
 	if !req.Last {
 		return list, nil
 	}
-	latest, err := s.deps.Firings.LatestFirings(ctx)
-	if err != nil {
-		return list, fromStore(err)
+	latest, err := fromDatabase(ctx, s, "firings are", s.deps.Firings.LatestFirings)
+	if err != nil { // what the snapshot knows is worth showing
+		list.LastUnknown = true
 	}
 	for i, es := range list.EventSources {
 		if f, ok := latest[es.Name]; ok && es.Type == project.TypeCron {

@@ -56,9 +56,9 @@ func (s *Server) history(ctx context.Context, req HistoryRequest) (HistoryAnswer
 	if req.Limit < 0 {
 		return HistoryAnswer{}, errorf(KindInvalid, "limit %d is negative", req.Limit)
 	}
-	revisions, err := s.deps.Store.Revisions(ctx, name, cmp.Or(req.Limit, defaultHistory))
+	revisions, err := s.revisions(ctx, name, cmp.Or(req.Limit, defaultHistory))
 	if err != nil {
-		return HistoryAnswer{}, fromStore(err)
+		return HistoryAnswer{}, err
 	}
 	if len(revisions) == 0 {
 		return HistoryAnswer{}, errorf(KindNotFound, "there is no project %q, and never was: `maelctl project ls` lists them", req.Name)
@@ -67,16 +67,25 @@ func (s *Server) history(ctx context.Context, req HistoryRequest) (HistoryAnswer
 }
 
 func (s *Server) revision(ctx context.Context, req RevisionRequest) (RevisionAnswer, error) {
-	found, content, err := s.deps.History.Revision(ctx, strings.ToLower(req.Name), req.Number)
-	if err != nil {
-		return RevisionAnswer{}, fromStore(err)
-	}
-	answer := RevisionAnswer{Revision: found}
-	if content != nil {
-		exported := exported(content, false)
-		answer.Content = &exported
-	}
-	return answer, nil
+	return fromDatabase(ctx, s, "earlier revisions are", func(ctx context.Context) (RevisionAnswer, error) {
+		found, content, err := s.deps.History.Revision(ctx, strings.ToLower(req.Name), req.Number)
+		answer := RevisionAnswer{Revision: found}
+		if err == nil && content != nil {
+			exported := exported(content, false)
+			answer.Content = &exported
+		}
+		return answer, err
+	})
+}
+
+func (s *Server) revisions(ctx context.Context, project string, limit int) ([]cluster.Revision, error) {
+	return fromDatabase(ctx, s, "histories are", func(ctx context.Context) ([]cluster.Revision, error) {
+		return s.deps.Store.Revisions(ctx, project, limit)
+	})
+}
+
+func (s *Server) claims(ctx context.Context) ([]cluster.Claim, error) {
+	return fromDatabase(ctx, s, "claims are", s.deps.History.Claims)
 }
 
 func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAnswer, error) {
@@ -114,11 +123,14 @@ func (s *Server) export(ctx context.Context, req ExportRequest) (ExportAnswer, e
 		for _, row := range snap.Projects.Sorted() {
 			names = append(names, row.Name)
 		}
-		claims, err := s.deps.History.Claims(ctx)
+		claims, err := s.claims(ctx)
 		if err != nil {
-			return ExportAnswer{}, fromStore(err)
+			return ExportAnswer{}, err
 		}
 		answer.Claims = claims
+	}
+	if snap.Restored {
+		return ExportAnswer{}, errorf(KindUnavailable, "the database is away, and the copy on disk has no environments and files: export when it is back")
 	}
 	stored := storedProjects(snap)
 	for _, name := range names {
@@ -163,9 +175,9 @@ func exported(p *project.Project, prefix bool) ExportedProject {
 }
 
 func (s *Server) exportClaims(ctx context.Context, _ ExportClaimsRequest) (ClaimList, error) {
-	claims, err := s.deps.History.Claims(ctx)
+	claims, err := s.claims(ctx)
 	if err != nil {
-		return ClaimList{}, fromStore(err)
+		return ClaimList{}, err
 	}
 	return ClaimList{Claims: claims}, nil
 }

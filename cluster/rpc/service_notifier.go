@@ -36,11 +36,11 @@ func notifier(row *cluster.NotifierRow, state cluster.NotifierState) NotifierInf
 
 func (s *Server) listNotifiers(ctx context.Context, _ ListNotifiersRequest) (NotifierList, error) {
 	states := map[string]cluster.NotifierState{}
-	stored, err := s.deps.Notifiers.NotifierStates(ctx)
-	if err != nil { // what the snapshot knows is worth showing
+	told, err := fromDatabase(ctx, s, "states of notifiers are", s.deps.Notifiers.NotifierStates)
+	if err != nil && s.away() == nil { // what the snapshot knows is worth showing
 		s.deps.Logger.Warn("states of notifiers not read", "error", err)
 	}
-	for _, state := range stored {
+	for _, state := range told {
 		states[state.Name] = state
 	}
 	list := NotifierList{Notifiers: []NotifierInfo{}}

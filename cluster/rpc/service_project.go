@@ -29,7 +29,7 @@ func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAns
 	if !answer.Valid {
 		return answer, nil
 	}
-	_, err := s.deps.Declarations.Diff(ctx, Declaration{
+	_, err := s.compare(ctx, Declaration{
 		Project: loaded.Project, Positions: loaded.Positions, Prune: PruneAuto, Adopt: true,
 	})
 	var elsewhere problemsError
@@ -38,9 +38,19 @@ func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAns
 		answer.Valid = false
 		answer.Problems = append(answer.Problems, elsewhere.Problems()...)
 	case err != nil:
-		return ValidateAnswer{}, fromStore(err)
+		return ValidateAnswer{}, err
 	}
 	return answer, nil
+}
+
+// compare is Declarations.Diff, which goes by the snapshot while the database
+// is away.
+func (s *Server) compare(ctx context.Context, d Declaration) (DiffAnswer, error) {
+	if s.away() != nil && s.deps.Feed.Snapshot().Restored {
+		return DiffAnswer{}, errorf(KindUnavailable, "the database is away, and the copy on disk has no environments to compare with: ask again when it is back")
+	}
+	answer, err := s.deps.Declarations.Diff(ctx, d)
+	return answer, fromStore(err)
 }
 
 func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) {
@@ -52,11 +62,11 @@ func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) 
 	if err != nil {
 		return DiffAnswer{}, err
 	}
-	answer, err := s.deps.Declarations.Diff(ctx, Declaration{
+	answer, err := s.compare(ctx, Declaration{
 		Project: loaded.Project, Positions: loaded.Positions, Prune: prune, Adopt: req.Adopt,
 	})
 	if err != nil {
-		return DiffAnswer{}, fromStore(err)
+		return DiffAnswer{}, err
 	}
 	answer.Warnings = warnings(loaded.Problems, answer.Warnings)
 	return answer, nil
@@ -162,9 +172,11 @@ func (s *Server) getProject(ctx context.Context, req GetProjectRequest) (Project
 		Events:        s.latestEvents(ctx, cluster.EventQuery{Project: name}),
 	}
 	detail.Project = v.project(row, rows)
-	revisions, err := s.deps.Store.Revisions(ctx, name, cmp.Or(req.Revisions, defaultRevisions))
+	revisions, err := s.revisions(ctx, name, cmp.Or(req.Revisions, defaultRevisions))
 	if err != nil { // what the snapshot knows is worth showing
 		detail.Project.Message = cmp.Or(detail.Project.Message, "the database does not answer: revisions are not shown")
+	}
+	if err != nil && s.away() == nil {
 		s.deps.Logger.Warn("revisions not read", "project", name, "error", err)
 	}
 	detail.Revisions = append([]cluster.Revision{}, revisions...)

@@ -193,8 +193,10 @@ func (s *Server) tested(ctx context.Context, req TestSourceRequest) (*cluster.So
 	if err != nil {
 		return nil, secrets, err
 	}
-	secrets, err = s.deps.Sources.SourceSecrets(ctx, row.Spec.Name)
-	return row.Spec, secrets, fromStore(err)
+	secrets, err = fromDatabase(ctx, s, "the secrets of a source are", func(ctx context.Context) (cluster.SourceSecrets, error) {
+		return s.deps.Sources.SourceSecrets(ctx, row.Spec.Name)
+	})
+	return row.Spec, secrets, err
 }
 
 func (s *Server) deliveries(ctx context.Context, req DeliveriesRequest) (DeliveryList, error) {
@@ -208,9 +210,11 @@ func (s *Server) deliveries(ctx context.Context, req DeliveriesRequest) (Deliver
 	if req.Limit == 0 {
 		req.Limit = defaultDeliveries
 	}
-	list, err := s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
+	list, err := fromDatabase(ctx, s, "deliveries are", func(ctx context.Context) ([]cluster.Delivery, error) {
+		return s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
+	})
 	if err != nil {
-		return DeliveryList{}, fromStore(err)
+		return DeliveryList{}, err
 	}
 	return DeliveryList{Deliveries: append([]cluster.Delivery{}, list...)}, nil
 }

@@ -59,6 +59,10 @@ type ListEventSourcesRequest struct {
 // EventSourceList is the answer to a ListEventSourcesRequest, sorted by name.
 type EventSourceList struct {
 	EventSources []EventSource `json:"event_sources"`
+
+	// LastUnknown says that Last was asked for while the database, which alone
+	// has it, was away.
+	LastUnknown bool `json:"last_unknown,omitempty"`
 }
 
 // SwitchRequest enables or disables event sources: those named, or those that

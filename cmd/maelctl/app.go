@@ -21,6 +21,8 @@ type app struct {
 	stderrTTY      bool
 
 	url string // --url
+
+	away awayNote
 }
 
 func (a *app) getenv(name string) string {
@@ -63,7 +65,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := newRoot(a)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(context.WithValue(ctx, awayKey{}, &a.away))
 	if err != nil && ctx.Err() != nil {
 		fmt.Fprintln(a.stderr, "interrupted")
 		return exitInterrupted

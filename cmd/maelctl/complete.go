@@ -26,6 +26,7 @@ func (a *app) completeSeveral(list names) completion {
 	return func(cmd *cobra.Command, args []string, prefix string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completeTimeout)
 		defer cancel()
+		a.away.hush()
 		found, err := list(ctx, a.client())
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveError

@@ -21,7 +21,7 @@ func newCronList(a *app) *cobra.Command {
 		Short:   "List schedules, when they fire next, and how they went last",
 		Long: `List the event sources of type cron and when they fire next. With --last also
 how each was fired last: when, the status of the answer, how long it took, and
-what went wrong.`,
+what went wrong; ? while the database is away, which alone knows.`,
 		Example: "  maelctl cron ls --last\n  maelctl cron ls --project shop --last --output json",
 		Args:    cobra.NoArgs,
 	}
@@ -36,24 +36,27 @@ what went wrong.`,
 		},
 		list: "event_sources",
 		text: func(w io.Writer, answer rpc.EventSourceList) error {
-			return cronTable(a, answer.EventSources, request.Last).write(w)
+			return cronTable(a, answer, request.Last).write(w)
 		},
 	}.on(a, cmd)
 }
 
-func cronTable(a *app, sources []rpc.EventSource, last bool) *table {
+func cronTable(a *app, answer rpc.EventSourceList, last bool) *table {
 	head := []string{"NAME", "STATE", "SUMMARY", "NEXT"}
 	if last {
 		head = append(head, "LAST", "STATUS", "TOOK", "ERROR")
 	}
 	t := newTable(a.outStyle(), head...)
-	for _, s := range sources {
+	for _, s := range answer.EventSources {
 		next := "-"
 		if s.NextAt != nil {
 			next = s.NextAt.UTC().Format(time.RFC3339)
 		}
 		cells := []string{s.Name, string(s.State), s.Summary, next}
-		if last {
+		switch {
+		case last && answer.LastUnknown:
+			cells = append(cells, "?", "?", "?", "?")
+		case last:
 			cells = append(cells, lastCells(s.Last)...)
 		}
 		t.add(cells...)

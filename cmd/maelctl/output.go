@@ -47,6 +47,7 @@ type outputFlags struct {
 	template string
 	more     []string // formats beyond the common four
 
+	away   *awayNote          // what is known of the database by the time of printing
 	query  *gojq.Code         // jq, once checked
 	layout *template.Template // template, once checked
 }
@@ -62,7 +63,10 @@ func (o *outputFlags) register(cmd *cobra.Command, more ...string) {
 	flags.StringVarP(&o.jq, "jq", "q", "", "filter the JSON by a jq expression; with ndjson each line")
 	flags.StringVarP(&o.template, "template", "t", "", "format the JSON by a Go template; with ndjson each line")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp)))
-	cmd.PreRunE = func(*cobra.Command, []string) error { return o.check() }
+	cmd.PreRunE = func(cmd *cobra.Command, _ []string) error {
+		o.away = awayNoteOf(cmd.Context())
+		return o.check()
+	}
 }
 
 // registerFormat accepts --format, another name of --output.
@@ -153,6 +157,9 @@ func (o *outputFlags) render(w io.Writer, doc document) error {
 	}
 	if !doc.foreign {
 		object["format_version"] = formatVersion
+		if away := o.away.told(); away != nil {
+			object["database"] = away
+		}
 	}
 	value := any(object)
 	if len(o.fields) > 0 {

@@ -37,7 +37,9 @@ func (a *app) client() *rpc.Client {
 	if address == "" {
 		address = defaultURL
 	}
-	return rpc.NewPinnedClient(address, token, pin)
+	client := rpc.NewPinnedClient(address, token, pin)
+	client.OnAway(a.noteAway)
+	return client
 }
 
 // hasUser tells whether an address carries its own token.

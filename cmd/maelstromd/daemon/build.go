@@ -41,6 +41,9 @@ func (d *Daemon) build(base context.Context) {
 	d.keeper.Add(cluster.RoleCron, d.recorder.Role(d.holdCron))
 	d.declared = declaredStore{Store: d.store, gate: new(gate)}
 	d.keys = rpc.NewKeyring(d.declared, d.part("keys"))
+	if err := d.keys.KeepCopy(d.dir.tokens()); err != nil {
+		d.log.Warn("tokens of the last start do not count until the database is read", "error", err)
+	}
 	d.repositories = gitsource.New(gitsource.Options{CacheDir: d.dir.sources(), Networks: d.opt.SourceNetworks, Logger: d.part("sources")})
 	d.sender = notify.New(notify.Options{Version: d.opt.Version, Networks: d.opt.SourceNetworks, Logger: d.part("notify")}, notify.Deps{Feed: d.feed, Store: d.store})
 	d.keeper.Add(cluster.RoleNotify, d.recorder.Role(d.sender.Hold))
@@ -94,7 +97,7 @@ func (d *Daemon) buildPrivate() {
 		Node:         d.node,
 		ClusterID:    d.clusterID,
 		CronZone:     d.opt.CronZone,
-		Declarations: declarations{d.applier()},
+		Declarations: d.declarations(),
 		History:      &histories{Daemon: d, declaredStore: d.declared},
 		Store:        d.declared,
 		Nodes:        d.store,
@@ -115,6 +118,7 @@ func (d *Daemon) buildPrivate() {
 		Kept:         d.kept(),
 		Mover:        &mover{Daemon: d, gate: d.declared.gate},
 		Doctor:       &doctor{Daemon: d},
+		Away:         d.away,
 		Logger:       d.part("api"),
 	})
 	d.private = &rpc.PrivatePort{

@@ -261,10 +261,10 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
-	if joined { // maelctl on this machine works as soon as this node says that it is ready
-		if err := d.issueTokens(ctx); err != nil {
-			return ignoreCanceled(ctx, err)
-		}
+	if !joined {
+		d.pinTokens()
+	} else if err := d.issueTokens(ctx); err != nil { // maelctl on this machine works as soon as this node says that it is ready
+		return ignoreCanceled(ctx, err)
 	}
 	if err := d.startPeers(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)

@@ -11,11 +11,25 @@ import (
 )
 
 // declarations lets the API plan and apply what is declared by hand.
-type declarations struct{ applier reconcile.Applier }
+type declarations struct {
+	applier reconcile.Applier
+	known   reconcile.Applier // plans by the snapshot, while the database is away
+	away    func() *rpc.Away
+}
+
+func (d *Daemon) declarations() declarations {
+	known := d.applier()
+	known.Store = snapshotStore{d.declared, d.feed}
+	return declarations{applier: d.applier(), known: known, away: d.away}
+}
 
 // Diff implements rpc.Declarations.
 func (d declarations) Diff(ctx context.Context, in rpc.Declaration) (rpc.DiffAnswer, error) {
-	plan, err := d.applier.Diff(ctx, request(in))
+	applier := d.applier
+	if d.away() != nil {
+		applier = d.known
+	}
+	plan, err := applier.Diff(ctx, request(in))
 	if err != nil {
 		return rpc.DiffAnswer{}, err
 	}
