@@ -227,7 +227,7 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 		d.dismissForwarded(now)
 	} else {
 		i.total++
-		if x.passive == 0 {
+		if x.passive == 0 || x.asker != "" {
 			i.last = now
 		}
 	}
