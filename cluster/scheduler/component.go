@@ -35,6 +35,8 @@ type component struct {
 	scaled bool // memory is this plan's
 	least  int  // instances that there are at any time
 
+	adopted int // of fresh: what ran without a row
+
 	wanted int  // placements to add in this plan
 	surge  bool // one of wanted is for a roll-out: an outdated one may go if it does not fit
 	fill   int  // placements of the kept version to add
@@ -49,7 +51,7 @@ func (p *planner) view(name string) *component {
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {
 		switch {
-		case p.isLost(pl):
+		case p.isLost(pl) || p.unbegun(pl):
 			c.lose(pl)
 		case pl.Want == cluster.WantStop:
 			c.leaving = append(c.leaving, pl)

@@ -35,6 +35,11 @@ func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants ma
 		ns.byID[id] = n
 		ns.list = append(ns.list, n)
 	}
+	for id, reserved := range provisional(snap) {
+		if n := ns.byID[id]; n != nil {
+			n.reserved += reserved
+		}
+	}
 	for _, r := range snap.Runs.All() {
 		if n := ns.byID[r.Node]; n != nil && !r.Ended() {
 			n.reserved += r.MemoryMiB

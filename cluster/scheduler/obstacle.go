@@ -79,10 +79,19 @@ func (p *planner) checkState(_ *component, n *node, _ when) *obstacle {
 		o.text = "is " + string(n.row.State)
 	case !p.in.Snapshot.Hears(n.row.ID):
 		o.text = "is not heard"
+	case p.cut(n.row.ID):
+		o.text = "does not reach the database"
 	default:
 		return nil
 	}
 	return o
+}
+
+// cut tells whether a node says that the database is away from it: it would not
+// see what is placed there.
+func (p *planner) cut(node string) bool {
+	_, cut := p.in.Snapshot.Cut.Get(node)
+	return cut
 }
 
 func (p *planner) checkMemoryTotal(_ *component, n *node, _ when) *obstacle {

@@ -36,6 +36,10 @@ func (p *planner) scale(c *component) {
 	if c.beingReplaced() {
 		m.Grown = p.in.Now // one thing at a time
 	}
+	if c.adopted > 0 {
+		m.need(m.Target+c.adopted, p.in.Now)
+		c.adopted = 0
+	}
 	wake, woken := p.in.Load.Wakes[c.name]
 	switch {
 	case wake.Waiting:

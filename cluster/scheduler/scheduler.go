@@ -81,6 +81,10 @@ type Memory struct {
 	// Untold since when components wait for nodes to tell what they have.
 	Failures map[string]time.Time
 	Untold   map[string]time.Time
+
+	// Unbegun tells of placements on nodes that the database is away from since
+	// when nothing was heard of them.
+	Unbegun map[string]time.Time
 }
 
 // Scale is how many instances a component shall have, and why still.
@@ -112,6 +116,7 @@ func Plan(in Input) Decision {
 	active := p.active()
 	for _, c := range active {
 		p.removeGone(c)
+		p.adopt(c)
 	}
 	p.noteFailures(active)
 	p.promiseMoves(active)
@@ -135,7 +140,7 @@ func newPlanner(in Input) *planner {
 func newMemory() Memory {
 	return Memory{
 		Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{},
-		Failures: map[string]time.Time{}, Untold: map[string]time.Time{},
+		Failures: map[string]time.Time{}, Untold: map[string]time.Time{}, Unbegun: map[string]time.Time{},
 	}
 }
 
@@ -173,6 +178,9 @@ func (p *planner) active() []*component {
 		}
 	}
 	for name := range p.in.Load.Wakes {
+		names[name] = true
+	}
+	for _, name := range p.unplacedNames() {
 		names[name] = true
 	}
 	out := make([]*component, 0, len(names))
