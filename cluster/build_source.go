@@ -9,6 +9,7 @@ func (s *Snapshot) putSources(cs ChangeSet) {
 	s.putProjectStatuses(cs.ProjectStatuses)
 	s.Controls = withRows(s.Controls, cs.Controls)
 	s.Notifiers = withRows(s.Notifiers, cs.Notifiers)
+	s.Alerts = withRows(s.Alerts, cs.Alerts)
 }
 
 // putProjectStatuses touches the indexes only for statuses that come, go or

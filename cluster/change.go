@@ -17,6 +17,8 @@ const (
 	ChangeControl       ChangeKind = "control"
 	ChangeNotifier      ChangeKind = "notifier"
 
+	ChangeAlert ChangeKind = "alert"
+
 	ChangeRun ChangeKind = "run"
 
 	// ChangeEvent numbers a transaction that stored events and nothing else.
@@ -39,6 +41,7 @@ type ChangeSet struct {
 	ProjectStatuses map[string]*ProjectStatus // by ProjectStatus.Key
 	Controls        map[string]*ControlRow    // by ControlRow.Key
 	Notifiers       map[string]*NotifierRow
+	Alerts          map[string]*Alert // by Alert.Key
 
 	Runs map[string]*Run // by id
 
@@ -48,5 +51,5 @@ type ChangeSet struct {
 // rows counts the rows that changed.
 func (cs *ChangeSet) rows() int {
 	return len(cs.Projects) + len(cs.Components) + len(cs.EventSources) + len(cs.Placements) + len(cs.Nodes) +
-		len(cs.Sources) + len(cs.SourceStatuses) + len(cs.ProjectStatuses) + len(cs.Controls) + len(cs.Notifiers) + len(cs.Runs)
+		len(cs.Sources) + len(cs.SourceStatuses) + len(cs.ProjectStatuses) + len(cs.Controls) + len(cs.Notifiers) + len(cs.Alerts) + len(cs.Runs)
 }

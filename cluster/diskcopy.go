@@ -35,6 +35,7 @@ type diskCopy struct {
 	ProjectStatuses map[string]*ProjectStatus `json:"project_statuses"`
 	Controls        map[string]*ControlRow    `json:"controls"`
 	Notifiers       map[string]*NotifierRow   `json:"notifiers"`
+	Alerts          map[string]*Alert         `json:"alerts"`
 }
 
 // keepCopy writes the copy when a row of the snapshot has changed, at most once
@@ -130,6 +131,7 @@ func saveCopy(path string, s *Snapshot) error {
 		ProjectStatuses: rows(s.ProjectStatuses, publicStatus),
 		Controls:        rows(s.Controls, asItIs[ControlRow]),
 		Notifiers:       rows(s.Notifiers, publicNotifier),
+		Alerts:          rows(s.Alerts, asItIs[Alert]),
 	})
 	if err != nil {
 		return fmt.Errorf("encode copy: %w", err)
@@ -177,7 +179,7 @@ func loadCopy(path string) (ChangeSet, error) {
 		Number: c.Number, Full: true, Projects: c.Projects, Components: c.Components,
 		EventSources: c.EventSources, Placements: c.Placements, Nodes: c.Nodes,
 		Sources: c.Sources, SourceStatuses: c.SourceStatuses, ProjectStatuses: c.ProjectStatuses,
-		Controls: c.Controls, Notifiers: c.Notifiers,
+		Controls: c.Controls, Notifiers: c.Notifiers, Alerts: c.Alerts,
 	}, nil
 }
 

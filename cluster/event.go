@@ -74,6 +74,8 @@ const (
 	EventRefusedWrite     EventKind = "refused_write" // of a holder that had lost its role
 	EventUndelivered      EventKind = "undelivered"   // a notifier does not take events
 	EventImage            EventKind = "image"         // not fetched ahead of time, or removed to free the disk
+	EventAlertOpened      EventKind = "alert_opened"  // something is wrong that somebody should look at
+	EventAlertClosed      EventKind = "alert_closed"  // it has healed
 )
 
 // EventQuery selects events, oldest first.
@@ -111,8 +113,11 @@ type Notifier struct {
 	Webhook string        `json:"webhook,omitempty"` // URL
 	Commit  *CommitStatus `json:"commit,omitempty"`
 
-	Kinds   []EventKind `json:"kinds,omitempty"`   // empty: synced, failed, recovered, rolled_back, drift, brake
+	Kinds   []EventKind `json:"kinds,omitempty"`   // empty, without Alerts: synced, failed, recovered, rolled_back, drift, brake
 	Sources []string    `json:"sources,omitempty"` // empty: all
+
+	Alerts     []AlertKind     `json:"alerts,omitempty"`     // or AlertAll; both events of these, beside Kinds
+	Severities []EventSeverity `json:"severities,omitempty"` // empty: all; of alerts the alert's own counts
 }
 
 // CommitStatus is an API that shows whether a commit was applied.

@@ -45,6 +45,12 @@ type Node struct {
 	// Engine is empty while the container engine answers, else why not.
 	Engine string `json:"engine"`
 
+	// Left is set with Lost on a node that had stopped in order before.
+	Left bool `json:"left,omitempty"`
+
+	// Disks are the file systems that the node needs room on, each once.
+	Disks []Disk `json:"disks,omitempty"`
+
 	// Drain is what an operator asked for. It outlives the daemon.
 	Drain Drain `json:"drain,omitempty"`
 
@@ -58,6 +64,27 @@ type Node struct {
 	// names of volumes, whether it is here; of at most MaxNodeMounts. Nil: it
 	// was not looked at.
 	Mounts map[string]Presence `json:"mounts"`
+}
+
+// Disk is a file system of a node. Others hear of it when Full changes.
+type Disk struct {
+	Name    string  `json:"name"` // what is there: data or engine
+	Path    string  `json:"path"`
+	Percent float64 `json:"percent"` // used, when the node's status was written
+	Full    bool    `json:"full"`    // from DiskFull percent on, until it is below DiskRoom
+}
+
+// From when to when a Disk is full, in percent.
+const (
+	DiskFull = 85
+	DiskRoom = 80
+)
+
+// Used returns the disk at another percentage.
+func (d Disk) Used(percent float64) Disk {
+	d.Percent = percent
+	d.Full = percent >= DiskFull || d.Full && percent >= DiskRoom
+	return d
 }
 
 // The bounds of what a node tells of itself.

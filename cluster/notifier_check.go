@@ -11,7 +11,10 @@ var EventKinds = []EventKind{
 	EventSynced, EventApplied, EventRemoved, EventLooked, EventFailed, EventRecovered, EventReminder, EventRolledBack,
 	EventDrift, EventBrake, EventHistoryRewritten, EventStale, EventSuspended, EventResumed, EventSourceChanged,
 	EventNotifierChanged, EventNode, EventRole, EventWake, EventSleep, EventCrash, EventCron, EventRelease, EventRollout, EventRefusedWrite, EventUndelivered, EventImage,
+	EventAlertOpened, EventAlertClosed,
 }
+
+var eventSeverities = []EventSeverity{EventInfo, EventWarning, EventError}
 
 // Check tells what is wrong with a notifier, without looking at anything
 // outside. No message has the secret in it.
@@ -34,6 +37,19 @@ func (n *Notifier) Check(secret string) []Finding {
 	for _, kind := range n.Kinds {
 		if !slices.Contains(EventKinds, kind) {
 			f.add("kinds", "there are no events of kind %q", kind)
+		}
+	}
+	for _, kind := range n.Alerts {
+		if kind != AlertAll && !slices.Contains(AlertKinds, kind) {
+			f.add("alerts", "there are no alerts of kind %q", kind)
+		}
+	}
+	if n.Commit != nil && len(n.Alerts) > 0 {
+		f.add("alerts", "alerts are about no commit: they need a webhook")
+	}
+	for _, severity := range n.Severities {
+		if !slices.Contains(eventSeverities, severity) {
+			f.add("severities", "severity is info, warning or error, not %q", severity)
 		}
 	}
 	for _, source := range n.Sources {

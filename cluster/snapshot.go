@@ -31,6 +31,7 @@ type Snapshot struct {
 	ByProject       Map[[]string]       // by project: keys of the statuses that name it, sorted
 	Controls        Map[*ControlRow]    // by ControlRow.Key
 	Notifiers       Map[*NotifierRow]
+	Alerts          Map[*Alert] // by Alert.Key, those that healed lately too
 
 	Runs       Map[*Run]          // by id
 	Unreleased Map[*ComponentRow] // by name: whose release command has yet to succeed

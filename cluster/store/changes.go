@@ -87,6 +87,9 @@ func (t *tx) readAllOfSources(ctx context.Context, cs *cluster.ChangeSet) (err e
 	if cs.Notifiers, err = t.notifiers(ctx, ``); err != nil {
 		return err
 	}
+	if cs.Alerts, err = t.alerts(ctx, ``); err != nil {
+		return err
+	}
 	cs.Runs, err = t.runs(ctx, ``)
 	return err
 }
@@ -138,6 +141,9 @@ func (t *tx) readChangedOfSources(ctx context.Context, cs *cluster.ChangeSet, ob
 		return err
 	}
 	if cs.Notifiers, err = named(ctx, objects[cluster.ChangeNotifier], t.notifiers, `where name in `); err != nil {
+		return err
+	}
+	if cs.Alerts, err = named(ctx, objects[cluster.ChangeAlert], t.alerts, `where alert_key in `); err != nil {
 		return err
 	}
 	cs.Runs, err = named(ctx, objects[cluster.ChangeRun], t.runs, `where id in `)

@@ -28,6 +28,7 @@ func (s *Store) MarkLost(ctx context.Context, hold cluster.Hold, node string, ep
 		if n == nil || n.Epoch != epoch || n.Lost || n.SeenAt.After(now.Add(-silence)) {
 			return nil
 		}
+		n.Left = n.State == cluster.NodeDown || n.State == cluster.NodeLeaving
 		n.State, n.Lost = cluster.NodeDown, true
 		body, err := encode(*n)
 		if err != nil {

@@ -66,6 +66,8 @@ func fill(t *testing.T, s *Store) {
 	must(t, err)
 	_, err = s.KeepAuthority(t.Context(), cluster.Authority{Certificate: "-----BEGIN CERTIFICATE-----\n", SealedKey: "{}"})
 	must(t, err)
+	_, err = s.WriteAlerts(t.Context(), nil, []cluster.AlertWrite{{Alert: alertOf("n1", "grüße 🌪")}})
+	must(t, err)
 	fillSources(t, s)
 }
 

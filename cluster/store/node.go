@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -122,6 +123,10 @@ func sameStanding(a, b cluster.Node) bool {
 	for _, n := range []*cluster.Node{&a, &b} {
 		n.SeenAt, n.StartedAt = time.Time{}, moment(micros(n.StartedAt))
 		n.Load1m, n.Load5m, n.Load15m = 0, 0, 0
+		n.Disks = slices.Clone(n.Disks)
+		for i := range n.Disks {
+			n.Disks[i].Percent = 0
+		}
 	}
 	return reflect.DeepEqual(a, b)
 }

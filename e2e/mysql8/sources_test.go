@@ -38,6 +38,14 @@ func (r *tour) sources() {
 	r.tell("%v", r.call("NotifierSecret", "chat"))
 	r.call("WriteNotifierState", r.take(cluster.RoleNotify, "a"), cluster.NotifierState{Name: "chat", Cursor: 1})
 	r.tell("%d", len(r.call("NotifierStates")[0].([]cluster.NotifierState)))
+	notifies := r.take(cluster.RoleNotify, "a")
+	alert := cluster.Alert{Kind: cluster.AlertNodeLost, Subject: "n", Severity: cluster.EventError, Title: "node n is lost", Cause: "🌊"}
+	for _, write := range []cluster.AlertWrite{{Alert: alert}, {Alert: alert, Heals: true}, {Alert: alert, Heals: true, Whole: true}} {
+		for _, a := range r.call("WriteAlerts", &notifies, []cluster.AlertWrite{write})[0].([]cluster.Alert) {
+			r.tell("%s %v", a.Key(), a.Open())
+		}
+	}
+	r.tell("%d", len(r.call("Alerts")[0].(map[string]*cluster.Alert)))
 	r.call("DeleteNotifier", cluster.Deletion{Name: "chat", Version: notifier.Version})
 
 	claims := r.call("Claims")[0].([]cluster.Claim)
