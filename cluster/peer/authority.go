@@ -27,6 +27,10 @@ type AuthorityStore interface {
 	// KeepAuthority stores an authority unless there is one, and returns the
 	// one that is there then.
 	KeepAuthority(ctx context.Context, a cluster.Authority) (cluster.Authority, error)
+
+	// ResealAuthority stores the private key of the authority sealed in
+	// another way: cluster.ErrConflict if what is stored is not what was read.
+	ResealAuthority(ctx context.Context, read cluster.Authority, sealedKey string) error
 }
 
 // AuthorityOptions say whose authority to open.
@@ -129,6 +133,7 @@ func (a *Authority) Run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		if time.Now().Before(a.now.Load().renew) {
+			a.follow(ctx)
 			continue
 		}
 		if err := a.certify(a.latest(ctx)); err != nil {
@@ -137,6 +142,43 @@ func (a *Authority) Run(ctx context.Context) error {
 		}
 		a.opt.Logger.Debug("certificate of this node renewed")
 	}
+}
+
+// follow reads what is stored, so that a copy that the store keeps is sealed
+// as the original is: this node starts by it while the database is away.
+func (a *Authority) follow(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, look)
+	defer cancel()
+	if _, err := a.opt.Store.Authority(ctx); err != nil {
+		a.opt.Logger.Debug("authority not read", "error", err)
+	}
+}
+
+// Reseal seals the cluster's authority under another key. It stays the same
+// authority: this node and all others that run go on, and need that key when
+// they start again. ErrConflict: this node's own key is not the one that opens
+// it, or is the one that was given.
+func (a *Authority) Reseal(ctx context.Context, key string) error {
+	if key == a.opt.Key {
+		return fmt.Errorf("%w: that is the key that the cluster has", cluster.ErrConflict)
+	}
+	stored, err := a.opt.Store.Authority(ctx)
+	if err != nil {
+		return fmt.Errorf("reseal authority: %w", err)
+	}
+	opened, err := open(stored, a.opt.Key)
+	if err != nil || stored.Certificate != a.now.Load().pem() {
+		return fmt.Errorf("%w: this node was started with another MAEL_CLUSTER_KEY than the authority has by now: restart it with the one that counts, or ask a node that was", cluster.ErrConflict)
+	}
+	sealed, err := opened.seal(key, costs)
+	if err != nil {
+		return fmt.Errorf("reseal authority: %w", err)
+	}
+	if err := a.opt.Store.ResealAuthority(ctx, stored, sealed.SealedKey); err != nil {
+		return err
+	}
+	a.opt.Logger.Info("authority of the cluster sealed under another key", "fingerprint", Fingerprint(opened.certificate))
+	return nil
 }
 
 // latest is the issuer that the database has by now; the one that is open while

@@ -47,6 +47,16 @@ func (m *memory) KeepAuthority(_ context.Context, a cluster.Authority) (cluster.
 	return m.row, m.err
 }
 
+func (m *memory) ResealAuthority(_ context.Context, read cluster.Authority, sealedKey string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.row != read {
+		return cluster.ErrConflict
+	}
+	m.row.SealedKey = sealedKey
+	return m.err
+}
+
 func (m *memory) set(row cluster.Authority, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -359,5 +369,40 @@ func TestAnAuthorityCertifiesNodesAlone(t *testing.T) {
 		if _, err := made.Verify(x509.VerifyOptions{Roots: a.now.Load().pool}); (err == nil) != good {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Under another key it is the same authority: who runs goes on, who starts
+// needs that key.
+func TestAnotherKeyKeepsTheAuthority(t *testing.T) {
+	const other = "another text that is as long as it takes"
+	store := sealed(t, testKey)
+	a, b := opened(t, store, "one"), opened(t, store, "two")
+	if err := a.Reseal(t.Context(), testKey); !errors.Is(err, cluster.ErrConflict) {
+		t.Errorf("to the key that it has: %v", err)
+	}
+	if err := a.Reseal(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenAuthority(t.Context(), optionsOf(store, "three")); !errors.Is(err, ErrSealed) {
+		t.Errorf("a start with the key of before: %v", err)
+	}
+	opt := optionsOf(store, "three")
+	opt.Key = other
+	c, err := OpenAuthority(t.Context(), opt)
+	if err != nil || !bytes.Equal(c.CAPEM(), a.CAPEM()) {
+		t.Fatalf("a start with the new one: %v", err)
+	}
+	for _, old := range []*Authority{a, b} {
+		if err := old.Reseal(t.Context(), testKey+"!"); !errors.Is(err, cluster.ErrConflict) || !strings.Contains(err.Error(), "restart it") {
+			t.Errorf("by a node that has the key of before: %v", err)
+		}
+		if by := old.latest(t.Context()); by.pem() != string(c.CAPEM()) {
+			t.Error("a node that runs does not go on")
+		}
+	}
+	store.set(store.stored(), errors.New("away"))
+	if err := c.Reseal(t.Context(), testKey); err == nil || errors.Is(err, cluster.ErrConflict) {
+		t.Errorf("without the database: %v", err)
 	}
 }

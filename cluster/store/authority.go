@@ -47,6 +47,31 @@ func (s *Store) KeepAuthority(ctx context.Context, offered cluster.Authority) (k
 	return kept, nil
 }
 
+// ResealAuthority stores the authority's private key sealed in another way,
+// unless another one is stored than the caller has read: ErrConflict.
+func (s *Store) ResealAuthority(ctx context.Context, read cluster.Authority, sealedKey string) error {
+	_, err := s.write(ctx, writeOptions{durable: true, rereads: true}, func(t *tx) error {
+		stored, err := scanAuthority(t.row(ctx, selectAuthority))
+		switch {
+		case err != nil:
+			return err
+		case stored.Certificate == read.Certificate && stored.SealedKey == sealedKey:
+			return nil // by this very call, whose commit was in doubt
+		case stored.Certificate != read.Certificate || stored.SealedKey != read.SealedKey:
+			return fmt.Errorf("%w: it was changed meanwhile", cluster.ErrConflict)
+		}
+		n, err := t.put(ctx, "mael_authority", `update mael_authority set sealed_key = ? where id = 1 and sealed_key = ?`, sealedKey, read.SealedKey)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("%w: it was changed meanwhile", cluster.ErrConflict)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("reseal authority: %w", err)
+	}
+	return nil
+}
+
 func scanAuthority(row *sql.Row) (a cluster.Authority, err error) {
 	var created int64
 	err = row.Scan(&a.Certificate, &a.SealedKey, &created)

@@ -51,6 +51,34 @@ func TestOneOfManyAuthoritiesStays(t *testing.T) {
 	})
 }
 
+// Of several that seal the authority anew, each has to have read what it
+// replaces.
+func TestAnAuthorityIsResealedOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		if err := s.ResealAuthority(t.Context(), cluster.Authority{}, "new"); !errors.Is(err, cluster.ErrNotFound) {
+			t.Fatalf("without one: %v", err)
+		}
+		first, err := s.KeepAuthority(t.Context(), cluster.Authority{Certificate: "first", SealedKey: "old"})
+		must(t, err)
+		done := make([]error, 8)
+		var all sync.WaitGroup
+		for i := range done {
+			all.Go(func() { done[i] = s.ResealAuthority(t.Context(), first, strconv.Itoa(i)) })
+		}
+		all.Wait()
+		read, err := d.open(t).Authority(t.Context())
+		must(t, err)
+		for i, err := range done {
+			if won := read.SealedKey == strconv.Itoa(i); won != (err == nil) || !won && !errors.Is(err, cluster.ErrConflict) {
+				t.Errorf("%q is stored; %d: %v", read.SealedKey, i, err)
+			}
+		}
+		if read.Certificate != "first" || read.CreatedAt != first.CreatedAt {
+			t.Errorf("%+v became %+v", first, read)
+		}
+	})
+}
+
 // A program that asks before it migrates, as one that is checked for an
 // upgrade does, finds none.
 func TestAnOlderDatabaseHasNoAuthority(t *testing.T) {
