@@ -30,6 +30,8 @@ func (noConns) Streams() []proxy.Stream { return nil }
 
 func (instant) Open(string, proxy.Protocol) proxy.Conns { return noConns{} }
 
+func (instant) Connect(func(context.Context, string) (net.Conn, error)) proxy.Peer { return nil }
+
 func (instant) Forward(w http.ResponseWriter, _ *http.Request, _ proxy.Upstream) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil

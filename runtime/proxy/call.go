@@ -24,6 +24,7 @@ type call struct {
 	out   answerWriter        // what the reverse proxy writes to
 	in    *http.Request
 	up    Upstream
+	peer  *peer // nil: the upstream is here
 	opt   *Options
 	begun time.Time
 
@@ -182,6 +183,9 @@ func (c *call) finish() {
 	if c.stream != nil {
 		c.stream.over()
 	}
+	if c.peer != nil {
+		c.peer.unwatch(c)
+	}
 	c.cancel(context.Canceled)
 	answered := c.stall.Load() > 0 && !c.out.hijacked
 	if answered && c.body != nil && !c.body.finished.Load() && c.in.ProtoMajor == 1 {
@@ -196,9 +200,15 @@ func (c *call) outcome(err error, begun bool) error {
 		kind = ErrCut
 	}
 	var dial *dialError
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return c.sentBack(refused)
+	}
 	switch cause := context.Cause(c.Context); {
 	case errors.Is(cause, errStalled), errors.Is(cause, errEnded):
 		err = cause
+	case errors.Is(cause, errAbandoned):
+		kind, err = ErrLink, cause
 	case errors.Is(cause, ErrDeadline):
 		if !begun {
 			kind = ErrDeadline
@@ -211,6 +221,8 @@ func (c *call) outcome(err error, begun bool) error {
 		err = c.answer.err
 	case errors.As(err, &dial):
 		kind = ErrDial
+	case c.peer != nil && !errors.As(err, new(streamError)):
+		kind = ErrLink
 	}
 	return fmt.Errorf("%w: %w", kind, err)
 }
@@ -220,6 +232,8 @@ type requestBody struct {
 	io.ReadCloser
 	call *call
 
+	begun    atomic.Bool // to be read
+	came     atomic.Bool // some of it, or its end
 	reading  atomic.Bool // someone waits for the client
 	finished atomic.Bool // nothing is left to read
 	failed   atomic.Bool
@@ -228,9 +242,11 @@ type requestBody struct {
 // Read reads from the client.
 func (b *requestBody) Read(p []byte) (int, error) {
 	b.call.moved()
+	b.begun.Store(true)
 	b.reading.Store(true)
 	n, err := b.ReadCloser.Read(p)
 	b.reading.Store(false)
+	b.came.Store(true)
 	b.call.moved()
 	switch {
 	case err == io.EOF:

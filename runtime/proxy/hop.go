@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/textproto"
@@ -35,6 +37,27 @@ func (r *Refused) Misdirected() bool { return r.Status == http.StatusMisdirected
 
 // errBodyLost ends a request that was sent back after its body had begun.
 var errBodyLost = errors.New("the request's body was read")
+
+// heardFrom takes in the header of another node's answer: an error if it comes
+// from no container.
+func (c *call) heardFrom(res *http.Response) error {
+	c.peer.unwatch(c)
+	if refused := refusedBy(res); refused != nil {
+		return refused
+	}
+	if cause := context.Cause(c.Context); errors.Is(cause, errAbandoned) {
+		return cause // a moment too late
+	}
+	return nil
+}
+
+// sentBack is the error for what another node answered by itself.
+func (c *call) sentBack(refused *Refused) error {
+	if refused.Misdirected() && c.body != nil && c.body.begun.Load() {
+		return fmt.Errorf("%w: %w: %w", ErrBroke, errBodyLost, refused)
+	}
+	return refused
+}
 
 // maxRefusal bounds the text that is relayed of another node's own answer.
 const maxRefusal = 1 << 10

@@ -18,8 +18,13 @@ type Engine interface {
 	// made by Forward and kept for the next request of the same Conns.
 	Open(address string, protocol Protocol) Conns
 
+	// Connect names another node, to which connect makes connections in a given
+	// protocol of HTTP, "h2" or "http/1.1". It dials nothing.
+	Connect(connect func(ctx context.Context, protocol string) (net.Conn, error)) Peer
+
 	// Forward sends r to an upstream and its answer to w. The error is nil if
-	// the answer was passed on in full, else one of the Err values below.
+	// the answer was passed on in full, else one of the Err values below, or a
+	// *Refused.
 	// Except after ErrCut, and ErrClientGone in the middle of an answer,
 	// nothing has been written to w.
 	Forward(w http.ResponseWriter, r *http.Request, up Upstream) error
@@ -45,7 +50,7 @@ const (
 
 // Upstream says where one request goes and what is known of it.
 type Upstream struct {
-	Conns Conns // from Open of the same engine
+	Conns Conns // from Open of the same engine, or of one of its peers
 
 	// Target is the request target that the upstream receives, byte for byte:
 	// a path with its query, or "*".
@@ -79,6 +84,10 @@ var (
 	// ErrBroke: the upstream took the request and broke off before an answer,
 	// or answered something that is not HTTP.
 	ErrBroke = errors.New("upstream broke off")
+
+	// ErrLink: the connection to another node broke, or the node fell silent,
+	// before an answer. The request may have been served.
+	ErrLink = errors.New("connection to the node broke")
 
 	// ErrDeadline: no answer's header by the deadline.
 	ErrDeadline = errors.New("deadline passed")

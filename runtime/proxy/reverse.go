@@ -28,11 +28,14 @@ func New(opt Options) Engine {
 }
 
 // conns are one upstream's connections. A transport of its own keeps the lock
-// of its pool from being shared with other upstreams.
+// of its pool from being shared with other upstreams. One at another node is
+// reached by the node's connections.
 type conns struct {
 	address   string
 	protocol  Protocol
-	transport *http.Transport
+	transport *http.Transport // nil: peer
+	peer      *peer
+	remote    string // component and placement there
 	proxy     httputil.ReverseProxy
 	streams   streamSet
 }
@@ -40,21 +43,16 @@ type conns struct {
 // Open implements Engine.
 func (e *engine) Open(address string, protocol Protocol) Conns {
 	c := &conns{address: address, protocol: protocol, transport: e.transport(protocol)}
-	c.proxy = httputil.ReverseProxy{
-		Rewrite:        c.rewrite,
-		Transport:      c.transport,
-		BufferPool:     &e.buffers,
-		ErrorLog:       e.silent, // errors are returned, not logged
-		ModifyResponse: modifyResponse,
-		ErrorHandler: func(_ http.ResponseWriter, r *http.Request, err error) {
-			callOf(r.Context()).err = err
-		},
-	}
+	c.proxy = e.reverseProxy(c, c.transport)
 	return c
 }
 
 // Close implements Conns.
-func (c *conns) Close() { c.transport.CloseIdleConnections() }
+func (c *conns) Close() {
+	if c.transport != nil {
+		c.transport.CloseIdleConnections()
+	}
+}
 
 // Streams implements Conns.
 func (c *conns) Streams() []Stream { return c.streams.all() }
@@ -102,6 +100,13 @@ func (e *engine) Forward(w http.ResponseWriter, r *http.Request, up Upstream) (e
 		return fmt.Errorf("%w: connections of another engine", ErrDial)
 	}
 	c := newCall(w, r, up, &e.opt)
+	if c.peer = to.peer; c.peer != nil {
+		c.out.unasked = !c.expects()
+		c.peer.watch(c)
+	}
+	if up.Forwarded && r.ProtoMajor == 2 {
+		c.out.held = c.body
+	}
 	defer func() {
 		if v := recover(); v != nil {
 			if v != http.ErrAbortHandler {
@@ -128,6 +133,13 @@ func (c *conns) rewrite(pr *httputil.ProxyRequest) {
 		restore(out.Header, call.in, &call.up)
 	} else {
 		call.opt.TrustedProxies.rewrite(out.Header, call.in, &call.up)
+	}
+	if c.peer != nil {
+		out.URL.Host = peerHost
+		if out.Host == "" {
+			out.Host = c.address // as the node would have it
+		}
+		call.forwardTo(c.remote, out.Header)
 	}
 	out.Trailer = call.in.Trailer // filled in at the end of the body
 	// A tunnel of HTTP/2 in clear would carry requests past the gateway, and
@@ -165,9 +177,12 @@ func unescape(path string) string {
 
 func modifyResponse(res *http.Response) error {
 	c := callOf(res.Request.Context())
-	if c.up.Forwarded {
-		delete(res.Header, FieldForward) // which only a node may say
+	if c.peer != nil {
+		if err := c.heardFrom(res); err != nil {
+			return err
+		}
 	}
+	delete(res.Header, FieldForward) // which only a node may say
 	if res.StatusCode == http.StatusSwitchingProtocols {
 		return c.upgraded(res)
 	}

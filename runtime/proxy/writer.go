@@ -12,6 +12,11 @@ type answerWriter struct {
 	tunnel   *tunnel // of an answer that switches protocols
 	flush    bool    // after the header and each write
 	hijacked bool    // no answer can be written any more
+	unasked  bool    // the client waits for no "100 Continue": that was between nodes
+
+	// held is the body that another node sends once it is asked to. HTTP/2 servers
+	// of the standard library don't ask any more after another answer of 1xx.
+	held *requestBody
 }
 
 // Unwrap is for http.ResponseController.
@@ -19,6 +24,12 @@ func (w *answerWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // WriteHeader sends the header; that of a stream does not wait for its body.
 func (w *answerWriter) WriteHeader(status int) {
+	if status == http.StatusContinue && w.unasked {
+		return
+	}
+	if status < 200 && w.held != nil && !w.held.came.Load() {
+		return
+	}
 	w.ResponseWriter.WriteHeader(status)
 	if w.flush && status >= 200 {
 		http.NewResponseController(w.ResponseWriter).Flush()
