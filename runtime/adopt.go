@@ -149,7 +149,7 @@ func (a *Agent) unitOf(c Container) *unit {
 	defer a.mu.Unlock()
 	u := a.units[c.Placement]
 	if u == nil || u.inst.ContainerID != c.ID {
-		u = a.addLocked(c.Placement, newTarget(snap, row))
+		u = a.addLocked(c.Placement, a.targetLocked(snap, row, c.Placement))
 		u.adopt(c, true)
 	}
 	return u

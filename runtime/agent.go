@@ -36,6 +36,10 @@ type Options struct {
 	// Hosts is what such a container knows without asking; nil: nothing.
 	Hosts func(c *project.Component) []string
 
+	// FirstList is above the number of every list of instances that an earlier
+	// daemon has pushed in this epoch; 0: there was none.
+	FirstList int64
+
 	Parallel  int           // starts at a time; 0: one per CPU
 	StopGrace time.Duration // 0: DefaultStopGrace
 
@@ -69,6 +73,7 @@ type Agent struct {
 	ended    map[string]int64            // units that ended, at which list
 	tried    bool                        // the engine was asked at least once
 	adopted  bool                        // and has answered
+	apart    apart
 }
 
 // NewAgent returns an Agent. Nothing runs until Adopt or Run.
@@ -90,12 +95,13 @@ func NewAgent(driver Driver, opt Options, deps Deps) *Agent {
 		log:    opt.Logger,
 		prober: newProber(opt.Dial),
 		starts: semaphore.NewWeighted(int64(opt.Parallel)),
-		board:  newBoard(opt.Node, opt.Epoch, deps.Feed.PushInstances, deps.Images.Identify),
+		board:  newBoard(opt.Node, opt.Epoch, deps.Feed.PushInstances, deps.Images.Identify, opt.FirstList),
 		engine: engine{again: make(chan struct{}, 1)},
 		placed: make(chan struct{}, 1),
 		fatal:  make(chan error, 1),
 		units:  map[string]*unit{},
 		ended:  map[string]int64{},
+		apart:  apart{own: map[string]*cluster.Placement{}},
 	}
 }
 
@@ -152,6 +158,7 @@ func (a *Agent) followPlacements(ctx context.Context) error {
 			return nil
 		case <-changed:
 		case <-a.placed:
+		case <-a.review():
 		}
 	}
 }
@@ -166,12 +173,15 @@ func (a *Agent) place(ctx context.Context) {
 	rows, _ := snap.ByNode.Get(a.opt.Node)
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.reviewLocked(snap, rows)
 	for id, u := range a.units {
-		u.retarget(newTarget(snap, rows[id]))
+		u.retarget(a.targetLocked(snap, rows[id], id))
 	}
-	for id, row := range rows {
-		if row.Want == cluster.WantRun && a.units[id] == nil && a.mayStartLocked(id) {
-			a.addLocked(id, newTarget(snap, row))
+	for _, placed := range []map[string]*cluster.Placement{rows, a.apart.own} {
+		for id, row := range placed {
+			if row.Want == cluster.WantRun && a.units[id] == nil && a.mayStartLocked(id) {
+				a.addLocked(id, a.targetLocked(snap, row, id))
+			}
 		}
 	}
 	if len(a.left) > 0 && !(snap.Restored && a.adopted) {
@@ -183,7 +193,7 @@ func (a *Agent) place(ctx context.Context) {
 // mayStartLocked holds a placement back while a container of it may exist
 // that the engine has not shown yet.
 func (a *Agent) mayStartLocked(id string) bool {
-	if _, left := a.left[id]; left {
+	if _, left := a.left[id]; left || a.apart.isolated {
 		return false
 	}
 	return a.adopted || a.tried && !a.board.has(id)
@@ -213,6 +223,7 @@ func (a *Agent) launchLocked(ctx context.Context) {
 func (a *Agent) end(u *unit) {
 	a.mu.Lock()
 	delete(a.units, u.id)
+	delete(a.apart.own, u.id)
 	a.ended[u.id] = a.engine.listed()
 	a.mu.Unlock()
 	a.board.remove(u.id)

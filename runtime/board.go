@@ -31,12 +31,15 @@ type board struct {
 	mu        sync.Mutex
 	instances map[string]cluster.Instance
 	counter   int64
-	unwritten map[string]bool // placements whose row differs
+	unwritten map[string]bool  // placements whose row differs
+	owned     map[string]int64 // placements without a row: the memory that each would reserve
+	slots     map[string]int   // of those that have got one
 }
 
-func newBoard(node string, epoch int64, push func(cluster.InstanceList), image func(name, id string) ImageIdentity) *board {
+func newBoard(node string, epoch int64, push func(cluster.InstanceList), image func(name, id string) ImageIdentity, first int64) *board {
 	return &board{
-		node: node, epoch: epoch, push: push, image: image,
+		node: node, epoch: epoch, push: push, image: image, counter: first,
+		owned: map[string]int64{}, slots: map[string]int{},
 		dirty:     make(chan struct{}, 1),
 		instances: map[string]cluster.Instance{},
 		unwritten: map[string]bool{},
@@ -60,6 +63,7 @@ func (b *board) identify() {
 func (b *board) putLocked(instances []cluster.Instance) {
 	changed := false
 	for _, i := range instances {
+		i.MemoryMiB, i.Provisional = b.standing(&i)
 		i.ImageDigest, i.ImageNow = "", ""
 		if i.ImageID != "" {
 			identity := b.image(i.Image, i.ImageID)
@@ -84,9 +88,45 @@ func (b *board) remove(ids ...string) {
 	defer b.mu.Unlock()
 	for _, id := range ids {
 		delete(b.instances, id)
+		delete(b.owned, id)
+		delete(b.slots, id)
 		b.unwritten[id] = true
 	}
 	b.pushLocked()
+}
+
+// own says that a placement has no row, and what one would reserve.
+func (b *board) own(id string, memory int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.owned[id] = memory
+}
+
+func (b *board) isOwn(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	_, own := b.owned[id]
+	return own
+}
+
+// adopted says that a placement has a row now.
+func (b *board) adopted(id string, slot int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.owned, id)
+	b.slots[id] = slot
+	if i, ok := b.instances[id]; ok {
+		b.putLocked([]cluster.Instance{i})
+	}
+}
+
+// standing is what an instance has of its placement.
+func (b *board) standing(i *cluster.Instance) (memory int64, own bool) {
+	if slot, given := b.slots[i.Placement]; given {
+		i.Slot = slot
+	}
+	memory, own = b.owned[i.Placement]
+	return memory, own
 }
 
 func (b *board) pushLocked() {
@@ -171,7 +211,9 @@ func (b *board) take() (put []cluster.Instance, remove []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for id := range b.unwritten {
-		if i, ok := b.instances[id]; ok {
+		if i, ok := b.instances[id]; ok && i.Provisional {
+			continue // it is stored when it has a row
+		} else if ok {
 			put = append(put, i)
 		} else {
 			remove = append(remove, id)

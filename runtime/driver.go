@@ -117,6 +117,9 @@ type Spec struct {
 	// nobody dials it. Placement is the run's id.
 	Run cluster.RunKind
 
+	// Provisional says that the placement has no row yet.
+	Provisional bool
+
 	// Terminal is what the container is attached to, by RunCommand alone.
 	Terminal *Terminal
 
@@ -152,8 +155,11 @@ type Container struct {
 	Version   int64 // of the component, from its label
 	Epoch     int64 // of the node, when it was started
 	Run       cluster.RunKind
-	Image     string // its name when it was started
-	ImageID   string
+
+	Provisional bool // its placement had no row when it was started
+
+	Image   string // its name when it was started
+	ImageID string
 
 	State     ContainerState
 	ExitCode  int
@@ -210,4 +216,6 @@ const (
 	LabelPlacement = "maelstrom.placement"
 	LabelEpoch     = "maelstrom.epoch"
 	LabelRun       = "maelstrom.run" // kind of run; absent from instances
+
+	LabelProvisional = "maelstrom.provisional" // "true": started without the database
 )

@@ -163,7 +163,10 @@ func (a *Agent) takeInLocked(containers []Container, number int64) {
 // placement says run here at that version, else drained and removed. It is
 // left alone while the snapshot can't tell.
 func (a *Agent) takeOnLocked(snap *cluster.Snapshot, row *cluster.Placement, c Container) *unit {
-	t := newTarget(snap, row)
+	if row == nil && c.Provisional && snap.Number != 0 {
+		row = a.recogniseLocked(snap, c)
+	}
+	t := a.targetLocked(snap, row, c.Placement)
 	ours := row != nil && row.PlacedVersion == c.Version && row.Component == c.Component
 	if !ours && (snap.Number == 0 || snap.Restored) {
 		a.left[c.Placement] = c

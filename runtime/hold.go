@@ -14,7 +14,7 @@ import (
 // successor returns the component whose newer version a container makes way
 // for, if that one needs another image than it runs itself; else nil.
 func (t *target) successor(image string) *project.Component {
-	if t.row == nil || t.restored || t.current == nil || t.want != cluster.WantStop {
+	if t.row == nil || t.restored || t.cut || t.current == nil || t.want != cluster.WantStop {
 		return nil
 	}
 	if t.row.PlacedVersion >= cmp.Or(t.current.RestartVersion, t.current.Version) || t.current.Effective.Image == image {

@@ -46,8 +46,11 @@ func (u *unit) launch(ctx context.Context) phase {
 // node knows: the scheduler replaces it, or the database comes back.
 func (u *unit) await(ctx context.Context) phase {
 	u.inst.Message = "its version of the component is not stored any more; waiting to be replaced"
-	if u.asked().restored {
+	switch t := u.asked(); {
+	case t.restored:
 		u.inst.Message = "the database is away; nothing is started until it answers"
+	case t.frozen:
+		u.inst.Message = "this node is cut off; it starts nothing until it reaches the database"
 	}
 	u.report()
 	work, done := u.during(ctx, stopWanted, startable)
@@ -92,6 +95,7 @@ func (u *unit) create(ctx context.Context, t target) (Container, error) {
 		Component:   u.spec,
 		Version:     t.row.PlacedVersion,
 		Epoch:       u.agent.opt.Epoch,
+		Provisional: u.agent.board.isOwn(u.id),
 		Environment: u.environment(t),
 		NameServers: nameServers(u.agent.opt.NameServers, u.spec),
 		Hosts:       hosts(u.agent.opt.Hosts, u.spec),

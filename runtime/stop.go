@@ -66,7 +66,7 @@ func (u *unit) commit(before cluster.InstanceState) phase {
 	return func(ctx context.Context) phase {
 		for {
 			t := u.asked()
-			if u.orphan || t.row == nil {
+			if u.orphan || t.row == nil || t.cut {
 				return u.stop
 			}
 			stopping, err := u.mark(ctx, t.row.Version)

@@ -12,6 +12,8 @@ type target struct {
 	current  *cluster.ComponentRow // nil: the component was removed
 	placed   *cluster.ComponentRow // the version that the row is of; nil: it is not known any more
 	restored bool                  // from the copy on disk: nothing is decided
+	frozen   bool                  // this node is cut off: nothing is started
+	cut      bool                  // for that alone it wants to stop: nobody is asked
 }
 
 func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
@@ -28,12 +30,26 @@ func newTarget(snap *cluster.Snapshot, row *cluster.Placement) target {
 	return t
 }
 
+// isolate makes t what it is on a node that is cut off.
+func (t *target) isolate() {
+	t.frozen = true
+	for _, of := range []*cluster.ComponentRow{t.placed, t.current} {
+		if of == nil {
+			continue
+		}
+		if t.want == cluster.WantRun && of.Effective.OnDisconnect == project.DisconnectStop {
+			t.want, t.cut = cluster.WantStop, true
+		}
+		return
+	}
+}
+
 // startable returns the component if a container of it is one of the version
 // that was placed: the declared one or the one that is kept, and nothing that
 // containers see has changed since. Otherwise it is nil, and the placement is
 // to be replaced.
 func (t *target) startable() *project.Component {
-	if t.row == nil || t.restored || t.placed == nil {
+	if t.row == nil || t.restored || t.frozen || t.placed == nil {
 		return nil
 	}
 	return t.placed.Effective

@@ -86,13 +86,16 @@ func (d *Driver) awaitRemoval(ctx context.Context, id string) error {
 func (d *Driver) describe(ctx context.Context, found container.InspectResponse) runtime.Container {
 	labels := found.Config.Labels
 	c := runtime.Container{
-		ID:         found.ID,
-		Name:       strings.TrimPrefix(found.Name, "/"),
-		Placement:  labels[runtime.LabelPlacement],
-		Component:  labels[runtime.LabelComponent],
-		Version:    number(labels[runtime.LabelVersion]),
-		Epoch:      number(labels[runtime.LabelEpoch]),
-		Run:        cluster.RunKind(labels[runtime.LabelRun]),
+		ID:        found.ID,
+		Name:      strings.TrimPrefix(found.Name, "/"),
+		Placement: labels[runtime.LabelPlacement],
+		Component: labels[runtime.LabelComponent],
+		Version:   number(labels[runtime.LabelVersion]),
+		Epoch:     number(labels[runtime.LabelEpoch]),
+		Run:       cluster.RunKind(labels[runtime.LabelRun]),
+
+		Provisional: labels[runtime.LabelProvisional] == "true",
+
 		Image:      found.Config.Image,
 		ImageID:    found.Image,
 		State:      stateOf(found.State.Status),

@@ -54,6 +54,9 @@ func (d *Driver) configOf(spec runtime.Spec) *container.Config {
 	if spec.Run != "" {
 		config.Labels[runtime.LabelRun] = string(spec.Run)
 	}
+	if spec.Provisional {
+		config.Labels[runtime.LabelProvisional] = "true"
+	}
 	return config
 }
 

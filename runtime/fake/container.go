@@ -226,7 +226,7 @@ func (c *container) stop(ctx context.Context, grace time.Duration) error {
 func (c *container) viewLocked() runtime.Container {
 	view := runtime.Container{
 		ID: c.id, Name: c.spec.Component.Name + "-" + c.spec.Placement, Placement: c.spec.Placement,
-		Component: c.spec.Component.Name, Version: c.spec.Version, Epoch: c.spec.Epoch, Run: c.spec.Run,
+		Component: c.spec.Component.Name, Version: c.spec.Version, Epoch: c.spec.Epoch, Run: c.spec.Run, Provisional: c.spec.Provisional,
 		Image: c.spec.Component.Image, ImageID: c.image.idOf(c.spec.Component.Image), State: c.state,
 		ExitCode: c.how.code, OOMKilled: c.how.oom,
 		StartedAt: c.started, FinishedAt: c.finished,
