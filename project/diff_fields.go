@@ -23,6 +23,7 @@ var componentFields = []diffField[*Component]{
 
 	{"maxconcurrency", ImpactNone, func(c *Component) any { return c.MaxConcurrency }},
 	{"softconcurrencylimit", ImpactNone, func(c *Component) any { return c.SoftConcurrencyLimit }},
+	{"balance", ImpactNone, func(c *Component) any { return string(c.Balance) }},
 	{"mininstances", ImpactNone, func(c *Component) any { return c.MinInstances }},
 	{"maxinstances", ImpactNone, func(c *Component) any { return c.MaxInstances }},
 	{"maxinstancespernode", ImpactNone, func(c *Component) any { return c.MaxInstancesPerNode }},

@@ -48,6 +48,7 @@ func (c *Component) Effective() Component {
 	orDefault(&e.ScaleUpConcurrencyPct, DefaultScaleUpConcurrencyPct)
 	orDefault(&e.Protocol, DefaultProtocol)
 	orDefault(&e.StartParallelism, StartParallel)
+	orDefault(&e.Balance, BalanceRoundRobin)
 	e.Volumes = effectiveVolumes(c.Volumes)
 	e.Files = effectiveFileMounts(c.Files)
 	e.Wake = effectiveList(c.Wake, func(r *WakeRule) { orDefault(&r.Answer, DefaultWakeAnswer) })

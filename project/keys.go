@@ -61,6 +61,7 @@ var componentKeys = []key{
 	{name: "cpushares", doc: "Relative CPU weight; 0: the engine's default.", max: unbounded},
 	{name: "maxconcurrency", doc: "Requests that one instance serves at a time; more wait in a queue.", def: DefaultMaxConcurrency, max: unbounded},
 	{name: "softconcurrencylimit", doc: "Don't queue at maxconcurrency; the limit only feeds autoscaling.", def: false},
+	{name: "balance", doc: "Which instance with a free slot gets a request: each in its turn, or the less loaded of two.", def: string(BalanceRoundRobin), enum: []string{"roundrobin", "leastloaded"}},
 	{name: "mininstances", doc: "Instances that always run.", max: unbounded},
 	{name: "maxinstances", doc: "Instances that may run at most in the cluster; 0: no limit.", max: unbounded},
 	{name: "maxinstancespernode", doc: "Instances that may run at most on one node; 0: no limit.", max: unbounded},

@@ -36,6 +36,7 @@ type Component struct {
 
 	MaxConcurrency          int     `json:"maxconcurrency,omitempty"`
 	SoftConcurrencyLimit    bool    `json:"softconcurrencylimit,omitempty"`
+	Balance                 Balance `json:"balance,omitempty"`
 	MinInstances            int     `json:"mininstances,omitempty"`
 	MaxInstances            int     `json:"maxinstances,omitempty"`
 	MaxInstancesPerNode     int     `json:"maxinstancespernode,omitempty"`
@@ -140,6 +141,16 @@ type PlacementPolicy string
 const (
 	PlacementSpread PlacementPolicy = "spread" // the emptiest
 	PlacementPack   PlacementPolicy = "pack"   // the fullest
+)
+
+// Balance says which of the instances that have a free slot gets a request.
+// Empty means not written.
+type Balance string
+
+// The ways to balance.
+const (
+	BalanceRoundRobin  Balance = "roundrobin"  // in turn
+	BalanceLeastLoaded Balance = "leastloaded" // the better of two: fewer requests, answered faster
 )
 
 // OnDisconnect says what a node does with an instance when it reaches neither

@@ -86,7 +86,7 @@ func fieldRows(s surroundings) []fieldRow {
 var notOfContainers = map[string]string{
 	"project": "of names, and the environment that is injected",
 
-	"maxconcurrency": "gateway", "softconcurrencylimit": "gateway", "maxdurationseconds": "gateway", "wake": "gateway",
+	"maxconcurrency": "gateway", "softconcurrencylimit": "gateway", "maxdurationseconds": "gateway", "wake": "gateway", "balance": "gateway",
 
 	"mininstances": "scheduler", "maxinstances": "scheduler", "maxinstancespernode": "scheduler", "idletimeoutseconds": "scheduler",
 	"scaledownconcurrencypct": "scheduler", "scaleupconcurrencypct": "scheduler", "awake": "scheduler",
