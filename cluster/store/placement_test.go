@@ -119,6 +119,27 @@ func TestLateHolderIsFenced(t *testing.T) {
 	})
 }
 
+// A write that is given up as its role is lost counts as refused, one that is
+// given up for another reason does not.
+func TestWritesOfALostRoleAreCounted(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RolePlacement, "a")
+		for _, c := range []struct {
+			cause error
+			want  int64
+		}{{nil, 0}, {cluster.ErrFenced, 1}} {
+			ctx, end := context.WithCancelCause(t.Context())
+			_, err := s.write(ctx, writeOptions{hold: &hold}, func(tx *tx) error {
+				end(c.cause)
+				return tx.writePlacement(ctx, insert(place("x", "web", 0)))
+			})
+			if refused := s.Stats().Refused[hold.Role]; err == nil || refused != c.want {
+				t.Errorf("ended by %v: %v, %d counted, want %d", c.cause, err, refused, c.want)
+			}
+		}
+	})
+}
+
 // A holder that freezes in the middle of a write keeps nobody from taking its
 // role, and is refused when it goes on. SQLite has one writer at a time, and
 // one daemon.

@@ -11,8 +11,8 @@ type Stats struct {
 	Retries int64            // of transactions, after a conflict or a lost connection
 	Rows    map[string]int64 // written, by table
 
-	// Refused counts the writes that came too late, by the role that another
-	// node holds by now: nothing of them was stored.
+	// Refused counts the writes of which nothing was stored as their role was
+	// lost, by role.
 	Refused map[string]int64
 }
 

@@ -46,8 +46,21 @@ func (s *Store) write(ctx context.Context, opt writeOptions, fn func(*tx) error)
 	if err == nil && number%pruneEvery == 0 && number > 0 {
 		s.prune(ctx, number)
 	}
+	if opt.hold != nil && tooLate(ctx, err) {
+		s.counts.refuse(opt.hold.Role)
+	}
 	return number, err
 }
+
+// tooLate tells whether a write was not stored as its role was lost: the
+// database has refused it, or it was given up before it came so far.
+func tooLate(ctx context.Context, err error) bool {
+	lost := errors.Is(err, cluster.ErrFenced) || errors.Is(context.Cause(ctx), cluster.ErrFenced)
+	return err != nil && lost && !errors.Is(err, errCommit)
+}
+
+// errCommit says that a transaction may have been stored.
+var errCommit = errors.New("commit")
 
 func (s *Store) class(opt writeOptions, err error) errorClass {
 	class := s.dialect.classify(err)
@@ -104,9 +117,6 @@ func (s *Store) attempt(ctx context.Context, opt writeOptions, fn func(*tx) erro
 		return 0, err
 	}
 	if err := t.checkFence(ctx, opt.hold); err != nil {
-		if errors.Is(err, cluster.ErrFenced) {
-			s.counts.refuse(opt.hold.Role)
-		}
 		return 0, err
 	}
 	if err := t.Commit(); err != nil {
@@ -165,7 +175,7 @@ func (s *Store) begin(ctx context.Context, from beginner) (*tx, error) {
 // the counter's lock waits until the server is done with the lost one. Where
 // nobody can tell, the error is one that nothing runs again after.
 func (s *Store) settle(ctx context.Context, lost *tx, cause error) error {
-	cause = fmt.Errorf("commit: %w", cause)
+	cause = fmt.Errorf("%w: %w", errCommit, cause)
 	if s.dialect.classify(cause) != classLost || lost.number == 0 {
 		return cause
 	}
@@ -177,7 +187,7 @@ func (s *Store) settle(ctx context.Context, lost *tx, cause error) error {
 		case err == nil:
 			return cause
 		case !s.again(ctx, s.dialect.classify(err), n):
-			return fmt.Errorf("commit in doubt: %v; then: %v", cause, err)
+			return fmt.Errorf("%w in doubt: %v; then: %v", errCommit, cause, err)
 		}
 	}
 }

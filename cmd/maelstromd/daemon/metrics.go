@@ -21,7 +21,7 @@ var (
 	descCommits = prometheus.NewDesc("maelstrom_store_commits_total", "Transactions committed.", nil, nil)
 	descRetries = prometheus.NewDesc("maelstrom_store_retries_total", "Transactions repeated after a conflict or a lost connection.", nil, nil)
 	descRows    = prometheus.NewDesc("maelstrom_store_rows_written_total", "Rows written, by table.", []string{"table"}, nil)
-	descRefused = prometheus.NewDesc("maelstrom_store_refused_writes_total", "Writes for a role that another node held by then.", []string{"role"}, nil)
+	descRefused = prometheus.NewDesc("maelstrom_store_refused_writes_total", "Writes of which nothing was stored, as their role was lost.", []string{"role"}, nil)
 	descUp      = prometheus.NewDesc("maelstrom_store_up", "1 while the database answers.", nil, nil)
 )
 
