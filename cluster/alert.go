@@ -36,6 +36,7 @@ type Alert struct {
 	Title string `json:"title"` // what is wrong with what, in a few words
 
 	// What it is about; empty where it does not apply.
+	Source    string `json:"source"` // that owns the project
 	Project   string `json:"project"`
 	Component string `json:"component"`
 	Node      string `json:"node"`
@@ -87,7 +88,7 @@ func (a *Alert) event(kind EventKind, severity EventSeverity, message string) Ev
 	if err != nil {
 		details = nil // a time beyond what JSON has: the message will do
 	}
-	return Event{Kind: kind, Severity: severity, Project: a.Project, Component: a.Component, Node: a.Node, Message: message, Details: details}
+	return Event{Kind: kind, Severity: severity, Source: a.Source, Project: a.Project, Component: a.Component, Node: a.Node, Message: message, Details: details}
 }
 
 // Lasting is a duration for people: to the second, or the millisecond if it is
@@ -110,6 +111,14 @@ type AlertWrite struct {
 	// Whole closes what nobody could open: it is stored with its beginning and
 	// end, unless an alert of its kind and subject was open meanwhile.
 	Whole bool
+}
+
+// AlertDetailsOf reads the details of an event of an alert; false: it is none.
+func AlertDetailsOf(e *Event) (d AlertDetails, ok bool) {
+	if e.Kind != EventAlertOpened && e.Kind != EventAlertClosed {
+		return d, false
+	}
+	return d, json.Unmarshal(e.Details, &d) == nil
 }
 
 // WantsAlert tells whether a notifier is about an alert.

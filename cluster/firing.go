@@ -1,6 +1,9 @@
 package cluster
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Firing is one due time of a cron event source that a node has claimed. The
 // claim is the row itself, unique on (Key, Ordinal, Due), so a due time fires
@@ -24,4 +27,26 @@ type Firing struct {
 type FiringID struct {
 	Key     string
 	Ordinal int
+}
+
+// CronDetails are the details of an event of a due time.
+type CronDetails struct {
+	EventSource string    `json:"event_source"`
+	Due         time.Time `json:"due"`
+	Status      int       `json:"status"`
+	Seconds     float64   `json:"seconds"`
+	Reason      Reason    `json:"reason,omitempty"`
+	Missed      bool      `json:"missed,omitempty"` // it was not fired
+}
+
+// MissedFiring is the event of a due time that was not fired.
+func MissedFiring(row *EventSourceRow, due time.Time) Event {
+	details, err := json.Marshal(CronDetails{EventSource: row.Spec.Name, Due: due.UTC(), Missed: true})
+	if err != nil {
+		details = nil // a time beyond what JSON has: the message will do
+	}
+	return Event{
+		Kind: EventCron, Severity: EventWarning, Project: row.Spec.Project, Component: row.Spec.Component, Details: details,
+		Message: row.Spec.Name + " missed what was due at " + due.UTC().Format(time.RFC3339),
+	}
 }

@@ -92,6 +92,16 @@ func (p *sourcesParser) notifier(n *yaml.Node, path string) DeclaredNotifier {
 				s.Kinds = append(s.Kinds, cluster.EventKind(kind))
 			}
 		},
+		"alerts": func(n *yaml.Node, path string) {
+			for _, kind := range p.texts(n, path) {
+				s.Alerts = append(s.Alerts, cluster.AlertKind(kind))
+			}
+		},
+		"severities": func(n *yaml.Node, path string) {
+			for _, severity := range p.texts(n, path) {
+				s.Severities = append(s.Severities, cluster.EventSeverity(severity))
+			}
+		},
 		"commit": func(n *yaml.Node, path string) {
 			s.Commit = &cluster.CommitStatus{}
 			p.mapping(n, path, noting(keySet{

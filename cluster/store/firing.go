@@ -93,7 +93,7 @@ func (t *tx) firingEvent(ctx context.Context, f cluster.Firing) error {
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	details, err := encode(map[string]any{"event_source": f.EventSource, "due": f.Due, "status": f.Status, "seconds": f.FinishedAt.Sub(f.StartedAt).Seconds()})
+	details, err := encode(cluster.CronDetails{EventSource: f.EventSource, Due: f.Due, Status: f.Status, Seconds: f.FinishedAt.Sub(f.StartedAt).Seconds(), Reason: f.Reason})
 	e.Details = json.RawMessage(details)
 	t.event(e)
 	return err

@@ -107,8 +107,11 @@ var defaultKinds = []cluster.EventKind{
 // says that all of a revision was looked at.
 func (w *worker) kinds() []cluster.EventKind {
 	kinds := w.row.Spec.Kinds
-	if len(kinds) == 0 {
+	if len(kinds) == 0 && len(w.row.Spec.Alerts) == 0 {
 		kinds = defaultKinds
+	}
+	if len(w.row.Spec.Alerts) > 0 {
+		kinds = append(slices.Clone(kinds), cluster.EventAlertOpened, cluster.EventAlertClosed)
 	}
 	if w.row.Spec.Commit != nil && slices.Contains(kinds, cluster.EventSynced) {
 		kinds = append(slices.Clone(kinds), cluster.EventLooked)
@@ -147,7 +150,7 @@ func (w *worker) take(ctx context.Context) error {
 	for _, e := range events {
 		before := w.read
 		w.read = e.ID
-		if !wants(w.row.Spec, e.Source) {
+		if !wantsEvent(w.row.Spec, &e) {
 			continue
 		}
 		if err := w.enqueue(ctx, waiting{Event: e, before: before}); err != nil {
@@ -163,6 +166,16 @@ func (w *worker) take(ctx context.Context) error {
 // wants tells whether a notifier is about a source.
 func wants(spec *cluster.Notifier, source string) bool {
 	return len(spec.Sources) == 0 || slices.Contains(spec.Sources, source)
+}
+
+// wantsEvent tells whether a notifier is about an event of one of its kinds. Of
+// an alert the severity counts that it has itself, also when it heals; one that
+// is of no source is told whichever sources are named.
+func wantsEvent(spec *cluster.Notifier, e *cluster.Event) bool {
+	if d, ok := cluster.AlertDetailsOf(e); ok {
+		return spec.WantsAlert(d.Alert, d.Severity) && (e.Source == "" || wants(spec, e.Source))
+	}
+	return wants(spec, e.Source) && (len(spec.Severities) == 0 || slices.Contains(spec.Severities, e.Severity))
 }
 
 // attempt sends the first event of a lane, once.

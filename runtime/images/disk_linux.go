@@ -2,9 +2,9 @@ package images
 
 import "golang.org/x/sys/unix"
 
-// usedPercent tells how full the file system of a path is, as df does: of what
+// UsedPercent tells how full the file system of a path is, as df does: of what
 // programs may use.
-func usedPercent(path string) (float64, error) {
+func UsedPercent(path string) (float64, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(path, &fs); err != nil {
 		return 0, err

@@ -4,4 +4,5 @@ package images
 
 import "errors"
 
-func usedPercent(string) (float64, error) { return 0, errors.ErrUnsupported }
+// UsedPercent is not known here.
+func UsedPercent(string) (float64, error) { return 0, errors.ErrUnsupported }

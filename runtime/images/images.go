@@ -96,7 +96,7 @@ func New(opt Options, deps Deps) *Depot {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opt.Prune.Disk == nil {
-		opt.Prune.Disk = usedPercent
+		opt.Prune.Disk = UsedPercent
 	}
 	d := &Depot{opt: opt, deps: deps, log: opt.Logger, pulls: map[pullKey]*pull{}, names: newNames(deps.Engine)}
 	var err error

@@ -69,6 +69,9 @@ type Deps struct {
 	// Where both are there, components are started ahead of their requests.
 	Waker  Waker
 	Starts Starts
+
+	// Missed is told what is due and not fired; nil: nobody is.
+	Missed func(row *cluster.EventSourceRow, due time.Time)
 }
 
 // Options are the settings of a Cron. Zero fields take the defaults.
@@ -113,6 +116,9 @@ func New(opt Options, deps Deps) *Cron {
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
 	}
+	if deps.Missed == nil {
+		deps.Missed = func(*cluster.EventSourceRow, time.Time) {}
+	}
 	c := &Cron{
 		opt: opt, deps: deps,
 		slots:   make(chan struct{}, opt.Limit),
@@ -146,7 +152,7 @@ func (c *Cron) Hold(ctx context.Context, hold cluster.Hold) error {
 	defer cancel()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	t := &term{Cron: c, hold: hold, changed: changed, end: end, table: newTable(c.opt)}
+	t := &term{Cron: c, hold: hold, changed: changed, end: end, table: newTable(c.opt, c.deps.Missed)}
 	defer t.leading.Wait()
 	defer end(nil)
 	return t.run(ctx)

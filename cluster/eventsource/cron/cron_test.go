@@ -323,7 +323,7 @@ func (r restored) Snapshot() *cluster.Snapshot {
 }
 
 func TestTenThousandJobsAreCheapToFollow(t *testing.T) {
-	tb := newTable(New(Options{}, Deps{}).opt)
+	tb := newTable(New(Options{}, Deps{}).opt, func(*cluster.EventSourceRow, time.Time) {})
 	now := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
 	rows := map[string]*cluster.EventSourceRow{}
 	d := &database{eventSources: rows}

@@ -55,6 +55,7 @@ func (f *firing) claim(ctx context.Context) bool {
 		now := f.term.now()
 		if f.tooLate(now) {
 			f.term.opt.Logger.Warn("cron firing missed", "event_source", f.EventSource, "due", f.Due)
+			f.term.deps.Missed(f.row, f.Due)
 			return false
 		}
 		if !doubt {

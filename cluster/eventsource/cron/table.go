@@ -18,6 +18,7 @@ import (
 // comes in as an argument, and is the database's.
 type table struct {
 	opt     Options
+	missed  func(row *cluster.EventSourceRow, due time.Time)
 	entries map[string]*entry // by event source
 	queue   queue             // the enabled ones that are due at some time
 	leads   leads             // when to look ahead of due times; those of the past fall out
@@ -34,7 +35,9 @@ type entry struct {
 	led      time.Time // the due time that the component was started ahead of
 }
 
-func newTable(opt Options) *table { return &table{opt: opt, entries: map[string]*entry{}} }
+func newTable(opt Options, missed func(*cluster.EventSourceRow, time.Time)) *table {
+	return &table{opt: opt, missed: missed, entries: map[string]*entry{}}
+}
 
 // update takes the event sources as they are now. Due times up to now must
 // have been taken before. One that was not known before, under whatever name,
@@ -146,6 +149,7 @@ func (t *table) due(now time.Time) []cluster.Firing {
 			e.next = e.after(e.next)
 		case e.next.Before(oldest):
 			t.opt.Logger.Warn("cron firing missed", "event_source", e.name, "due", e.next)
+			t.missed(e.row, e.next)
 			e.next = e.after(oldest.Add(-1))
 		default:
 			out = append(out, e.firing())

@@ -17,7 +17,6 @@ import (
 	"maelstrom/cluster/rpc"
 	"maelstrom/cluster/starttime"
 	"maelstrom/reconcile/gitsource"
-	"maelstrom/reconcile/notify"
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/gateway"
 	"maelstrom/runtime/proxy"
@@ -33,7 +32,7 @@ func (d *Daemon) build(base context.Context) {
 	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.loads())
 	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
-		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts})
+		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts, Missed: d.missedFiring})
 	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Logger: d.part("roles")})
 	d.buildJournal()
 	d.keeper.Add(cluster.RolePlacement, d.recorder.Role(d.placer.Hold))
@@ -45,8 +44,7 @@ func (d *Daemon) build(base context.Context) {
 		d.log.Warn("tokens of the last start do not count until the database is read", "error", err)
 	}
 	d.repositories = gitsource.New(gitsource.Options{CacheDir: d.dir.sources(), Networks: d.opt.SourceNetworks, Logger: d.part("sources")})
-	d.sender = notify.New(notify.Options{Version: d.opt.Version, Networks: d.opt.SourceNetworks, Logger: d.part("notify")}, notify.Deps{Feed: d.feed, Store: d.store})
-	d.keeper.Add(cluster.RoleNotify, d.recorder.Role(d.sender.Hold))
+	d.buildAlerts()
 	d.buildSources()
 	d.buildHooks()
 	d.buildPrivate()

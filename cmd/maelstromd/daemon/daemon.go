@@ -109,6 +109,8 @@ type Daemon struct {
 	repositories *gitsource.Pool
 	reconciler   *reconcile.Reconciler
 	sender       *notify.Sender
+	watcher      *notify.Watcher
+	outage       *notify.Outage
 	hooks        *webhook.Handler
 	recorder     *journal.Recorder
 	journal      *journal.Journal
@@ -122,6 +124,7 @@ type Daemon struct {
 	arch      atomic.Value  // string: of the engine
 	stocked   chan struct{} // inventory has changed; buffered 1
 	inventory atomic.Pointer[inventory]
+	disks     atomic.Pointer[[]cluster.Disk]
 	identity  atomic.Pointer[identity]
 	agent     atomic.Pointer[runtime.Agent]
 	runner    atomic.Pointer[runtime.Runner]
@@ -362,6 +365,7 @@ func (d *Daemon) startLocal(ctx, base context.Context) error {
 	d.startRuns(base)
 	d.serving.Store(true)
 	d.startJournal(base)
+	d.startAlerts(base)
 	d.startSources(base)
 	d.startHooks(base)
 	if d.sur.sockets != nil {

@@ -150,6 +150,9 @@ func (d *Daemon) status(state cluster.NodeState) cluster.Node {
 	if have := d.inventory.Load(); have != nil {
 		node.Images, node.Mounts = have.images, have.mounts
 	}
+	if have := d.disks.Load(); have != nil {
+		node.Disks = *have
+	}
 	if id := d.identity.Load(); id != nil {
 		node.Epoch = id.Epoch
 	}

@@ -43,6 +43,7 @@ func (d *Daemon) shutdown() {
 		d.hub.Leave()
 	}
 	d.tasks.end(d.log, "peers", stepLimit)
+	d.tasks.end(d.log, "alerts", stepLimit)
 	d.endJournal()
 	d.tasks.end(d.log, "gateway", stepLimit)
 	d.tasks.end(d.log, "authority", stepLimit)
