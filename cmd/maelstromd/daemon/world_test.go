@@ -25,6 +25,8 @@ type world struct {
 	engine  *fake.Engine
 	log     *slog.Logger
 	members []*member
+
+	adapt func(*Surroundings) // changes what daemons run in; nil: nothing
 }
 
 // member is one node of a world, whose daemon comes and goes.
@@ -57,7 +59,7 @@ func (w *world) close() {
 }
 
 func (w *world) surroundings() Surroundings {
-	return Surroundings{
+	s := Surroundings{
 		Listen: w.net.Listen,
 		Dial:   w.engine.Dial,
 		Log:    w.log,
@@ -65,6 +67,10 @@ func (w *world) surroundings() Surroundings {
 			return fake.New(fake.Options{Cluster: o.ClusterID, Node: o.Node, Engine: w.engine, MemoryMiB: 1024, CPUCount: 2}), nil
 		},
 	}
+	if w.adapt != nil {
+		w.adapt(&s)
+	}
+	return s
 }
 
 // join starts the node's daemon and waits until it serves.

@@ -1,0 +1,313 @@
+package daemon
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store/storesim"
+)
+
+// step does something to the cluster.
+func (c *chronicle) step() {
+	n, r := c.nodes[c.rand.IntN(len(c.nodes))], c.cast[c.rand.IntN(len(c.cast))]
+	switch k := c.rand.IntN(40); {
+	case k < 14:
+		c.burst(n, r, 1+c.rand.IntN(6))
+	case k < 17:
+		c.pass(rand0(c.rand, 10*time.Second))
+	case k < 21:
+		r.edition, r.min, r.image = r.edition+c.rand.IntN(2), c.rand.IntN(r.mins), r.images[c.rand.IntN(len(r.images))]
+		c.note("%s becomes edition %d of %s, min %d", r.name, r.edition, r.image, r.min)
+		c.declare()
+	case k < 23:
+		c.drainOrNot(n)
+	case k < 26:
+		c.stopNode(n, k == 23)
+	case k < 28:
+		c.freeze(n)
+	case k < 31:
+		c.cutOff(n, c.nodes[c.rand.IntN(len(c.nodes))])
+	case k < 35:
+		c.hurtDatabase(n)
+	case k < 38:
+		c.hurtEngine(n)
+	default:
+		c.hurtNetwork()
+	}
+}
+
+// burst sends requests to a node and goes on; each must get one outcome.
+func (c *chronicle) burst(n *fleetNode, r *role, count int) {
+	if n.down {
+		return
+	}
+	c.note("%d requests to %s at %s", count, r.name, n.id)
+	for range count {
+		takes := time.Duration(c.rand.IntN(300)) * time.Millisecond
+		c.calls.Go(func() { c.ask(n, r, takes) })
+	}
+}
+
+// stopNode ends a node's daemon, in order or not, and starts it later.
+func (c *chronicle) stopNode(n *fleetNode, inOrder bool) {
+	if n.down {
+		return
+	}
+	n.marred.Add(1)
+	if inOrder {
+		c.note("%s is stopped", n.id)
+		n.end()
+	} else {
+		c.note("%s is killed", n.id)
+		n.kill()
+	}
+	if c.rand.IntN(4) == 0 {
+		c.note("its machine too")
+		n.engine.KillAll()
+	}
+	c.later(20*time.Second, n.id+" starts", func() {
+		if n.down {
+			n.begin()
+		}
+	})
+}
+
+// freeze keeps a node from everybody, for a time in which its own time runs: a
+// machine whose network hangs. A process that is stopped with its clock, as by
+// SIGSTOP, is more than that: it does not know that time has passed.
+func (c *chronicle) freeze(n *fleetNode) {
+	if n.down || n.frozen {
+		return
+	}
+	c.note("%s is frozen", n.id)
+	n.frozen = true
+	n.marred.Add(1)
+	c.server.Set(n.id, storesim.Way{Stalled: true})
+	c.fabric.change(func() {
+		for _, other := range c.nodes {
+			c.fabric.cut[way{n.host, other.host}], c.fabric.cut[way{other.host, n.host}] = true, true
+		}
+	})
+	c.later(15*time.Second, n.id+" goes on", func() {
+		n.frozen = false
+		n.marred.Add(1)
+		c.server.Set(n.id, storesim.Way{})
+		c.fabric.change(func() {
+			for _, other := range c.nodes {
+				if !other.frozen {
+					delete(c.fabric.cut, way{n.host, other.host})
+					delete(c.fabric.cut, way{other.host, n.host})
+				}
+			}
+		})
+	})
+}
+
+// cutOff has nothing get through between two nodes, one way or both.
+func (c *chronicle) cutOff(a, b *fleetNode) {
+	if a == b {
+		return
+	}
+	ways := []way{{a.host, b.host}}
+	if c.rand.IntN(2) == 0 {
+		ways = append(ways, way{b.host, a.host})
+	}
+	c.note("nothing gets through from %s to %s, %d ways", a.id, b.id, len(ways))
+	c.fabric.change(func() {
+		for _, w := range ways {
+			c.fabric.cut[w] = true
+		}
+	})
+	c.later(20*time.Second, fmt.Sprintf("%s reaches %s", a.id, b.id), func() {
+		c.fabric.change(func() {
+			for _, w := range ways {
+				if !a.frozen && !b.frozen {
+					delete(c.fabric.cut, w)
+				}
+			}
+		})
+	})
+}
+
+// hurtDatabase hurts the way of a node to the database, or of all.
+func (c *chronicle) hurtDatabase(n *fleetNode) {
+	nodes := []*fleetNode{n}
+	if c.rand.IntN(3) == 0 {
+		nodes = c.nodes
+	}
+	what, hurt := "", storesim.Way{}
+	switch c.rand.IntN(5) {
+	case 0:
+		what, hurt = "refuses", storesim.Way{Refused: true}
+	case 1:
+		what, hurt = "hangs for", storesim.Way{Stalled: true}
+	case 2:
+		hurt.Delay = rand0(c.rand, 300*time.Millisecond)
+		what = fmt.Sprintf("takes %v more for", hurt.Delay)
+	case 3:
+		arrived := c.rand.IntN(2) == 0
+		c.note("the next commit of %s is in doubt; arrived: %v", n.id, arrived)
+		c.server.Doubt(n.id, arrived)
+		return
+	default:
+		c.note("connections of %s to the database break", n.id)
+		c.server.Break(n.id)
+		return
+	}
+	for _, one := range nodes {
+		if one.frozen {
+			continue
+		}
+		c.note("the database %s %s", what, one.id)
+		c.server.Set(one.id, hurt)
+	}
+	c.later(15*time.Second, "the database is well", func() {
+		for _, one := range nodes {
+			if !one.frozen {
+				c.server.Set(one.id, storesim.Way{})
+			}
+		}
+	})
+}
+
+// hurtEngine has an engine fail, hang or lose its containers.
+func (c *chronicle) hurtEngine(n *fleetNode) {
+	switch c.rand.IntN(4) {
+	case 0:
+		c.note("engine of %s is down", n.id)
+		n.engine.Down("out for a walk")
+	case 1:
+		c.note("engine of %s hangs", n.id)
+		n.engine.Slow(time.Minute)
+	case 2:
+		slow := rand0(c.rand, 2*time.Second)
+		c.note("engine of %s takes %v more", n.id, slow)
+		n.engine.Slow(slow)
+	case 3:
+		c.note("containers of %s are killed", n.id)
+		n.marred.Add(1)
+		n.engine.KillAll()
+		return
+	}
+	c.later(15*time.Second, "engine of "+n.id+" is well", func() {
+		n.engine.Slow(0)
+		n.engine.Up()
+	})
+}
+
+// hurtNetwork has what is sent between nodes be late, by one connection later
+// than by another.
+func (c *chronicle) hurtNetwork() {
+	slow, uneven := rand0(c.rand, 300*time.Millisecond), rand0(c.rand, 500*time.Millisecond)
+	c.note("the network takes %v, and up to %v more by new connections", slow, uneven)
+	c.fabric.change(func() {
+		c.fabric.uneven = uneven
+		for _, a := range c.nodes {
+			for _, b := range c.nodes {
+				c.fabric.delay[way{a.host, b.host}] = slow
+			}
+		}
+	})
+	if c.rand.IntN(2) == 0 {
+		n := c.nodes[c.rand.IntN(len(c.nodes))]
+		c.note("connections of %s break", n.id)
+		c.fabric.reset(n.host, "")
+	}
+	c.later(15*time.Second, "the network is quick", func() {
+		c.fabric.change(func() {
+			clear(c.fabric.delay)
+			c.fabric.uneven = 0
+		})
+	})
+}
+
+// drainOrNot has a node drained, or its drain taken back, at any node.
+func (c *chronicle) drainOrNot(n *fleetNode) {
+	nodes := c.up()
+	if len(nodes) == 0 {
+		return
+	}
+	at := nodes[c.rand.IntN(len(nodes))]
+	ctx, cancel := within(5 * time.Second)
+	defer cancel()
+	var err error
+	if c.rand.IntN(2) == 0 {
+		_, err = at.client().Drain(ctx, rpc.DrainRequest{Node: n.id, Force: c.rand.IntN(2) == 0})
+		c.note("drain of %s at %s: %v", n.id, at.id, err)
+	} else {
+		_, err = at.client().Undrain(ctx, n.id)
+		c.note("undrain of %s at %s: %v", n.id, at.id, err)
+	}
+}
+
+func (c *chronicle) undrainAll() {
+	for _, n := range c.nodes {
+		ctx, cancel := within(10 * time.Second)
+		if _, err := n.client().Undrain(ctx, n.id); err != nil {
+			c.fail("%s can't be undrained: %v", n.id, err)
+		}
+		cancel()
+	}
+}
+
+// requestLimit is what a request may take at a node that serves, by the
+// declared maxdurationseconds.
+const requestLimit = 31 * time.Second
+
+// ask is one request. It gets an answer with a reason before its deadline, and
+// what it asks for where that runs on the asked node and nothing happens to it.
+func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
+	request, err := http.NewRequest(http.MethodGet, "http://"+r.name+".test/", nil)
+	if err != nil {
+		c.fail("%v", err)
+		return
+	}
+	request.Header.Set("Takes", takes.String())
+	marred, runs := n.marred.Load(), n.runs(r)
+	began := time.Now()
+	answer, err := n.answered(n.opt.PublicPort, request)
+	took := time.Since(began)
+	c.mu.Lock()
+	c.answers[outcome(answer, err)]++
+	c.mu.Unlock()
+	if err != nil {
+		if n.marred.Load() == marred {
+			c.fail("a request for %s at %s, to which nothing happened: %v", r.name, n.id, err)
+		}
+		return
+	}
+	if took > requestLimit+openingLimit {
+		c.fail("a request for %s at %s took %v", r.name, n.id, took)
+	}
+	if answer.status != http.StatusOK && answer.header.Get("Maelstrom-Reason") == "" {
+		c.fail("a request for %s at %s is answered %d without a reason: %q", r.name, n.id, answer.status, answer.body)
+	}
+	if r.name == "wide" && runs && answer.status != http.StatusOK && n.marred.Load() == marred {
+		c.fail("a request for %s at %s, where it ran and nothing happened, is answered %d %v after %v", r.name, n.id, answer.status, answer.header, took)
+	}
+}
+
+func outcome(answer response, err error) string {
+	if err != nil {
+		return "cut"
+	}
+	return fmt.Sprint(answer.status, " ", answer.header.Get("Maelstrom-Reason"))
+}
+
+// runs tells whether a node knows of an instance of its own that serves.
+func (n *fleetNode) runs(r *role) bool {
+	d := n.live()
+	if d == nil {
+		return false
+	}
+	snap := d.feed.Snapshot()
+	rows, _ := snap.ByComponent.Get("sim_" + r.name)
+	for _, row := range rows {
+		if in, ok := snap.Instances.Get(row.ID); ok && row.Node == n.id && in.Serves(row.Want) {
+			return true
+		}
+	}
+	return false
+}
