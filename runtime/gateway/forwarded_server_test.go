@@ -96,12 +96,12 @@ func TestForwardedAnswers(t *testing.T) {
 		t.Run("protocol "+protocol, func(t *testing.T) {
 			said := make(chan struct{})
 			_, a := owner(t, func(rw http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
 				rw.Header().Set("Link", "</a.css>; rel=preload")
 				rw.WriteHeader(http.StatusEarlyHints)
 				rw.Header().Del("Link")
 				rw.Header().Set("Content-Type", "application/grpc")
 				rw.Header().Set("Trailer", "Grpc-Status")
-				body, _ := io.ReadAll(r.Body)
 				fmt.Fprintf(rw, "%s %d %s|", r.Proto, len(body), r.Trailer.Get("Checksum"))
 				http.NewResponseController(rw).Flush()
 				<-said

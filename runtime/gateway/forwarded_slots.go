@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -47,14 +48,15 @@ func (d *dispatcher) enterForwarded(placement string) (*instance, *waiter, *refu
 func (d *dispatcher) mayForward(i *instance, placement string, now time.Time) *refusal {
 	p, placed := d.snapshot.Placements.Get(placement)
 	in, known := d.snapshot.Instances.Get(placement)
+	own := placed && p.Node == d.g.opt.Node || !placed && known && in.Node == d.g.opt.Node
 	switch {
-	case !placed || p.Component != d.name || p.Node != d.g.opt.Node || d.row == nil || d.dead:
+	case d.row == nil || d.dead || !own || placed && p.Component != d.name:
 		return forwardedGone
-	case d.g.received.over.Load(), d.retreats[placement] != nil:
+	case d.g.received.over.Load() || d.retreats[placement] != nil:
 		return forwardedDraining
-	case known && in.Serves(p.Want) && i != nil && i.is(in) && d.instances[placement] == i && !now.Before(i.suspect):
+	case i != nil && slices.Contains(d.ready, i) && !now.Before(i.suspect):
 		return nil
-	case p.Want != cluster.WantRun || known && in.State == cluster.InstanceDraining:
+	case placed && p.Want != cluster.WantRun || known && in.State == cluster.InstanceDraining:
 		return forwardedDraining
 	}
 	return forwardedGone
