@@ -13,6 +13,7 @@ import (
 type caller struct {
 	token     string // name of the token; empty: none was needed
 	requestID string
+	node      bool // it is another node, by its certificate
 }
 
 type callerKey struct{}

@@ -34,6 +34,8 @@ type Client struct {
 	http  *http.Client
 	err   error // why the client can't be used, told at each call
 	away  func(Away)
+
+	upgrades http.RoundTripper // of connections that change their protocol; nil: made from that of http
 }
 
 // OnAway has fn called with each answer that the daemon makes without the

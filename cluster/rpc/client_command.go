@@ -43,6 +43,9 @@ func (c *Client) Command(ctx context.Context, order CommandOrder, streams Comman
 // upgrade makes a connection of its own: HTTP/2 knows no upgrades.
 func (c *Client) upgrade(ctx context.Context) (io.ReadWriteCloser, error) {
 	client := *c.http
+	if c.upgrades != nil {
+		client.Transport = c.upgrades
+	}
 	if t, ok := client.Transport.(*http.Transport); ok {
 		own := t.Clone()
 		own.ForceAttemptHTTP2, own.DisableKeepAlives = false, true

@@ -18,7 +18,7 @@ import (
 // maxLogLine bounds one line of output, as JSON.
 const maxLogLine = 16 << 20
 
-// LogsRequest selects output of one node's containers.
+// LogsRequest selects output of containers.
 type LogsRequest struct {
 	Components []string // full names, * stands for any text; empty: all
 	Since      string   // a span before now, such as 10m, or a time; empty: from the start
@@ -37,6 +37,7 @@ type LogReader struct {
 	client *Client
 	body   io.ReadCloser
 	lines  *bufio.Scanner
+	heard  func() // at each sign of life; nil: nobody looks
 }
 
 // Logs opens the output of containers. The stream ends with ctx.
@@ -75,6 +76,9 @@ func (c *Client) Logs(ctx context.Context, req LogsRequest) (*LogReader, error) 
 // Next returns the next line; io.EOF at the end.
 func (r *LogReader) Next() (LogEntry, error) {
 	for r.lines.Scan() {
+		if r.heard != nil {
+			r.heard()
+		}
 		line := bytes.TrimSpace(r.lines.Bytes())
 		if len(line) == 0 { // the daemon is there, and has nothing to tell
 			continue

@@ -34,6 +34,12 @@ func (p *PrivatePort) serveCommand(w http.ResponseWriter, r *http.Request) {
 		unauthorized(w)
 		return
 	}
+	p.Server.acceptCommand(w, r, caller{token: token})
+}
+
+// acceptCommand runs one command for a caller that is known: for another node
+// what is to run here.
+func (s *Server) acceptCommand(w http.ResponseWriter, r *http.Request, who caller) {
 	if r.Method != http.MethodPost || !strings.EqualFold(r.Header.Get("Upgrade"), commandProtocol) {
 		plain(w, http.StatusBadRequest, "This takes POST with Upgrade: "+commandProtocol)
 		return
@@ -48,7 +54,7 @@ func (p *PrivatePort) serveCommand(w http.ResponseWriter, r *http.Request) {
 	if _, err := io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+commandProtocol+"\r\n\r\n"); err != nil {
 		return
 	}
-	c := &commandConn{server: p.Server, conn: conn, in: buffer.Reader, token: token}
+	c := &commandConn{server: s, conn: conn, in: buffer.Reader, who: who}
 	c.out.w = deadlineWriter{conn}
 	c.serve(context.WithoutCancel(r.Context()))
 }
@@ -68,7 +74,7 @@ type commandConn struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	out    frames
-	token  string
+	who    caller
 }
 
 func (c *commandConn) serve(ctx context.Context) {
@@ -93,9 +99,9 @@ func (c *commandConn) serve(ctx context.Context) {
 	} else {
 		_ = input.Close() // what comes goes nowhere
 	}
-	log := c.server.deps.Logger.With("component", order.Component, "token", c.token, "exec", order.Exec)
+	log := c.server.deps.Logger.With("component", order.Component, "token", c.who.token, "exec", order.Exec)
 	log.Info("command begins", "program", order.Command[0])
-	end := c.server.runCommand(ctx, order, streams)
+	end := c.server.runCommand(withCaller(ctx, c.who), order, streams)
 	log.Info("command ended", "exit_code", end.ExitCode, "error", end.Error)
 	c.end(end)
 }
@@ -183,9 +189,9 @@ func (s *Server) runCommand(ctx context.Context, order CommandOrder, streams Com
 		defer cancel()
 		ctx = limited
 	}
-	code, err := s.tryCommand(ctx, order, streams)
+	end, err := s.tryCommand(ctx, order, streams)
 	if err == nil {
-		return CommandEnd{ExitCode: code}
+		return end
 	}
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return CommandEnd{ExitCode: CommandTimedOut, Error: fmt.Sprintf("the command did not end within %g seconds and was stopped", order.TimeoutSeconds)}
@@ -205,17 +211,26 @@ func notStartedCode(err error) int {
 	return CommandNotStarted
 }
 
-func (s *Server) tryCommand(ctx context.Context, order CommandOrder, streams CommandStreams) (int, error) {
+func (s *Server) tryCommand(ctx context.Context, order CommandOrder, streams CommandStreams) (CommandEnd, error) {
 	if _, err := s.knownComponent(order.Component); err != nil {
-		return 0, err
+		return CommandEnd{}, err
 	}
-	if !order.Exec {
-		return s.deps.Commands.RunCommand(ctx, order, streams)
+	if order.Exec {
+		if err := s.awake(ctx, order); err != nil {
+			return CommandEnd{}, err
+		}
 	}
-	if err := s.awake(ctx, order); err != nil {
-		return 0, err
+	if !callerOf(ctx).node { // one hop, never two
+		if node := s.commandNode(ctx, order); node != "" {
+			return s.relayCommand(ctx, node, order, streams)
+		}
 	}
-	return s.deps.Commands.ExecCommand(ctx, order, streams)
+	run := s.deps.Commands.RunCommand
+	if order.Exec {
+		run = s.deps.Commands.ExecCommand
+	}
+	code, err := run(ctx, order, streams)
+	return CommandEnd{ExitCode: code}, err
 }
 
 // awake sees to an instance to run the command in.

@@ -134,6 +134,7 @@ type Deps struct {
 	Kept         LogKeeper // nil: output is not kept
 	Mover        Mover
 	Doctor       Doctor
+	Peers        Peers        // nil: there are no other nodes
 	Away         func() *Away // nil, or what it returns is: the database answers
 	Logger       *slog.Logger
 }

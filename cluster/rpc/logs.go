@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"maelstrom/cluster"
@@ -33,16 +35,84 @@ func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	nodes := &nodeLogs{server: s, query: &q, asked: map[string]bool{}}
+	others := nodes.open(ctx)
+	status, err := s.checkKept(&q)
+	if err != nil && !slices.ContainsFunc(others, func(o *opened) bool { return o.err == nil }) {
+		refuseLogs(w, status, err)
+		return
+	}
+	var own <-chan LogEntry
+	wait := func() {}
+	if err == nil {
+		own, wait = s.openLogs(ctx, q)
+	}
+	entries := own
+	var gathering sync.WaitGroup
+	if s.deps.Peers != nil {
+		all := make(chan LogEntry, logBuffer)
+		entries = all
+		gathering.Go(func() {
+			defer close(all)
+			s.gatherLogs(ctx, nodes, own, others, all)
+		})
+	}
+	out := newLogWriter(w, q.ndjson)
+	out.name = s.nodeNamer()
+	if err := out.copy(ctx, entries); err != nil {
+		s.deps.Logger.Debug("log stream ended", "error", err)
+	}
+	cancel()
+	wait()
+	gathering.Wait()
+}
+
+func refuseLogs(w http.ResponseWriter, status int, err error) {
+	if status == http.StatusNotFound {
+		w.Header().Set(headerError, reasonNotFound)
+	}
+	plain(w, status, err.Error())
+}
+
+// gatherLogs passes on the output of this node, nil for none, and of the others.
+func (s *Server) gatherLogs(ctx context.Context, nodes *nodeLogs, own <-chan LogEntry, others []*opened, out chan<- LogEntry) {
+	if nodes.query.follow {
+		nodes.follow(ctx, own, others, out)
+		return
+	}
+	if own == nil {
+		none := make(chan LogEntry)
+		close(none)
+		own = none
+	}
+	nodes.merge(ctx, own, others, out)
+}
+
+// nodeNamer names the node of a line, where there is more than one.
+func (s *Server) nodeNamer() func(id string) string {
+	if s.deps.Peers == nil || s.deps.Feed.Snapshot().Nodes.Len() < 2 {
+		return nil
+	}
+	return s.nodeName
+}
+
+// serveOwnLogs answers PathLogs for another node: the output of this one.
+func (s *Server) serveOwnLogs(w http.ResponseWriter, r *http.Request) {
+	q, err := parseLogQuery(r.URL.Query(), time.Now())
+	if err != nil {
+		plain(w, http.StatusBadRequest, err.Error())
+		return
+	}
 	if status, err := s.checkKept(&q); err != nil {
-		if status == http.StatusNotFound {
-			w.Header().Set(headerError, reasonNotFound)
-		}
-		plain(w, status, err.Error())
+		refuseLogs(w, status, err)
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	out := newLogWriter(w, q.ndjson)
+	out := newLogWriter(w, true)
+	out.period, out.stall = nodeLogPing, nodeLogStall // a merge may wait long for older lines of others
 	entries, wait := s.openLogs(ctx, q)
 	if err := out.copy(ctx, entries); err != nil {
 		s.deps.Logger.Debug("log stream ended", "error", err)
@@ -70,26 +140,25 @@ type logWriter struct {
 	w      http.ResponseWriter
 	rc     *http.ResponseController
 	ndjson bool
+	period time.Duration          // between signs of life
+	stall  time.Duration          // of a client, after which it is gone
+	name   func(id string) string // of a node; nil: there is one only
 }
 
 func newLogWriter(w http.ResponseWriter, ndjson bool) *logWriter {
-	kind := "text/plain; charset=utf-8"
+	kind, period := "text/plain; charset=utf-8", logPing
 	if ndjson {
-		kind = "application/x-ndjson"
+		kind, period = "application/x-ndjson", logKeepAlive
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	return &logWriter{w: w, rc: http.NewResponseController(w), ndjson: ndjson}
+	return &logWriter{w: w, rc: http.NewResponseController(w), ndjson: ndjson, period: period, stall: logStall}
 }
 
 // copy writes entries until they end, the client is gone, or ctx ends.
 func (l *logWriter) copy(ctx context.Context, entries <-chan LogEntry) error {
-	period := logPing
-	if l.ndjson {
-		period = logKeepAlive
-	}
-	ticker := time.NewTicker(period)
+	ticker := time.NewTicker(l.period)
 	defer ticker.Stop()
 	if err := l.write(nil); err != nil { // the header tells the client that it is accepted
 		return err
@@ -128,6 +197,9 @@ func (l *logWriter) write(e *LogEntry) error {
 	if e == nil {
 		return l.rc.Flush()
 	}
+	if l.name != nil {
+		e.NodeName = l.name(e.Node)
+	}
 	var line []byte
 	var err error
 	if l.ndjson {
@@ -147,7 +219,7 @@ func (l *logWriter) write(e *LogEntry) error {
 
 func (l *logWriter) raw(line []byte) error {
 	// A stream may last; only a client that takes nothing must not.
-	_ = l.rc.SetWriteDeadline(time.Now().Add(logStall)) // not every writer has one
+	_ = l.rc.SetWriteDeadline(time.Now().Add(l.stall)) // not every writer has one
 	if _, err := l.w.Write(line); err != nil {
 		return fmt.Errorf("write log line: %w", err)
 	}

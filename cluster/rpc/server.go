@@ -25,6 +25,11 @@ type Server struct {
 	deps    Deps
 	methods methods
 	large   chan struct{}
+
+	forNodes methods         // that other nodes call
+	toNodes  *http.Transport // nil: there are none
+	toNodes1 *http.Transport // by HTTP/1.1, which knows upgrades
+	told     heldRefusals
 }
 
 // NewServer returns the server of a daemon.
@@ -36,6 +41,10 @@ func NewServer(deps Deps) *Server {
 		s.sourceService(), s.syncService(), s.eventService(), s.notifierService(),
 		s.maelstromService(), s.nodeService(),
 	)
+	s.forNodes = newMethods(s.nodesService())
+	if deps.Peers != nil {
+		s.toNodes, s.toNodes1 = nodeTransport(deps.Peers, "h2"), nodeTransport(deps.Peers, "http/1.1")
+	}
 	return s
 }
 
@@ -51,6 +60,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		unauthorized(w)
 		return
 	}
+	s.serveCalls(w, r, caller{token: token})
+}
+
+// serveCalls answers a caller that is known.
+func (s *Server) serveCalls(w http.ResponseWriter, r *http.Request, who caller) {
 	if !acceptable(w, r) {
 		return
 	}
@@ -62,7 +76,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuseBody(w, id, err)
 		return
 	}
-	ctx := withCaller(r.Context(), caller{token: token, requestID: id})
+	who.requestID = id
+	ctx := withCaller(r.Context(), who)
 	answer := s.serve(ctx, body)
 	s.tellAway(w.Header())
 	s.answer(w, answer)
@@ -161,7 +176,11 @@ func (s *Server) invoke(ctx context.Context, c call, size int) (answer reply) {
 	if c.Method == "" {
 		return errorReply(c.ID, protocolError(codeInvalidRequest, "not a JSON-RPC 2.0 request"), id)
 	}
-	m, ok := s.methods.find(c.Method)
+	callable := s.methods
+	if callerOf(ctx).node {
+		callable = s.forNodes
+	}
+	m, ok := callable.find(c.Method)
 	if !ok {
 		if c.Method == methodIDL {
 			return resultReply(c.ID, idl(s.methods), id)

@@ -47,19 +47,33 @@ func (s *Server) statusView(ctx context.Context) view {
 	return v
 }
 
-func (s *Server) instances(_ context.Context, req InstancesRequest) (InstanceList, error) {
+func (s *Server) instances(ctx context.Context, req InstancesRequest) (InstanceList, error) {
 	keep := func(p *cluster.Placement, project string) bool {
 		return (req.Component == "" || strings.EqualFold(req.Component, p.Component)) &&
 			(req.Project == "" || strings.EqualFold(req.Project, project)) &&
 			(req.Node == "" || req.Node == p.Node)
 	}
-	return InstanceList{Instances: s.view().instances(keep)}, nil
+	v := s.statusView(ctx)
+	v.loads = s.wholeLoads(ctx)
+	return InstanceList{Instances: v.instances(keep), Nodes: v.nodes()}, nil
 }
 
 func (s *Server) roles(context.Context, RolesRequest) (RoleList, error) {
 	list := append([]Role{}, s.deps.Roles()...)
 	slices.SortFunc(list, func(a, b Role) int { return strings.Compare(a.Role, b.Role) })
-	return RoleList{Roles: list}, nil
+	for i := range list {
+		if list[i].Holder != "" {
+			list[i].HolderName = s.nodeName(list[i].Holder)
+		}
+	}
+	answer := RoleList{Roles: list}
+	switch away := s.away(); {
+	case away != nil && away.FromDisk:
+		answer.Note = "leases are in the database alone, which this node has not read since it was started: nothing is known of holders"
+	case away != nil:
+		answer.Note = "leases are in the database alone: this is who held them when it was last read; who is cut off from it does nothing in a role"
+	}
+	return answer, nil
 }
 
 func (s *Server) ca(context.Context, CARequest) (CAAnswer, error) {

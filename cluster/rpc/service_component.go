@@ -34,12 +34,13 @@ func (s *Server) listComponents(_ context.Context, req ListComponentsRequest) (C
 	})}, nil
 }
 
-func (s *Server) componentStatus(_ context.Context, req ComponentStatusRequest) (ComponentStatus, error) {
+func (s *Server) componentStatus(ctx context.Context, req ComponentStatusRequest) (ComponentStatus, error) {
 	row, err := s.knownComponent(strings.ToLower(req.Name))
 	if err != nil {
 		return ComponentStatus{}, err
 	}
 	v, name := s.view(), row.Effective.Name
+	v.loads = s.wholeLoads(ctx)
 	return ComponentStatus{
 		Component: v.component(row),
 		Instances: v.instances(func(p *cluster.Placement, _ string) bool { return p.Component == name }),

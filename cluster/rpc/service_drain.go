@@ -101,18 +101,6 @@ func (s *Server) findNode(text string) (*cluster.Node, error) {
 	return nil, errorf(KindNotFound, "there is no node %q: there are %s", text, strings.Join(all, ", "))
 }
 
-func (s *Server) explain(_ context.Context, req ExplainRequest) (ExplainAnswer, error) {
-	row, err := s.knownComponent(strings.ToLower(req.Name))
-	if err != nil {
-		return ExplainAnswer{}, err
-	}
-	explanation, ok := s.deps.Explain(row.Effective.Name)
-	if !ok {
-		return ExplainAnswer{}, errorf(KindNotFound, "%s is gone", row.Effective.Name)
-	}
-	return ExplainAnswer{Explanation: explanation, Changes: changesFor(explanation)}, nil
-}
-
 // changesFor lists what is in the way of an instance that fits nowhere.
 func changesFor(e cluster.Explanation) []PlacementChange {
 	list := []PlacementChange{}

@@ -86,7 +86,7 @@ func TestClusterLists(t *testing.T) {
 	}
 	last := started.Add(time.Second)
 	want := Instance{
-		Placement: "p1", Component: "shop_web", Project: "shop", Version: 4, Slot: 2, Node: testNode, State: "ready", Want: "run",
+		Placement: "p1", Component: "shop_web", Project: "shop", Version: 4, Slot: 2, Node: testNode, NodeName: "alpha", State: "ready", Want: "run",
 		ContainerID: "c1", Image: "shop/web:1", Address: "10.0.0.2:8080", StartedAt: &started, LastRequestAt: &last,
 		InFlight: 3, Queued: 1, RequestsTotal: 99, MemoryReservedMiB: 128, Restarts: 2,
 	}
@@ -108,7 +108,7 @@ func TestClusterLists(t *testing.T) {
 		t.Errorf("nodes = %+v, %v", nodes, err)
 	}
 	roles, err := client.Roles(t.Context())
-	if err != nil || len(roles.Roles) != 1 || roles.Roles[0] != (Role{Role: "placement", Holder: testNode, Fence: 3, AgeSeconds: 1.5}) {
+	if err != nil || len(roles.Roles) != 1 || roles.Roles[0] != (Role{Role: "placement", Holder: testNode, HolderName: "alpha", Fence: 3, AgeSeconds: 1.5}) {
 		t.Errorf("roles = %+v, %v", roles, err)
 	}
 	version, err := client.Version(t.Context())

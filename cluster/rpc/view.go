@@ -30,7 +30,7 @@ func (s *Server) view() view {
 		snap:     s.deps.Feed.Snapshot(),
 		loads:    s.deps.Loads.InstanceLoads(),
 		roles:    s.deps.Roles(),
-		refusals: s.deps.Placer.Refusals(),
+		refusals: s.refusals(),
 		zone:     s.deps.CronZone,
 		now:      time.Now(),
 	}

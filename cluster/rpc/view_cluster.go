@@ -28,10 +28,26 @@ func (v view) nodes() []Node {
 			Engine:            n.Engine,
 			Labels:            labelsOf(n),
 			Drain:             n.Drain,
+			Lost:              n.Lost,
+			Silent:            !v.snap.Hears(n.ID),
+			Instances:         v.countOn(n.ID),
 		})
 	}
 	slices.SortStableFunc(list, func(a, b Node) int { return cmp.Compare(a.Name, b.Name) })
 	return list
+}
+
+func (v view) countOn(node string) int {
+	placements, _ := v.snap.ByNode.Get(node)
+	return len(placements)
+}
+
+// nodeName is what people call a node; its id, if it is not known.
+func (v view) nodeName(id string) string {
+	if n, ok := v.snap.Nodes.Get(id); ok {
+		return n.DisplayName()
+	}
+	return id
 }
 
 func labelsOf(n *cluster.Node) map[string]string {
@@ -91,6 +107,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		Version:           p.PlacedVersion,
 		Slot:              p.Slot,
 		Node:              p.Node,
+		NodeName:          v.nodeName(p.Node),
 		State:             InstancePlaced,
 		Since:             timeOrNil(p.CreatedAt),
 		Want:              p.Want,

@@ -22,7 +22,10 @@ type Node struct {
 	Roles             []string          `json:"roles"`
 	Engine            string            `json:"engine"` // empty while it answers, else why not
 	Labels            map[string]string `json:"labels"`
-	Drain             cluster.Drain     `json:"drain"` // move or force while it is drained
+	Drain             cluster.Drain     `json:"drain"`     // move or force while it is drained
+	Lost              bool              `json:"lost"`      // it is not heard any more, and what it ran is placed again
+	Silent            bool              `json:"silent"`    // the node that answers does not hear it: nothing is sent there
+	Instances         int               `json:"instances"` // that are placed there
 }
 
 // NodesRequest asks for every node.
@@ -41,6 +44,7 @@ type Instance struct {
 	Version           int64          `json:"version"` // of the component that it runs
 	Slot              int            `json:"slot"`
 	Node              string         `json:"node"`
+	NodeName          string         `json:"node_name"`
 	State             string         `json:"state"` // placed until its node reports it
 	Reason            cluster.Reason `json:"reason"`
 	Message           string         `json:"message"` // names the fix where there is a reason
@@ -82,12 +86,14 @@ type InstancesRequest struct {
 // InstanceList is the answer to an InstancesRequest, sorted by component and slot.
 type InstanceList struct {
 	Instances []Instance `json:"instances"`
+	Nodes     []Node     `json:"nodes"` // all of the cluster's
 }
 
 // Role is a job that one node does at a time.
 type Role struct {
 	Role       string  `json:"role"`
 	Holder     string  `json:"holder"` // node id; empty: nobody at the moment
+	HolderName string  `json:"holder_name"`
 	Fence      int64   `json:"fence"`
 	AgeSeconds float64 `json:"age_seconds"` // since this node has seen this holder
 }
@@ -98,6 +104,9 @@ type RolesRequest struct{}
 // RoleList is the answer to a RolesRequest, sorted by name.
 type RoleList struct {
 	Roles []Role `json:"roles"`
+
+	// Note says why holders may be others by now; empty: they are not.
+	Note string `json:"note,omitempty"`
 }
 
 // CARequest asks for the authority of the cluster.

@@ -11,8 +11,9 @@ type LogEntry struct {
 	Component string    `json:"component"`
 	Instance  string    `json:"instance"` // placement
 	Node      string    `json:"node"`
-	Stream    string    `json:"stream"` // stdout, stderr, or maelstrom for its own word
-	Text      string    `json:"text"`   // without its line end
+	NodeName  string    `json:"node_name,omitempty"` // where there is more than one
+	Stream    string    `json:"stream"`              // stdout, stderr, or maelstrom for its own word
+	Text      string    `json:"text"`                // without its line end
 
 	// Which container, with LogsRequest.Previous: one after the other have the
 	// same instance.

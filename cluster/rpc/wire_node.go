@@ -46,6 +46,9 @@ type ExplainAnswer struct {
 	// Changes are what would let one more instance fit somewhere, each with the
 	// nodes that it would help; empty if one fits.
 	Changes []PlacementChange `json:"changes"`
+
+	// Note says why this is not the word of who decides; empty: it is.
+	Note string `json:"note,omitempty"`
 }
 
 // PlacementChange is one thing to change, and the names of the nodes in whose

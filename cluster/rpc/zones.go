@@ -109,6 +109,29 @@ func (p *PrivatePort) Remote() http.Handler {
 	})
 }
 
+// Nodes answers other nodes below NodePrefix, to each what this one knows and
+// runs by itself. NodeOf returns who asks, by a certificate.
+func (p *PrivatePort) Nodes(nodeOf func(*http.Request) (node string, ok bool)) http.Handler {
+	return http.StripPrefix(NodePrefix, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		node, ok := nodeOf(r)
+		if !ok {
+			plain(w, http.StatusForbidden, "The certificate of a node is needed")
+			return
+		}
+		who := caller{token: "node/" + node, node: true}
+		switch r.URL.Path {
+		case PathAPI:
+			p.Server.serveCalls(w, r, who)
+		case PathCommand:
+			p.Server.acceptCommand(w, r, who)
+		case PathLogs:
+			reading(w, r, p.Server.serveOwnLogs)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+}
+
 // guarded lets through who is on this machine or has a token, and no browser
 // on behalf of another site.
 func (p *PrivatePort) guarded(w http.ResponseWriter, r *http.Request, next http.HandlerFunc) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
 )
 
@@ -27,8 +29,12 @@ func acceptRefresh(cmd *cobra.Command) {
 
 func newClusterNodes(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "nodes",
-		Short:   "List nodes",
+		Use:   "nodes",
+		Short: "List nodes",
+		Long: `List the nodes of the cluster: their state (also whether one is drained, lost, or not
+heard by the node that is asked), how many instances are placed there and how much
+memory those reserve, when it wrote its status last (each minute, and on change), its
+roles, labels and engine.`,
 		Example: "  maelctl cluster nodes",
 		Args:    cobra.NoArgs,
 	}
@@ -43,17 +49,32 @@ func newClusterNodes(a *app) *cobra.Command {
 }
 
 func nodeTable(a *app, nodes []rpc.Node) *table {
-	t := newTable(a.outStyle(), "NODE", "NAME", "STATE", "MEMORY MiB", "CPUS", "LOAD", "UPTIME", "VERSION", "ROLES", "ENGINE")
+	t := newTable(a.outStyle(), "NODE", "NAME", "STATE", "INSTANCES", "MEMORY MiB", "CPUS", "LOAD", "UPTIME", "STATUS", "VERSION", "ROLES", "LABELS", "ENGINE")
 	for _, n := range nodes {
 		engine := n.Engine
 		if engine == "" {
 			engine = "ok"
 		}
-		t.add(n.ID, n.Name, string(n.State), fmt.Sprintf("%d/%d", n.MemoryReservedMiB, n.MemoryTotalMiB),
-			strconv.Itoa(n.CPUCount), strconv.FormatFloat(n.Load1m, 'f', 2, 64), age(n.StartedAt), n.Version,
-			orDash(strings.Join(n.Roles, ",")), engine)
+		t.add(n.ID, n.Name, nodeState(n), strconv.Itoa(n.Instances), fmt.Sprintf("%d/%d", n.MemoryReservedMiB, n.MemoryTotalMiB),
+			strconv.Itoa(n.CPUCount), strconv.FormatFloat(n.Load1m, 'f', 2, 64), age(n.StartedAt), age(n.SeenAt)+" ago", n.Version,
+			orDash(strings.Join(n.Roles, ",")), orDash(strings.ReplaceAll(labelList(n.Labels), ", ", ",")), engine)
 	}
 	return t
+}
+
+// nodeState is a node's state, and what else is the matter with it.
+func nodeState(n rpc.Node) string {
+	state := string(n.State)
+	if n.Drain != cluster.DrainNone && n.State != cluster.NodeDraining {
+		state += ", draining"
+	}
+	switch {
+	case n.Lost:
+		state += ", lost"
+	case n.Silent && n.State != cluster.NodeDown:
+		state += ", not heard"
+	}
+	return state
 }
 
 func newClusterPS(a *app) *cobra.Command {
@@ -61,6 +82,9 @@ func newClusterPS(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ps",
 		Short: "List instances: what should run, what runs, and why something doesn't",
+		Long: `List the instances of the whole cluster, and above them its nodes where there are
+several. IN FLIGHT, REQUESTS and LAST add up what the nodes' gateways see of each
+instance. A node that does not answer within a second adds nothing.`,
 		Example: `  maelctl cluster ps
   maelctl cluster ps --component shop_web --output json`,
 		Args: cobra.NoArgs,
@@ -78,7 +102,15 @@ func newClusterPS(a *app) *cobra.Command {
 			return client.Instances(ctx, request)
 		},
 		list: "instances",
-		text: func(w io.Writer, answer rpc.InstanceList) error { return printInstances(w, a, answer.Instances) },
+		text: func(w io.Writer, answer rpc.InstanceList) error {
+			if len(answer.Nodes) > 1 {
+				if err := nodeTable(a, answer.Nodes).write(w); err != nil {
+					return err
+				}
+				fmt.Fprintln(w)
+			}
+			return printInstances(w, a, answer.Instances)
+		},
 	}.on(a, cmd)
 }
 
@@ -93,7 +125,7 @@ func printInstances(w io.Writer, a *app, instances []rpc.Instance) error {
 			state += " " + max(time.Until(*i.BackoffUntil), 0).Round(time.Second).String()
 		}
 		t.add(i.Component, strconv.Itoa(i.Slot), state, orDash(string(i.Reason)), strconv.FormatInt(i.Version, 10),
-			orDash(shortID(i.ContainerID)), i.Node, ageOf(i.StartedAt), strconv.Itoa(i.InFlight),
+			orDash(shortID(i.ContainerID)), cmp.Or(i.NodeName, i.Node), ageOf(i.StartedAt), strconv.Itoa(i.InFlight),
 			strconv.FormatInt(i.RequestsTotal, 10), ageOf(i.LastRequestAt), strconv.Itoa(i.Restarts))
 	}
 	if err := t.write(w); err != nil {
@@ -116,16 +148,26 @@ func newClusterRoles(a *app) *cobra.Command {
 		},
 		list: "roles",
 		text: func(w io.Writer, answer rpc.RoleList) error {
-			t := newTable(a.outStyle(), "ROLE", "HOLDER", "FENCE", "AGE")
+			t := newTable(a.outStyle(), "ROLE", "HOLDER", "NAME", "FENCE", "AGE")
 			for _, r := range answer.Roles {
-				held := time.Duration(r.AgeSeconds * float64(time.Second)).Round(time.Second)
-				t.add(r.Role, orDash(r.Holder), strconv.FormatInt(r.Fence, 10), held.String())
+				held := time.Duration(r.AgeSeconds * float64(time.Second)).Round(time.Second).String()
+				if r.Fence == 0 {
+					held = "-"
+				}
+				t.add(r.Role, orDash(r.Holder), orDash(r.HolderName), strconv.FormatInt(r.Fence, 10), held)
+			}
+			if answer.Note != "" {
+				a.warn("%s", answer.Note)
 			}
 			return t.write(w)
 		},
 	}.on(a, &cobra.Command{
-		Use:     "roles",
-		Short:   "List roles: which node holds each, since when",
+		Use:   "roles",
+		Short: "List roles: which node holds each, since when",
+		Long: `List the jobs that one node of the cluster does at a time: who holds each, the
+fence, which is higher by one each time somebody takes it, and for how long the node
+that is asked has seen it so. Any node tells the same, within a second. Without the
+database it is what was known last, and a warning says so.`,
 		Example: "  maelctl cluster roles",
 		Args:    cobra.NoArgs,
 	})

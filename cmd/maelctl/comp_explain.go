@@ -62,6 +62,9 @@ func printExplanation(w io.Writer, a *app, e rpc.ExplainAnswer) error {
 	if e.Refusal != "" {
 		fmt.Fprintf(w, "\n%s\n", s.red(oneLine(e.Refusal)))
 	}
+	if e.Note != "" {
+		a.warn("%s", e.Note)
+	}
 	for _, c := range e.Changes {
 		fmt.Fprintf(w, "would help on %s: %s\n", strings.Join(c.Nodes, ", "), c.Change)
 	}

@@ -81,7 +81,7 @@ func newCompExec(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "exec NAME [flags] -- CMD...",
 		Short: "Run a command in a running instance of a component",
-		Long: `Run a command in a container that runs already, on the node that maelctl talks to.
+		Long: `Run a command in a container that runs already, on whatever node that is.
 It wakes nothing unless --wake says so. An engine can't stop such a command: after
 Ctrl-C without -t, and after --timeout, it may run on until its instance stops.
 

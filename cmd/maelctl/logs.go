@@ -26,13 +26,15 @@ func newLogs(a *app) *cobra.Command {
 		Use:   "logs [COMPONENT...]",
 		Short: "Show the output of components",
 		Long: `Show the output of the containers of components, by time; without a name, of all.
-A name may contain * for any text.
+A name may contain * for any text. The node that is asked gets it from all nodes of
+the cluster, and each line names its own; one that can't be reached is named on
+standard error, and the others' output is shown.
 
 With -f it goes on with what comes, also after a restart of the daemon: no line
 is lost or shown twice.
 
 With --previous also of containers that are gone, by a stop, crash, sleep or
-deploy, and of components that were removed. The node keeps 20 MiB of each
+deploy, and of components that were removed. A node keeps 20 MiB of each
 component for 7 days, unless MAEL_LOG_RING_MIB and MAEL_LOG_RING_DAYS say
 otherwise.`,
 		Example: `  maelctl logs shop_web --since 10m
@@ -124,7 +126,7 @@ func printLogs(a *app, opt logsOptions, stream *rpc.LogReader) error {
 			return nil
 		case err != nil:
 			return a.serverError(err)
-		case whole:
+		case whole && !ofNode(entry):
 			all.Entries = append(all.Entries, entry)
 		default:
 			err = printer.print(entry)

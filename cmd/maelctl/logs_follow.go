@@ -16,7 +16,7 @@ import (
 func (a *app) followLogs(ctx context.Context, opt logsOptions, stream *rpc.LogReader) error {
 	began, span := time.Now(), opt.request.Since
 	printer := logPrinter{app: a, out: opt.out, containers: map[string]string{}}
-	cursor := newLogCursor()
+	cursor := rpc.NewLogCursor()
 	for {
 		err := copyLogs(&printer, cursor, stream)
 		if ctx.Err() != nil {
@@ -27,7 +27,7 @@ func (a *app) followLogs(ctx context.Context, opt logsOptions, stream *rpc.LogRe
 		}
 		fmt.Fprintln(a.stderr, "the daemon is away: the output goes on when it is back")
 		opt.request.Since = longer(span, time.Since(began))
-		opt.request.After = cursor.resume()
+		opt.request.After = cursor.Resume()
 		stream, err = reopen(ctx, func() (*rpc.LogReader, error) { return a.client().Logs(ctx, opt.request) })
 		if err != nil {
 			return a.serverError(err)
@@ -45,7 +45,7 @@ func longer(since string, passed time.Duration) string {
 }
 
 // copyLogs prints what a stream tells until its end.
-func copyLogs(printer *logPrinter, cursor *logCursor, stream *rpc.LogReader) error {
+func copyLogs(printer *logPrinter, cursor *rpc.LogCursor, stream *rpc.LogReader) error {
 	defer stream.Close()
 	for {
 		entry, err := stream.Next()
@@ -55,7 +55,7 @@ func copyLogs(printer *logPrinter, cursor *logCursor, stream *rpc.LogReader) err
 		if err != nil {
 			return err
 		}
-		if !cursor.fresh(entry) {
+		if !ofNode(entry) && !cursor.Fresh(entry) {
 			continue
 		}
 		if err := printer.print(entry); err != nil {

@@ -18,6 +18,10 @@ type logPrinter struct {
 
 // print prints one entry; in YAML each is a document of a stream.
 func (p *logPrinter) print(entry rpc.LogEntry) error {
+	if ofNode(entry) {
+		p.app.warn("%s", entry.Text)
+		return nil
+	}
 	p.any = true
 	if p.out.format == formatYAML && !p.out.shaped() {
 		if _, err := io.WriteString(p.app.stdout, "---\n"); err != nil {
@@ -33,7 +37,7 @@ func (p *logPrinter) print(entry rpc.LogEntry) error {
 // the same instance begins.
 func (p *logPrinter) text(w io.Writer, entry rpc.LogEntry) error {
 	s := p.app.outStyle()
-	head := s.faint(logTime(entry.Time, time.Now())) + " " + s.bold("["+entry.Component+"]")
+	head := s.faint(logTime(entry.Time, time.Now())) + " " + s.bold("["+entry.Component+atNode(entry.NodeName)+"]")
 	key := entry.Component + " " + entry.Instance
 	if entry.Container != "" && p.containers[key] != entry.Container {
 		p.containers[key] = entry.Container
@@ -51,6 +55,20 @@ func (p *logPrinter) text(w io.Writer, entry rpc.LogEntry) error {
 	}
 	_, err := fmt.Fprintln(w, head, text)
 	return err
+}
+
+// ofNode tells whether an entry is about a node whose output is missing, or
+// goes on: it is no output.
+func ofNode(entry rpc.LogEntry) bool {
+	return entry.Stream == rpc.StreamNotice && entry.Component == ""
+}
+
+// atNode names a node beside a component; nothing where there is one only.
+func atNode(name string) string {
+	if name == "" {
+		return ""
+	}
+	return "@" + name
 }
 
 // logTime leaves the day out if it is today.

@@ -116,6 +116,7 @@ func (d *Daemon) buildPrivate() {
 		Kept:         d.kept(),
 		Mover:        &mover{Daemon: d, gate: d.declared.gate},
 		Doctor:       &doctor{Daemon: d},
+		Peers:        d.askedNodes(),
 		Away:         d.away,
 		Logger:       d.part("api"),
 	})

@@ -43,7 +43,7 @@ func (d *Daemon) buildPeers() {
 		Answered: func() time.Time { return d.keeper.Answered() },
 		NodeOf:   func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
 	})
-	d.nodes = d.hub.Handler()
+	d.nodes = d.forNodes(d.hub.Handler())
 }
 
 // otherNodes is where requests are forwarded to, nil if there are no others.

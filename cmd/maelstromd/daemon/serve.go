@@ -159,7 +159,8 @@ func (d *Daemon) servePrivately(zone http.Handler, w http.ResponseWriter, r *htt
 
 // follows tells whether a request asks for what is yet to come.
 func follows(r *http.Request) bool {
-	return r.URL.Path == rpc.PathEvents || r.URL.Path == rpc.PathLogs && r.URL.Query().Get("follow") == "true"
+	path := strings.TrimPrefix(r.URL.Path, rpc.NodePrefix) // other nodes ask for the same
+	return path == rpc.PathEvents || path == rpc.PathLogs && r.URL.Query().Get("follow") == "true"
 }
 
 // servePprof answers the profiles that the original named: heap, cmdline,

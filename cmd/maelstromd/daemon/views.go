@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"context"
+	"net/http"
 	"path/filepath"
+	"strings"
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
@@ -42,4 +44,31 @@ func (d *Daemon) pinTokens() {
 	if client, err := rpc.ReadClientFile(d.dir.path); err == nil && client.Token != "" {
 		d.keys.Pin(rpc.LocalTokenName(d.node), client.Token)
 	}
+}
+
+// askedNodes are the other nodes as the API asks them; nil: there are none.
+func (d *Daemon) askedNodes() rpc.Peers {
+	if d.hub == nil {
+		return nil
+	}
+	return askedNodes{others{d}}
+}
+
+type askedNodes struct{ others }
+
+// Holder implements rpc.Peers.
+func (a askedNodes) Holder() string {
+	node, _ := decisions{a.Daemon}.holder()
+	return node
+}
+
+// forNodes answers other nodes: what they ask the API for, or else by next.
+func (d *Daemon) forNodes(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, rpc.NodePrefix+"/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		d.servePrivately(d.private.Nodes(func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) }), w, r)
+	})
 }

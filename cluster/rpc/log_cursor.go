@@ -1,10 +1,8 @@
-package main
+package rpc
 
 import (
 	"hash/maphash"
 	"time"
-
-	"maelstrom/cluster/rpc"
 )
 
 // logOverlap is how much of a component's output is asked for again where a
@@ -12,12 +10,12 @@ import (
 // times.
 const logOverlap = 10 * time.Second
 
-// logCursor remembers how far the output of each component was shown, so that
+// LogCursor remembers how far the output of each component was shown, so that
 // a stream that goes on neither loses nor repeats a line.
-type logCursor struct {
+type LogCursor struct {
 	seed  maphash.Seed
 	shown map[string]*logShown // by component
-	notes map[rpc.LogEntry]bool
+	notes map[LogEntry]bool
 }
 
 // logShown is what was shown of one component: the latest moment, and each line
@@ -35,13 +33,14 @@ type logMark struct {
 	sum uint64
 }
 
-func newLogCursor() *logCursor {
-	return &logCursor{seed: maphash.MakeSeed(), shown: map[string]*logShown{}, notes: map[rpc.LogEntry]bool{}}
+// NewLogCursor returns one that nothing was shown to.
+func NewLogCursor() *LogCursor {
+	return &LogCursor{seed: maphash.MakeSeed(), shown: map[string]*logShown{}, notes: map[LogEntry]bool{}}
 }
 
-// fresh tells whether a line was not shown before, and takes it for shown.
-func (c *logCursor) fresh(e rpc.LogEntry) bool {
-	if e.Stream == rpc.StreamNotice { // is told by each stream, at its own time
+// Fresh tells whether a line was not shown before, and takes it for shown.
+func (c *LogCursor) Fresh(e LogEntry) bool {
+	if e.Stream == StreamNotice { // is told by each stream, at its own time
 		e.Time = time.Time{}
 		known := c.notes[e]
 		c.notes[e] = true
@@ -71,9 +70,9 @@ func (s *logShown) add(mark logMark, at time.Time) {
 	}
 }
 
-// resume returns from when on the output of each component is to be asked for,
-// and lets fresh know what of that was shown.
-func (c *logCursor) resume() map[string]time.Time {
+// Resume returns from when on the output of each component is to be asked for,
+// and lets Fresh know what of that was shown.
+func (c *LogCursor) Resume() map[string]time.Time {
 	after := map[string]time.Time{}
 	for component, s := range c.shown {
 		after[component] = s.newest.Add(-logOverlap)
