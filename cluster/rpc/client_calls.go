@@ -176,6 +176,12 @@ func (c *Client) RemoveToken(ctx context.Context, name string) (answer TokenRemo
 	return answer, err
 }
 
+// Rekey seals the cluster's authority under another cluster key.
+func (c *Client) Rekey(ctx context.Context, req RekeyRequest) (answer RekeyAnswer, err error) {
+	err = c.call(ctx, "AdminService.Rekey", req, &answer)
+	return answer, err
+}
+
 // Version asks what answers.
 func (c *Client) Version(ctx context.Context) (answer VersionAnswer, err error) {
 	err = c.call(ctx, "SystemService.Version", VersionRequest{}, &answer)

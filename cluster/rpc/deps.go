@@ -127,7 +127,8 @@ type Deps struct {
 	Explain      func(component string) (cluster.Explanation, bool) // where it can run
 	Keys         *Keyring
 	Roles        func() []Role
-	CA           func() []byte // PEM of the cluster's authority; empty: this node has none
+	CA           func() []byte                               // PEM of the cluster's authority; empty: this node has none
+	Rekey        func(ctx context.Context, key string) error // seals the authority under another cluster key
 	Logs         LogOpener
 	Commands     Commander
 	Firings      Firings

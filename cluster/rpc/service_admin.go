@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"unicode/utf8"
 )
 
 func (s *Server) adminService() []method {
@@ -13,6 +14,7 @@ func (s *Server) adminService() []method {
 		newMethod("AdminService.TokenNew", "Makes an API token and tells it, once.", s.tokenNew, writes),
 		newMethod("AdminService.TokenList", "Lists the API tokens without their secrets.", s.tokenList),
 		newMethod("AdminService.TokenRemove", "Makes an API token count no longer.", s.tokenRemove, writes),
+		newMethod("AdminService.Rekey", "Seals the authority of the cluster under another cluster key.", s.rekey, writes),
 	}
 }
 
@@ -55,4 +57,21 @@ func (s *Server) tokenRemove(ctx context.Context, req TokenRemoveRequest) (Token
 		return TokenRemoveAnswer{}, err
 	}
 	return TokenRemoveAnswer{Name: req.Name}, nil
+}
+
+// minClusterKey is how many characters a cluster key has at least.
+const minClusterKey = 32
+
+func (s *Server) rekey(ctx context.Context, req RekeyRequest) (RekeyAnswer, error) {
+	if utf8.RuneCountInString(req.Key) < minClusterKey {
+		return RekeyAnswer{}, errorf(KindInvalid, "a cluster key needs at least %d characters", minClusterKey)
+	}
+	authority, err := s.ca(ctx, CARequest{})
+	if err != nil {
+		return RekeyAnswer{}, err
+	}
+	if err := s.deps.Rekey(ctx, req.Key); err != nil {
+		return RekeyAnswer{}, fromStore(err)
+	}
+	return RekeyAnswer{Fingerprint: authority.Fingerprint, Nodes: s.statusView(ctx).nodes()}, nil
 }

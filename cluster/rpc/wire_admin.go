@@ -51,6 +51,18 @@ type TokenRemoveAnswer struct {
 	Name string `json:"name"`
 }
 
+// RekeyRequest seals the cluster's authority under another cluster key.
+type RekeyRequest struct {
+	Key string `json:"key"`
+}
+
+// RekeyAnswer tells what is sealed anew, and which nodes there are: each of
+// them needs the key when it starts again.
+type RekeyAnswer struct {
+	Fingerprint string `json:"fingerprint"` // of the authority, which stays
+	Nodes       []Node `json:"nodes"`
+}
+
 // VersionRequest asks what answers here.
 type VersionRequest struct{}
 

@@ -49,6 +49,7 @@ type world struct {
 	mover    mover
 	commands commandsFake
 	ca       []byte
+	key      string // of the cluster
 	hints    int
 	ready    chan struct{} // closed: there is a snapshot
 }
@@ -89,6 +90,7 @@ func newWorld(t testing.TB) *world {
 		ClusterID:    func() string { return "cluster-1" },
 		Declarations: (*declarations)(w), Store: w, Nodes: (*nodeRows)(w), Explain: w.explain, Events: w, Feed: w, Loads: w, Placer: w, Keys: w.keys, Logs: w, Commands: &w.commands, Firings: &w.commands, Mover: &w.mover, Doctor: &w.mover,
 		CA:     func() []byte { return w.ca },
+		Rekey:  w.rekey,
 		Roles:  func() []Role { return []Role{{Role: "placement", Holder: testNode, Fence: 3, AgeSeconds: 1.5}} },
 		Logger: logger,
 	})

@@ -12,8 +12,8 @@ import (
 )
 
 func newAdmin(a *app) *cobra.Command {
-	cmd := &cobra.Command{Use: "admin", Short: "Check, back up, restore and move the database, manage API tokens and claims"}
-	cmd.AddCommand(newDoctor(a), newBackup(a), newRestore(a), newMigrate(a), newToken(a), newClaims(a))
+	cmd := &cobra.Command{Use: "admin", Short: "Check, back up, restore and move the database, manage the cluster key, API tokens and claims"}
+	cmd.AddCommand(newDoctor(a), newBackup(a), newRestore(a), newMigrate(a), newRekey(a), newToken(a), newClaims(a))
 	return cmd
 }
 

@@ -296,6 +296,8 @@ func (r *tour) rest() {
 		kept := r.call("KeepAuthority", cluster.Authority{Certificate: certificate, SealedKey: "🌊"})[0].(cluster.Authority)
 		r.tell("%s %s", kept.Certificate, kept.SealedKey)
 	}
+	r.refused("ResealAuthority", cluster.Authority{Certificate: "second", SealedKey: "🌊"}, "resealed")
+	r.call("ResealAuthority", cluster.Authority{Certificate: "first", SealedKey: "🌊"}, "resealed")
 	r.tell("%s", r.call("Authority")[0].(cluster.Authority).SealedKey)
 	r.call("CheckWritable")
 	r.call("CheckSchema")

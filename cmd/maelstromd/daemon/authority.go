@@ -55,6 +55,16 @@ func (s authorityStore) KeepAuthority(ctx context.Context, a cluster.Authority) 
 	return kept, err
 }
 
+// ResealAuthority implements peer.AuthorityStore.
+func (s authorityStore) ResealAuthority(ctx context.Context, read cluster.Authority, sealedKey string) error {
+	if err := s.Store.ResealAuthority(ctx, read, sealedKey); err != nil {
+		return err
+	}
+	read.SealedKey = sealedKey
+	_ = s.keep(read) // it is stored; the copy is made again within a minute
+	return nil
+}
+
 func (s authorityStore) copied() (a cluster.Authority, err error) {
 	data, err := os.ReadFile(s.dir.authority())
 	if err == nil {
@@ -119,6 +129,21 @@ func (d *Daemon) ca() []byte {
 		return authority.CAPEM()
 	}
 	return nil
+}
+
+// rekey seals the authority under another key, unless the database is about to
+// be another one.
+func (d *Daemon) rekey(ctx context.Context, key string) error {
+	authority := d.authority.Load()
+	if authority == nil {
+		return fmt.Errorf("%w: this node has no authority yet", cluster.ErrNotFound)
+	}
+	done, err := d.declared.gate.enter()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return authority.Reseal(ctx, key)
 }
 
 // sleep waits unless ctx ends first.

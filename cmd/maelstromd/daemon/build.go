@@ -110,6 +110,7 @@ func (d *Daemon) buildPrivate() {
 		Keys:         d.keys,
 		Roles:        d.roles,
 		CA:           d.ca,
+		Rekey:        d.rekey,
 		Logs:         logSource{daemon: d},
 		Commands:     commands{d},
 		Firings:      d.store,
