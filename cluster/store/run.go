@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"maelstrom/cluster"
 )
@@ -88,26 +89,30 @@ func (s *Store) FinishRelease(ctx context.Context, r cluster.Run, e cluster.Even
 		if err != nil {
 			return err
 		}
-		n, err := t.put(ctx, "mael_run", `update mael_run set state = ?, finished_at = ?, exit_code = ?, message = ?, output = ?
-			where id = ? and kind = ? and finished_at = 0`,
-			string(r.State), micros(now), r.ExitCode, text(r.Message), text(r.Output), r.ID, string(cluster.RunRelease))
-		if err != nil || n == 0 {
-			return err // it is told already
-		}
-		t.changed(cluster.ChangeRun, r.ID)
-		t.event(e)
-		if err := t.dropOldReleases(ctx, r); err != nil {
-			return err
-		}
-		if r.State != cluster.RunSucceeded {
-			return nil
-		}
-		return t.release(ctx, r.Component, r.Version)
+		return t.finishRelease(ctx, r, e, now)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("finish release of %s: %w", r.Component, err)
 	}
 	return changeNumber, nil
+}
+
+func (t *tx) finishRelease(ctx context.Context, r cluster.Run, e cluster.Event, now time.Time) error {
+	n, err := t.put(ctx, "mael_run", `update mael_run set state = ?, finished_at = ?, exit_code = ?, message = ?, output = ?
+		where id = ? and kind = ? and finished_at = 0`,
+		string(r.State), micros(now), r.ExitCode, text(r.Message), text(r.Output), r.ID, string(cluster.RunRelease))
+	if err != nil || n == 0 {
+		return err // it is told already
+	}
+	t.changed(cluster.ChangeRun, r.ID)
+	t.event(e)
+	if err := t.dropOldReleases(ctx, r); err != nil {
+		return err
+	}
+	if r.State != cluster.RunSucceeded {
+		return nil
+	}
+	return t.release(ctx, r.Component, r.Version)
 }
 
 // release lets a version be rolled out, unless another is declared by now.
