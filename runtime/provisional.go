@@ -43,8 +43,10 @@ func (a *Agent) ownLocked(p *cluster.Placement) {
 func (a *Agent) Isolate(isolated bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.apart.isolated = isolated
-	signal(a.placed)
+	if a.apart.isolated != isolated {
+		a.apart.isolated = isolated
+		signal(a.placed)
+	}
 }
 
 // reviewLocked lets go of what has a row by now, and gives up what has got none.

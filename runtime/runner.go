@@ -305,7 +305,7 @@ func (r *Runner) Exec(ctx context.Context, order ExecOrder, t Terminal) (exitCod
 // there is one.
 func (r *Runner) container(order ExecOrder) string {
 	snap := r.deps.Feed.Snapshot()
-	placements, _ := snap.ByComponent.Get(order.Component)
+	placements := snap.Placed(order.Component)
 	found := ""
 	for _, p := range placements {
 		i, ok := snap.Instances.Get(p.ID)

@@ -160,7 +160,7 @@ func (h *Hub) reportLoads(ctx context.Context) {
 // holder is the stream to who holds the role placement, nil if that is this
 // node, or there is none.
 func (h *Hub) holder() *stream {
-	node := h.deps.Holder()
+	node := h.Standing().Holder
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.remotes[node]; r != nil && node != h.opt.Node {
