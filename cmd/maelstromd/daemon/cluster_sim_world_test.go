@@ -294,6 +294,11 @@ func (k *keptAuthority) KeepAuthority(_ context.Context, a cluster.Authority) (c
 	return a, nil
 }
 
+// ResealAuthority implements peer.AuthorityStore.
+func (k *keptAuthority) ResealAuthority(context.Context, cluster.Authority, string) error {
+	return cluster.ErrConflict
+}
+
 // diary is what has happened in a history, for people to read: the steps, and
 // what daemons say that is more than routine.
 type diary struct {
