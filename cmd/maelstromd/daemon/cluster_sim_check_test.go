@@ -125,7 +125,7 @@ func standing(nodes cluster.Map[*cluster.Node]) (m cluster.Map[cluster.Node]) {
 	rows := map[string]cluster.Node{}
 	for id, row := range nodes.All() {
 		one := *row
-		one.SeenAt, one.Load1m, one.Load5m, one.Load15m = time.Time{}, 0, 0, 0
+		one.SeenAt, one.Load1m, one.Load5m, one.Load15m, one.Disks = time.Time{}, 0, 0, 0, nil
 		rows[id] = one
 	}
 	return m.With(rows, nil)

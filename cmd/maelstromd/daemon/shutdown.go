@@ -193,4 +193,7 @@ func (d *Daemon) abandon() {
 	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "peers", "authority", "keys", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
+	for _, name := range d.tasks.names() {
+		d.tasks.end(d.log, name, stepLimit)
+	}
 }

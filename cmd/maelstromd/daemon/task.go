@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -42,6 +44,13 @@ func (ts *tasks) start(ctx context.Context, name string, failed chan<- error, lo
 			}
 		}
 	}()
+}
+
+// names are those of the loops that have not been stopped.
+func (ts *tasks) names() []string {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	return slices.Sorted(maps.Keys(ts.named))
 }
 
 // end stops a loop and waits for it, at most for limit. A loop that was never
