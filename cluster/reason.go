@@ -30,8 +30,9 @@ const (
 	ReasonGone          Reason = "gone"
 	ReasonDraining      Reason = "draining"
 	ReasonReleaseFailed Reason = "release_failed"
-	ReasonAsleep        Reason = "asleep"  // the request may not wake its component
-	ReasonOverlap       Reason = "overlap" // a due time was skipped: the one before still ran
+	ReasonAsleep        Reason = "asleep"    // the request may not wake its component
+	ReasonNodeLost      Reason = "node_lost" // the node that had the request broke off before an answer
+	ReasonOverlap       Reason = "overlap"   // a due time was skipped: the one before still ran
 )
 
 // Failure says why something can't run: the reason for machines, and for

@@ -29,6 +29,9 @@ func (g *Gateway) logAccess(x *exchange, err error) {
 		slog.Float64("duration_ms", milliseconds(time.Since(x.start))),
 		slog.String("reason", string(x.reason)),
 	}
+	if x.node != "" {
+		attrs = append(attrs, slog.String("node", x.node), slog.Int("returned", x.returned), slog.Int("repeats", x.repeats))
+	}
 	if x.asker != "" {
 		attrs = append(attrs, slog.String("forwarded_by", x.asker))
 	}

@@ -32,6 +32,8 @@ type dispatcher struct {
 	warming   warming              // when some of them are newer than others
 	retreats  map[string]*retreat  // by placement
 	next      int                  // round robin
+	byLoad    bool                 // instead of that
+	line      uint64               // places in it that were given
 	queue     queue
 	crowded   map[*instance]struct{} // for which requests from other nodes wait
 	waking    bool
@@ -63,13 +65,17 @@ func newDispatcher(g *Gateway, name string) *dispatcher {
 }
 
 // enter asks for a slot: it returns an instance with a slot taken, or a
-// waiter in the queue, or why the request is refused at once. A request that
-// comes again, because its instance could not be dialled, is first in line.
+// waiter in the queue, or why the request is refused at once.
 func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
-	now, again := time.Now(), x.tries > 0
+	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sync(now)
+	again := x.place > 0
+	if !again {
+		d.line++
+		x.place = d.line
+	}
 	if d.row == nil || d.dead {
 		return nil, nil, refuseUnknown
 	}
@@ -88,7 +94,7 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 	if f := d.failure; f != nil && now.Before(f.until) {
 		return nil, nil, refuseFailure(f.at(now))
 	}
-	w := &waiter{outcome: make(chan outcome, 1), since: now, cold: len(d.ready) == 0, passive: x.passive}
+	w := d.newWaiter(x, now)
 	if again {
 		d.queue.putBack(w, x.client)
 	} else if !d.enqueue(w, x.client) {
@@ -99,6 +105,24 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 	}
 	d.wakeIfNeeded()
 	return nil, w, nil
+}
+
+func (d *dispatcher) newWaiter(x *exchange, now time.Time) *waiter {
+	return &waiter{outcome: make(chan outcome, 1), since: now, place: x.place, cold: len(d.ready) == 0, passive: x.passive}
+}
+
+// comeBack puts a request that was not served back to its place in the queue, if
+// it may wait.
+func (d *dispatcher) comeBack(x *exchange, now time.Time) {
+	if d.row == nil || d.dead || d.failure != nil || d.g.ended.Load() || x.passive != 0 && len(d.ready) == 0 {
+		return // which it is told when it asks for a slot
+	}
+	x.waiter = d.newWaiter(x, now)
+	d.queue.putBack(x.waiter, x.client)
+	if x.passive == 0 {
+		d.stats.loaded(d)
+	}
+	d.wakeIfNeeded()
 }
 
 func (d *dispatcher) enqueue(w *waiter, client netip.Addr) bool {
@@ -119,10 +143,25 @@ func (f *failing) at(now time.Time) *cluster.Failure {
 	return &failure
 }
 
-// takeSlot takes a slot of the next ready instance that has one. One that is
-// new beside others leaves some of its turns to them, as long as one of them
-// has a slot and nobody waits.
-func (d *dispatcher) takeSlot(now time.Time) (taken *instance) {
+// takeSlot takes a slot of the next ready instance that has one.
+func (d *dispatcher) takeSlot(now time.Time) *instance {
+	taken := (*instance)(nil)
+	if d.byLoad {
+		taken = d.leastLoaded(now)
+	} else {
+		taken = d.inTurn(now)
+	}
+	if taken != nil {
+		taken.inFlight++
+		d.lookIn(taken.rest.sent(taken.inFlight, now))
+	}
+	return taken
+}
+
+// inTurn returns the next ready instance that has a slot. One that is new beside
+// others leaves some of its turns to them, as long as one of them has a slot and
+// nobody waits.
+func (d *dispatcher) inTurn(now time.Time) (found *instance) {
 	gentle := d.warming.at(now) && d.queue.size == 0
 	for n := range d.ready {
 		at := (d.next + n) % len(d.ready)
@@ -131,18 +170,15 @@ func (d *dispatcher) takeSlot(now time.Time) (taken *instance) {
 			continue
 		}
 		if gentle && !i.turn(now) {
-			if taken == nil {
-				taken = i
+			if found == nil {
+				found = i
 			}
 			continue
 		}
-		d.next, taken = at+1, i
-		break
+		d.next = at + 1
+		return i
 	}
-	if taken != nil {
-		taken.inFlight++
-	}
-	return taken
+	return found
 }
 
 // taken counts a slot that was got for a request.
@@ -194,8 +230,13 @@ func (d *dispatcher) leave(w *waiter) {
 	}
 }
 
-// giveBack frees a slot.
+// giveBack frees a slot for the next.
 func (d *dispatcher) giveBack(i *instance, passive int16, now time.Time) {
+	d.vacate(i, passive)
+	d.grant(now)
+}
+
+func (d *dispatcher) vacate(i *instance, passive int16) {
 	i.inFlight--
 	if passive != 0 {
 		i.passive--
@@ -212,32 +253,52 @@ func (d *dispatcher) giveBack(i *instance, passive int16, now time.Time) {
 			d.drop(i)
 		}
 	}
-	d.grant(now)
 }
 
-// release ends the use of a slot, with what the proxy said.
+// release ends the use of a slot, with what the proxy said. A request that is to
+// be tried again is in the queue by then, before those who came later.
 func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if errors.Is(err, proxy.ErrDial) {
-		i.suspect = now.Add(suspicion)
-		i.conns.Close()
-		time.AfterFunc(suspicion, d.look)
-		d.dismissForwarded(now)
-	} else {
-		i.total++
-		if x.passive == 0 || x.asker != "" {
-			i.last = now
-		}
+	d.learn(i, x, err, now)
+	d.vacate(i, x.passive)
+	if x.again {
+		d.comeBack(x, now)
 	}
-	if err == nil && x.status < http.StatusInternalServerError {
-		i.success = now
-	}
-	d.giveBack(i, x.passive, now)
+	d.grant(now)
 	d.sync(now)
 	if x.passive == 0 {
 		d.stats.unloaded(d)
+	}
+}
+
+// learn takes in what a try tells of an instance.
+func (d *dispatcher) learn(i *instance, x *exchange, err error, now time.Time) {
+	var refused *proxy.Refused
+	switch {
+	case errors.Is(err, proxy.ErrDial):
+		d.suspect(i, now)
+		i.conns.Close()
+		d.dismissForwarded(now)
+		return
+	case errors.Is(err, proxy.ErrLink):
+		d.suspect(i, now)
+		return
+	case errors.As(err, &refused) && refused.Misdirected():
+		d.sentBack(i, cluster.Reason(refused.Reason), now)
+		return
+	}
+	i.total++
+	if x.passive == 0 || x.asker != "" {
+		i.last = now
+	}
+	i.rest.served(d.limit)
+	if err == nil && x.status < http.StatusInternalServerError {
+		i.success = now
+	}
+	if d.byLoad && x.answered.After(x.granted) {
+		i.pace.observe(x.answered.Sub(x.granted), now)
 	}
 }
 

@@ -213,7 +213,7 @@ func TestSlotsAndOutcomes(t *testing.T) {
 					passive: rapid.SampledFrom([]int16{0, 0, 204}).Draw(rt, "passive"),
 				}
 				if rapid.IntRange(0, 9).Draw(rt, "again") == 0 {
-					x.tries = 1
+					x.place = 1
 				}
 				i, wt, refusal := d.enter(x)
 				switch {

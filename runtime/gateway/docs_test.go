@@ -55,14 +55,14 @@ func TestTableOfAnswersIsInSync(t *testing.T) {
 func answers() map[string][]*refusal {
 	var failed []*refusal
 	for _, reason := range []cluster.Reason{
-		cluster.ReasonNoCapacity, cluster.ReasonEngineDown, cluster.ReasonReleaseFailed, cluster.ReasonImageMissing,
+		cluster.ReasonNoCapacity, cluster.ReasonEngineDown, cluster.ReasonDatabaseDown, cluster.ReasonReleaseFailed, cluster.ReasonImageMissing,
 		cluster.ReasonPullFailed, cluster.ReasonExited, cluster.ReasonNeverListened, cluster.ReasonUnhealthy, cluster.ReasonBackoff,
 	} {
 		failed = append(failed, refuseFailure(&cluster.Failure{Reason: reason}))
 	}
 	return map[string][]*refusal{
 		"refuseUnknown": {refuseUnknown}, "refuseStopped": {refuseStopped}, "refuseGone": {refuseGone}, "refuseFull": {refuseFull},
-		"refuseLeaving": {refuseLeaving}, "refuseBroken": {refuseBroken}, "refuseUnreachable": {refuseUnreachable},
+		"refuseLeaving": {refuseLeaving}, "refuseBroken": {refuseBroken}, "refuseUnreachable": {refuseUnreachable}, "refuseLost": {refuseLost},
 		"refuseMalformed": {refuseMalformed}, "refuseConnect": {refuseConnect}, "refuseBody": {refuseBody}, "refuseAbsent": {refuseAbsent},
 		"refuseFailure": failed,
 		"refuseLate":    {refuseLate("shop_web", cluster.ReasonQueueTimeout), refuseLate("shop_web", cluster.ReasonUnhealthy)},
@@ -73,7 +73,7 @@ func answers() map[string][]*refusal {
 // TestAllAnswersAreListed finds an answer or a reason that answers misses.
 func TestAllAnswersAreListed(t *testing.T) {
 	known := answers()
-	between := []string{"forwardedFull", "forwardedGone", "forwardedDraining"} // what nodes tell each other is no answer to a client
+	between := []string{"forwardedFull", "forwardedGone", "forwardedDraining", "refuseFor"} // what nodes tell each other is no answer to a client, or another node's
 	for _, name := range makers(t) {
 		if known[name] == nil && !slices.Contains(between, name) {
 			t.Errorf("%s makes an answer that the table of docs/errors.md is not compared with", name)

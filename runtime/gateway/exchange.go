@@ -36,8 +36,17 @@ type exchange struct {
 	granted  time.Time // when the last slot was got
 	waited   time.Duration
 	tries    int
-	asker    string // the node that sends it here; empty: a client does
-	instance string // the placement it was sent to last
+	place    uint64  // in the line, from 1; zero: it has none yet
+	again    bool    // the last try is followed by another
+	waiter   *waiter // in the queue again, since the last try
+	asker    string  // the node that sends it here; empty: a client does
+	instance string  // the placement it was sent to last
+	node     string  // of it; empty: this one
+
+	undelivered int       // tries whose instance could not be dialled
+	returned    int       // tries that another node has answered by itself
+	repeats     int       // tries after it may have been served
+	answered    time.Time // when its answer's header was written
 
 	stall  time.Duration
 	status int // zero until the answer's header was written
@@ -62,7 +71,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 // WriteHeader notes the status of the answer; those below 200 announce one.
 func (x *exchange) WriteHeader(status int) {
 	if status >= 200 && x.status == 0 {
-		x.status = status
+		x.status, x.answered = status, time.Now()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }

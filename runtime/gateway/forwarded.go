@@ -77,7 +77,6 @@ func (g *Gateway) serveForwarded(x *exchange) error {
 		x.refuseForwarded(refusal)
 		return nil
 	}
-	x.tries = 1
 	err := g.forward(x, d, i)
 	if err == nil {
 		return nil

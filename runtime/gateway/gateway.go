@@ -92,6 +92,8 @@ type Gateway struct {
 	unmatched map[result]*atomic.Uint64 // requests without a component, by their answer; never changed
 	load      pulse
 	received  received // from other nodes
+	links     links    // to other nodes
+	repeats   repeats
 
 	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
 
@@ -129,6 +131,7 @@ func New(opt Options, deps Deps) *Gateway {
 		load:      newPulse(),
 		wakeUp:    make(chan struct{}, 1),
 	}
+	g.links.g = g
 	for _, r := range []*refusal{refuseUnknown, refuseStopped, refuseMalformed} {
 		g.unmatched[result{r.status, r.reason}] = new(atomic.Uint64)
 	}

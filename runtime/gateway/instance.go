@@ -12,8 +12,10 @@ import (
 // lock guards it.
 type instance struct {
 	placement   string
+	node        string
 	containerID string
 	address     string
+	link        *link // to its node; nil: that is this one
 	conns       proxy.Conns
 
 	readyAt  time.Time
@@ -22,12 +24,16 @@ type instance struct {
 	waiting  queue   // requests from other nodes, for this one alone
 	credit   float64 // of turns, while it is new
 	total    int64
-	last     time.Time     // end of the latest request
-	success  time.Time     // end of the latest one that it answered below 500
-	suspect  time.Time     // not dialled before: the last dial failed
-	idle     chan struct{} // closed when nothing is in flight any more; nil: nobody asks
-	round    int           // of the sync that saw it last
-	orphan   bool          // its placement is gone: dropped when idle
+	last     time.Time // end of the latest request
+	success  time.Time // end of the latest one that it answered below 500
+	suspect  time.Time // not dialled before: the last dial failed
+	rest     rest      // what another node's has shown of its room
+	pace     pace
+	seen     *cluster.Instance // as the snapshot has it
+	away     *cluster.Instance // as it was when its node would not have a request for it
+	idle     chan struct{}     // closed when nothing is in flight any more; nil: nobody asks
+	round    int               // of the sync that saw it last
+	orphan   bool              // its placement is gone: dropped when idle
 }
 
 // suspicion is how long an instance that could not be dialled gets no request,
@@ -35,12 +41,12 @@ type instance struct {
 const suspicion = time.Second
 
 func (i *instance) is(in *cluster.Instance) bool {
-	return i.containerID == in.ContainerID && i.address == in.Address
+	return i.containerID == in.ContainerID && i.address == in.Address && i.node == in.Node
 }
 
 // free tells whether i can take one more request. A limit of zero is none.
 func (i *instance) free(limit int, now time.Time) bool {
-	return (limit == 0 || i.inFlight < limit) && (i.suspect.IsZero() || !now.Before(i.suspect))
+	return (limit == 0 || i.inFlight < limit) && (i.suspect.IsZero() || !now.Before(i.suspect)) && i.rest.allows(i.inFlight, now)
 }
 
 // retreat is an instance that is being drained. It is routed to again only
@@ -59,10 +65,14 @@ func (d *dispatcher) newInstance(in *cluster.Instance, spec *project.Component) 
 	if spec.Protocol == "h2c" {
 		protocol = proxy.H2C
 	}
-	return &instance{
-		placement:   in.Placement,
-		containerID: in.ContainerID,
-		address:     in.Address,
-		conns:       d.g.engine.Open(in.Address, protocol),
+	i := &instance{placement: in.Placement, node: in.Node, containerID: in.ContainerID, address: in.Address}
+	if in.Node == d.g.opt.Node {
+		i.conns = d.g.engine.Open(in.Address, protocol)
+		return i
 	}
+	i.link = d.g.links.to(in.Node)
+	i.conns = i.link.peer.Open(proxy.Remote{
+		Component: d.name, Placement: in.Placement, Address: in.Address, Protocol: protocol,
+	})
+	return i
 }

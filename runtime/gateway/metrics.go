@@ -25,7 +25,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descDuration, descWait, descInFlight, descQueued, descForwarded, descForwardedWaiting} {
+	for _, d := range []*prometheus.Desc{descRequests, descDuration, descWait, descInFlight, descQueued, descForwarded, descForwardedWaiting, descTries, descRepeats} {
 		out <- d
 	}
 }
@@ -37,6 +37,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			float64(n.Load()), "", strconv.Itoa(r.code), string(r.reason))
 	}
 	c.g.received.collect(out)
+	c.g.links.collect(out)
 	for name, d := range c.g.dispatchers.Load().All() {
 		for _, m := range d.metrics(name) {
 			out <- m

@@ -10,8 +10,9 @@ import (
 type waiter struct {
 	outcome chan outcome // buffered
 	since   time.Time
-	cold    bool  // no instance was ready when it came
-	passive int16 // exchange.passive
+	place   uint64 // in the line
+	cold    bool   // no instance was ready when it came
+	passive int16  // exchange.passive
 
 	prev, next   *waiter // in the queue; next is younger
 	older, newer *waiter // of the same client
@@ -74,23 +75,40 @@ func (q *queue) add(w *waiter, addr netip.Addr) (victim *waiter, ok bool) {
 	return victim, true
 }
 
-// putBack puts w at the head: it was there before.
+// putBack puts w where it was before: in front of all who came later. Those
+// before it have come back as well, and are few.
 func (q *queue) putBack(w *waiter, addr netip.Addr) {
-	w.next = q.first
-	if q.first != nil {
-		q.first.prev = w
+	before, after := (*waiter)(nil), q.first
+	for after != nil && after.place < w.place {
+		before, after = after, after.next
+	}
+	w.prev, w.next = before, after
+	if before != nil {
+		before.next = w
+	} else {
+		q.first = w
+	}
+	if after != nil {
+		after.prev = w
 	} else {
 		q.last = w
 	}
-	q.first = w
 	c := q.enlist(w, clientKey(addr))
-	w.newer = c.oldest
-	if c.oldest != nil {
-		c.oldest.older = w
+	before, after = nil, c.oldest
+	for after != nil && after.place < w.place {
+		before, after = after, after.newer
+	}
+	w.older, w.newer = before, after
+	if before != nil {
+		before.newer = w
+	} else {
+		c.oldest = w
+	}
+	if after != nil {
+		after.older = w
 	} else {
 		c.newest = w
 	}
-	c.oldest = w
 }
 
 // take removes the head, nil if nobody waits.
@@ -108,7 +126,7 @@ func (q *queue) remove(w *waiter) bool {
 	if c == nil {
 		return false
 	}
-	link(&q.first, &q.last, w.prev, w.next)
+	unlink(&q.first, &q.last, w.prev, w.next)
 	if w.older != nil {
 		w.older.newer = w.newer
 	} else {
@@ -128,8 +146,8 @@ func (q *queue) remove(w *waiter) bool {
 	return true
 }
 
-// link closes the gap between two neighbours.
-func link(first, last **waiter, prev, next *waiter) {
+// unlink closes the gap between two neighbours.
+func unlink(first, last **waiter, prev, next *waiter) {
 	if prev != nil {
 		prev.next = next
 	} else {

@@ -33,6 +33,8 @@ var (
 		text: "The component broke off before it answered"}
 	refuseUnreachable = &refusal{status: http.StatusBadGateway, reason: cluster.ReasonGone,
 		text: "The component cannot be reached"}
+	refuseLost = &refusal{status: http.StatusBadGateway, reason: cluster.ReasonNodeLost,
+		text: "The component was lost before it answered"}
 	refuseMalformed = &refusal{status: http.StatusBadRequest, text: http.StatusText(http.StatusBadRequest)}
 	refuseConnect   = &refusal{status: http.StatusBadRequest, text: "CONNECT is not served here"}
 	refuseBody      = &refusal{status: http.StatusBadRequest, text: "The request's body cannot be read"}
@@ -71,6 +73,12 @@ func refuseError(err error, component string, gone error) *refusal {
 		return refuseAbsent
 	case errors.Is(err, proxy.ErrDial):
 		return refuseUnreachable
+	case errors.Is(err, proxy.ErrLink):
+		return refuseLost
+	}
+	var refused *proxy.Refused
+	if errors.As(err, &refused) {
+		return refuseFor(refused)
 	}
 	return refuseBroken
 }

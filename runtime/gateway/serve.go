@@ -136,6 +136,8 @@ func (g *Gateway) serve(x *exchange) error {
 
 // try dispatches and forwards until the request was taken or refused.
 func (g *Gateway) try(x *exchange, d *dispatcher) error {
+	g.repeats.active.Add(1)
+	defer g.repeats.done(x)
 	for {
 		i, refusal := d.acquire(x)
 		if refusal != nil {
@@ -145,22 +147,19 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 			} // others are told where they arise
 			return nil
 		}
-		x.tries++
-		x.instance = i.placement
 		err := g.forward(x, d, i)
-		gone := x.r.Context().Err()
 		switch {
 		case err == nil:
 			return nil
+		case x.again:
+			continue
 		case x.status != 0:
 			if errors.Is(err, proxy.ErrCut) && !x.endless() {
 				d.warn("answer broke off", "placement", x.instance, "request_id", x.requestID, "status", x.status, "bytes", x.bytes, "error", err)
 			}
 			return err
-		case errors.Is(err, proxy.ErrDial) && x.tries < maxTries && gone == nil:
-			continue
 		}
-		x.refuse(refuseError(err, x.component, gone))
+		x.refuse(refuseError(err, x.component, x.r.Context().Err()))
 		if x.reason != cluster.ReasonNone {
 			d.warn("request not served", "placement", x.instance,
 				"request_id", x.requestID, "reason", x.reason, "error", err)
@@ -169,9 +168,20 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 	}
 }
 
+// forward sends a request to an instance, once.
 func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
-	defer func() { d.release(i, x, err) }()
-	x.granted = time.Now()
+	defer func() {
+		x.again = g.again(x, err)
+		d.release(i, x, err)
+		if i.link != nil {
+			i.link.count(x, err)
+		}
+	}()
+	x.tries++
+	x.granted, x.instance, x.node = time.Now(), i.placement, ""
+	if i.link != nil {
+		x.node = i.node
+	}
 	return g.engine.Forward(x, x.r, proxy.Upstream{
 		Conns:     i.conns,
 		Target:    x.target,
@@ -186,12 +196,15 @@ func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
 // acquire waits for a slot. The time that a request may take, waiting
 // included, starts when it comes in.
 func (d *dispatcher) acquire(x *exchange) (*instance, *refusal) {
-	i, w, refusal := d.enter(x)
-	if x.deadline.IsZero() {
-		x.deadline = d.deadline(x)
-	}
-	if w == nil {
-		return i, refusal
+	w := x.waiter
+	if x.waiter = nil; w == nil {
+		i, waiter, refusal := d.enter(x)
+		if x.deadline.IsZero() {
+			x.deadline = d.deadline(x)
+		}
+		if w = waiter; w == nil {
+			return i, refusal
+		}
 	}
 	x.cold = x.cold || w.cold
 	defer func() { x.waited += time.Since(w.since) }()
@@ -205,7 +218,7 @@ func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
 	if limit := d.g.opt.QueueTimeout; limit > 0 && x.start.Add(limit).Before(until) {
 		until = x.start.Add(limit)
 	}
-	timer := time.NewTimer(time.Until(until))
+	timer := time.NewTimer(max(1, time.Until(until)))
 	defer timer.Stop()
 	select {
 	case o := <-w.outcome:

@@ -57,11 +57,12 @@ func (d *dispatcher) declare(row *cluster.ComponentRow) {
 	if row.Effective.SoftConcurrencyLimit {
 		d.limit = 0
 	}
+	d.byLoad = row.Effective.Balance == project.BalanceLeastLoaded
 }
 
 // survey reads the component's placements and instances.
 func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
-	placements, _ := snap.ByComponent.Get(d.name)
+	placements := snap.Placed(d.name)
 	d.ready, d.placed, d.failure = d.ready[:0], false, nil
 	var failed *failing
 	hope := false // something runs, or is about to
@@ -103,7 +104,7 @@ func (d *dispatcher) versionOf(p *cluster.Placement) *project.Component {
 
 // seeInstance takes in what the snapshot says of one placement.
 func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, known bool) {
-	runs := known && in.Node == d.g.opt.Node && in.Serves(p.Want)
+	runs := known && in.Serves(p.Want) && d.g.reaches(d.snapshot, in.Node)
 	i, r := d.instances[p.ID], d.retreats[p.ID]
 	if r != nil {
 		r.round = d.round
@@ -122,6 +123,7 @@ func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, kno
 		i.round = d.round
 		if known {
 			i.readyAt = in.ReadyAt
+			i.news(in)
 		}
 	}
 	if runs && r == nil {

@@ -30,6 +30,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			g.close()
+			g.links.close()
 			return nil
 		case <-changed:
 			g.lookAll()
@@ -43,6 +44,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 // lookAll brings every dispatcher up to date.
 func (g *Gateway) lookAll() {
+	g.links.follow(g.snapshots.Snapshot())
 	var gone []string
 	for name, d := range g.dispatchers.Load().All() {
 		if d.look(); d.over() {
