@@ -8,7 +8,7 @@ import (
 // Placed returns the placements of a component that requests are sent to: its
 // rows, and what nodes run without one. That are provisional placements and,
 // while the database is away from this node, all whose row it can't have seen.
-// Rows of nodes that are not heard don't count then: nobody can move them.
+// Nodes that are not heard don't count then: nobody can move what is there.
 func (s *Snapshot) Placed(component string) []*Placement {
 	rows, _ := s.ByComponent.Get(component)
 	unplaced, _ := s.Unplaced.Get(component)
@@ -22,7 +22,7 @@ func (s *Snapshot) Placed(component string) []*Placement {
 		}
 	}
 	for _, i := range unplaced {
-		if i.Provisional || s.Away {
+		if i.Provisional && !s.Away || s.Away && s.Hears(i.Node) {
 			placed = append(placed, i.placement())
 		}
 	}

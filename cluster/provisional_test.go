@@ -35,6 +35,7 @@ func TestPlacedWithoutRows(t *testing.T) {
 	away := base.WithReach(true, map[string]bool{"b": true})
 	check("without it", away, "1", "2", "3")
 	check("without it and without a", away.WithSilent(map[string]bool{"a": true}), "2", "3")
+	check("without it and without b", away.WithSilent(map[string]bool{"b": true}), "1")
 	check("with it and without a", base.WithSilent(map[string]bool{"a": true}), "1", "3")
 	if away.WithReach(true, map[string]bool{"b": true, "a": false}) != away {
 		t.Error("the same reach makes another snapshot")

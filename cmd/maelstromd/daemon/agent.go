@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"time"
 
 	"maelstrom/runtime"
 )
@@ -10,9 +11,15 @@ import (
 // placements from then on. A running Agent, of an earlier epoch, ends first.
 func (d *Daemon) startAgent(ctx, base context.Context) error {
 	d.tasks.end(d.log, "agent", stepLimit)
+	first := int64(0)
+	if d.hub != nil && d.agent.Load() == nil {
+		// The epoch may be that of the daemon before, if this one has not joined.
+		first = time.Now().UnixMicro()
+	}
 	agent := runtime.NewAgent(d.driver, runtime.Options{
 		Node:        d.node,
 		Epoch:       d.identity.Load().Epoch,
+		FirstList:   first,
 		PrivateURL:  d.bridges.privateURL,
 		NameServers: d.bridges.nameServers,
 		Hosts:       d.bridges.hosts,

@@ -278,6 +278,9 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err := d.startLocal(ctx, base); err != nil {
 		return ignoreCanceled(ctx, err)
 	}
+	if d.hub != nil {
+		d.tasks.start(base, "isolation", d.failed, d.watchIsolation)
+	}
 	d.tasks.start(base, "membership", d.failed, func(ctx context.Context) error { return d.membership(ctx, joined) })
 	d.log.Info("serving", "public_port", d.opt.PublicPort, "private_port", d.opt.PrivatePort, "node", d.node)
 	d.tell(tellReady)

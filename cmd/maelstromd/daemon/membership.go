@@ -41,7 +41,7 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 	group.Go(func() error { return d.keeper.Run(ctx) })
 	group.Go(func() error { return d.statusLoop(ctx) })
 	group.Go(func() error { return d.inventoryLoop(ctx) })
-	group.Go(func() error { return d.drainLoop(ctx) })
+	group.Go(func() error { return d.watchStanding(ctx) })
 	group.Go(func() error { return d.watchNodes(ctx) })
 	group.Go(func() error { return d.starts.Run(ctx, d.feed) })
 	return group.Wait()
@@ -80,7 +80,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 	engine := time.NewTicker(engineCheck)
 	defer engine.Stop()
 	d.learnMemory(ctx)
-	written := d.engine()
+	written, at := d.engine(), time.Now()
 	if err := d.writeStatus(ctx, d.nodeState()); err != nil {
 		return err
 	}
@@ -89,7 +89,8 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-engine.C:
-			if d.engine() == written && !d.lost() {
+			shown := time.Since(at) < aliveEvery || !d.unheard()
+			if d.engine() == written && !d.lost() && shown {
 				continue
 			}
 		case <-d.stocked:
@@ -98,6 +99,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 		if d.cutOff() {
 			continue // it would be lost again, after something was placed here
 		}
+		at = time.Now()
 		if written = d.engine(); written == "" && d.memory.Load() == 0 {
 			d.learnMemory(ctx)
 		}

@@ -163,7 +163,7 @@ func (d decisions) holder() (node string, other bool) {
 	if d.hub == nil {
 		return "", false
 	}
-	node = d.keeper.Holder(cluster.RolePlacement)
+	node = d.hub.Standing().Holder
 	return node, node != "" && node != d.node
 }
 
@@ -206,12 +206,20 @@ func (o operatorDecisions) patiently(ctx context.Context, ask func() error) erro
 // watchNodes marks nodes lost that nobody hears, while this node holds the role
 // placement.
 func (d *Daemon) watchNodes(ctx context.Context) error {
-	if d.hub == nil {
+	if d.embedded() {
 		return nil
 	}
+	var outdated time.Time // when those were last looked at
 	for sleep(ctx, lostCheck) {
-		if hold, holds := d.keeper.Hold(cluster.RolePlacement); holds {
-			d.markLost(ctx, hold)
+		hold, holds := d.keeper.Hold(cluster.RolePlacement)
+		if !holds {
+			continue
+		}
+		d.markLost(ctx, hold)
+		if time.Since(outdated) >= outdatedCheck {
+			outdated = time.Now()
+			d.markOutdated(ctx, hold)
+			d.endLostRuns(ctx, hold)
 		}
 	}
 	return ctx.Err()
@@ -219,19 +227,22 @@ func (d *Daemon) watchNodes(ctx context.Context) error {
 
 func (d *Daemon) markLost(ctx context.Context, hold cluster.Hold) {
 	for id, node := range d.feed.Snapshot().Nodes.All() {
-		if id == d.node || !node.Peers || node.Lost || !d.hub.Lost(id) {
-			continue
+		if d.hub != nil && id != d.node && node.Peers && !node.Lost && d.hub.Lost(id) {
+			d.markOne(ctx, hold, node, lostAfter)
 		}
-		limited, cancel := context.WithTimeout(ctx, stepLimit)
-		marked, err := d.store.MarkLost(limited, hold, id, node.Epoch, lostAfter)
-		cancel()
-		switch {
-		case err != nil && ctx.Err() == nil:
-			d.log.Debug("lost node is not marked", "node", id, "error", err)
-		case marked:
-			d.log.Warn("node is lost: what it ran is placed again", "node", id, "name", node.Name)
-			d.feed.Hint()
-		}
+	}
+}
+
+func (d *Daemon) markOne(ctx context.Context, hold cluster.Hold, node *cluster.Node, silence time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, stepLimit)
+	defer cancel()
+	marked, err := d.store.MarkLost(limited, hold, node.ID, node.Epoch, silence)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		d.log.Debug("lost node is not marked", "node", node.ID, "error", err)
+	case marked:
+		d.log.Warn("node is lost: what it ran is placed again", "node", node.ID, "name", node.Name)
+		d.feed.Hint()
 	}
 }
 
