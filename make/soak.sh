@@ -99,12 +99,31 @@ steady() {
   step "$name" go test -run "^TestSteadyRequests$run\$" -timeout 1h -v ./cmd/maelstromd -steady.rate "${RATE:-500}" "$@"
 }
 
+# rolling: RATE (300) requests a second through HAProxy, and as many directly,
+# while the three nodes of a cluster are restarted, upgraded and downgraded, one
+# after the other, 20 times.
+rolling() {
+  make/engine.sh
+  make/databases.sh
+  make/haproxy.sh
+  local i
+  for i in 1 2 3 4; do
+    rolled "5 rolling restarts, part $i" ARollingRestartFailsNoRequest
+    rolled "5 rolling upgrades and downgrades, part $i" ARollingUpgradeAndDowngradeFailNoRequest
+  done
+}
+
+# rolled NAME TEST is a step of tests of rolling changes.
+rolled() {
+  step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate "${RATE:-300}" -rolling.rounds 5
+}
+
 case $scenario in
-  deploys | fuzz | histories | kills | logs | restarts | simulation)
+  deploys | fuzz | histories | kills | logs | restarts | rolling | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: deploys, fuzz, histories, kills, logs, restarts, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: deploys, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,8 +27,9 @@ type balancer struct {
 }
 
 // balance runs HAProxy with the configuration of the guide, but for addresses.
-// With a certificate, a file as HAProxy wants it, it speaks TLS as well.
-func balance(t testing.TB, certificate string, nodes ...*node) *balancer {
+// With a certificate, a file as HAProxy wants it, it speaks TLS as well. The
+// nodes are told by their public addresses.
+func balance(t testing.TB, certificate string, nodes ...string) *balancer {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "haproxy") // short: a socket's path has a limit
 	if err != nil {
@@ -37,6 +39,7 @@ func balance(t testing.TB, certificate string, nodes ...*node) *balancer {
 	places := []string{
 		"maxconn 8000", "maxconn 1000", // of files, which the account may not have
 		"log /dev/log local0", "log stderr format raw local0",
+		"option dontlognull", "option dontlog-normal",
 		"/run/haproxy/admin.sock", b.admin,
 		"bind :80", fmt.Sprintf("bind 127.0.0.1:%d", b.port),
 	}
@@ -44,8 +47,8 @@ func balance(t testing.TB, certificate string, nodes ...*node) *balancer {
 		b.secure = freePort(t)
 		places = append(places, "# bind :443", fmt.Sprintf("bind 127.0.0.1:%d", b.secure), "/etc/haproxy/site.pem", certificate)
 	}
-	for i, n := range nodes {
-		places = append(places, fmt.Sprintf("10.0.0.1%d:80", i+1), n.publicAddress())
+	for i, address := range nodes {
+		places = append(places, fmt.Sprintf("10.0.0.1%d:80", i+1), address)
 	}
 	text, err := os.ReadFile(haproxyConfig)
 	if err != nil {
@@ -110,8 +113,16 @@ func (b *balancer) command(text string) (string, error) {
 	return string(answer), err
 }
 
-// state is how HAProxy sees a node, counted from 0: UP, DOWN, DRAIN and so on.
-func (b *balancer) state(node int) string {
+// The columns of HAProxy's statistics.
+const (
+	statProxy  = 0
+	statServer = 1
+	statServed = 7 // sessions so far
+	statState  = 17
+)
+
+// stat is what HAProxy's statistics have of a node, counted from 0.
+func (b *balancer) stat(proxy string, node, column int) string {
 	answer, err := b.command("show stat")
 	if err != nil {
 		return err.Error()
@@ -121,12 +132,24 @@ func (b *balancer) state(node int) string {
 		return err.Error()
 	}
 	for _, row := range rows {
-		const proxy, server, status = 0, 1, 17
-		if row[proxy] == "nodes" && row[server] == fmt.Sprint("node", node+1) {
-			return row[status]
+		if row[statProxy] == proxy && row[statServer] == fmt.Sprint("node", node+1) {
+			return row[column]
 		}
 	}
-	return ""
+	return "not there"
+}
+
+// state is how HAProxy sees a node: UP, DOWN, DRAIN and so on.
+func (b *balancer) state(node int) string { return b.stat("nodes", node, statState) }
+
+// served is how many requests HAProxy has sent to a node.
+func (b *balancer) served(node int) int {
+	b.t.Helper()
+	count, err := strconv.Atoi(b.stat("nodes", node, statServed))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return count
 }
 
 func (b *balancer) await(node int, state string) {

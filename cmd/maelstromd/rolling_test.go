@@ -25,13 +25,18 @@ type rolling struct {
 	started []*history // of the containers of each node
 }
 
-// newRolling starts a cluster whose nodes each run one instance.
-func newRolling(t *testing.T) *rolling {
+// rollingHost is asked for the component that runs on each node.
+const rollingHost = "web.localhost"
+
+// newRolling starts a cluster whose nodes each run one instance, with HAProxy in
+// front.
+func newRolling(t *testing.T, certificate string) *rolling {
+	t.Helper()
 	_, dsn := emptyDatabase(t, postgres)
 	r := &rolling{t: t, dsn: dsn, loads: map[string]*arrivals{}}
 	for range 3 {
 		_, env := peerEnv(t, "MAEL_SQL_DRIVER=postgres", "MAEL_SQL_DSN="+dsn, "MAEL_TOTAL_MEMORY=1024",
-			"MAEL_SHUTDOWN_PAUSE_SECONDS=3", "MAEL_LOG_LEVEL=info")
+			"MAEL_SHUTDOWN_PAUSE_SECONDS=3", "MAEL_TRUSTED_PROXIES=127.0.0.0/8", "MAEL_LOG_LEVEL=info")
 		n := prepareNode(t, env...)
 		n.turnTo(os.Args[0])
 		n.start()
@@ -46,18 +51,27 @@ func newRolling(t *testing.T) *rolling {
 	for _, n := range r.nodes {
 		n.await("an instance on each node", patience, func() bool { return len(n.placedOn("steady_web")) == len(r.nodes) })
 	}
-	r.through = balance(t, "", r.nodes...)
-	r.load("through HAProxy", w.host(), newKeptConns(r.through.address(), keptLimit), newMuxConns(r.through.address(), muxLimit))
-	nodes := choose(t, r.nodes...)
-	r.load("directly", w.host(),
-		nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
-		nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
-	r.awaitMore()
+	var addresses []string
+	for _, n := range r.nodes {
+		addresses = append(addresses, n.publicAddress())
+	}
+	r.through = balance(t, certificate, addresses...)
 	return r
 }
 
-func (r *rolling) load(name, host string, kept, mux exchanger) {
-	r.loads[name] = arriveBy(r.t, *rollingRate, host, kept, mux)
+// load puts the component under load, through HAProxy and directly.
+func (r *rolling) load() {
+	r.t.Helper()
+	r.loads["through HAProxy"] = r.arriveThrough()
+	nodes := choose(r.t, r.nodes...)
+	r.loads["directly"] = arriveBy(r.t, *rollingRate, rollingHost,
+		nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
+		nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
+	r.awaitMore()
+}
+
+func (r *rolling) arriveThrough() *arrivals {
+	return arriveBy(r.t, *rollingRate, rollingHost, newKeptConns(r.through.address(), keptLimit), newMuxConns(r.through.address(), muxLimit))
 }
 
 // awaitMore waits for a second's answers of each load.
@@ -120,7 +134,8 @@ func (r *rolling) check() {
 // that look for themselves, go elsewhere first.
 func TestARollingRestartFailsNoRequest(t *testing.T) {
 	t.Parallel()
-	r := newRolling(t)
+	r := newRolling(t, "")
+	r.load()
 	for range *rollingRounds {
 		for i, n := range r.nodes {
 			n.signal(syscall.SIGTERM)
@@ -141,7 +156,8 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
 	t.Parallel()
 	next := buildNext(t)
-	r := newRolling(t)
+	r := newRolling(t, "")
+	r.load()
 	schema := r.schema()
 	for range *rollingRounds {
 		for _, to := range []struct{ program, version string }{{next, nextVersion}, {os.Args[0], version}} {
