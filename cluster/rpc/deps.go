@@ -105,7 +105,7 @@ type Firings interface {
 	LatestFirings(ctx context.Context) (map[string]cluster.Firing, error)
 }
 
-// Deps is all that a Server works with. Every field but Kept, Away and Peers
+// Deps is all that a Server works with. Every field but Kept, Away, Outage and Peers
 // must be set.
 type Deps struct {
 	Version   string
@@ -135,7 +135,8 @@ type Deps struct {
 	Kept         LogKeeper // nil: output is not kept
 	Mover        Mover
 	Doctor       Doctor
-	Peers        Peers        // nil: there are no other nodes
-	Away         func() *Away // nil, or what it returns is: the database answers
+	Peers        Peers                        // nil: there are no other nodes
+	Away         func() *Away                 // nil, or what it returns is: the database answers
+	Outage       func() (cluster.Alert, bool) // the alert that the database is lost, while it can't be stored; nil: there is none
 	Logger       *slog.Logger
 }

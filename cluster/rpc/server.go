@@ -38,7 +38,7 @@ func NewServer(deps Deps) *Server {
 	s.methods = newMethods(
 		s.projectService(), s.historyService(), s.componentService(), s.eventSourceService(), s.clusterService(),
 		s.routeService(), s.adminService(), s.operateService(), s.systemService(),
-		s.sourceService(), s.syncService(), s.eventService(), s.notifierService(),
+		s.sourceService(), s.syncService(), s.eventService(), s.notifierService(), s.alertService(),
 		s.maelstromService(), s.nodeService(),
 	)
 	s.forNodes = newMethods(s.nodesService())

@@ -109,7 +109,7 @@ messages go to standard error. NO_COLOR turns colours off.`,
 	root.PersistentFlags().StringVar(&a.url, "url", "", "address of a daemon's private port (default: MAELSTROM_PRIVATE_URL, else the local daemon)")
 	root.AddCommand(
 		newProject(a), newSource(a), newComp(a), newEventSource(a), newCluster(a), newLogs(a),
-		newEvents(a), newNotifier(a),
+		newEvents(a), newAlerts(a), newNotifier(a),
 		newRoute(a), newCron(a), newAdmin(a), newSchema(a), newVersion(a),
 	)
 	root.InitDefaultCompletionCmd()

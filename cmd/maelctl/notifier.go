@@ -31,6 +31,8 @@ type notifierFlags struct {
 	context    string
 	kinds      []string
 	sources    []string
+	alerts     []string
+	severities []string
 	secretFile string
 	clear      bool
 }
@@ -49,11 +51,16 @@ func (f *notifierFlags) register(a *app, cmd *cobra.Command) {
 	flags.StringVar(&f.context, "context", "", "name that the status is shown under (default: maelstrom)")
 	flags.StringSliceVar(&f.kinds, "kind", nil, "events to tell, comma-separated (default: synced, failed, recovered, rolled_back, drift, brake)")
 	flags.StringSliceVar(&f.sources, "source", nil, "only events of these sources, comma-separated (default: all)")
+	flags.StringSliceVar(&f.alerts, "alert", nil, "alerts to tell, and that they have healed, comma-separated, or all (default: none)")
+	flags.StringSliceVar(&f.severities, "severity", nil, "only events and alerts of these severities: info, warning, error (default: all)")
 	flags.StringVar(&f.secretFile, "secret-file", "", "file with the secret of the signature, or with the API's token (default: "+envNotifierSecret+")")
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("secret-file", completeFiles))
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("commit-status", cobra.FixedCompletions([]string{"github", "gitlab", "gitea"}, cobra.ShellCompDirectiveNoFileComp)))
 	kinds := namesOf(cluster.EventKinds, func(k cluster.EventKind) string { return string(k) })
 	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("kind", cobra.FixedCompletions(kinds, cobra.ShellCompDirectiveNoFileComp)))
+	alerts := append([]string{string(cluster.AlertAll)}, namesOf(cluster.AlertKinds, func(k cluster.AlertKind) string { return string(k) })...)
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("alert", cobra.FixedCompletions(alerts, cobra.ShellCompDirectiveNoFileComp)))
+	cobra.CheckErr(cmd.RegisterFlagCompletionFunc("severity", cobra.FixedCompletions([]string{"info", "warning", "error"}, cobra.ShellCompDirectiveNoFileComp)))
 	a.completeFlag(cmd, "source", sourceNames)
 }
 
@@ -98,7 +105,23 @@ func (f *notifierFlags) change(cmd *cobra.Command, spec *cluster.Notifier) error
 	if given("source") {
 		spec.Sources = f.sources
 	}
+	f.changeAlerts(given, spec)
 	return nil
+}
+
+func (f *notifierFlags) changeAlerts(given func(flag string) bool, spec *cluster.Notifier) {
+	if given("alert") {
+		spec.Alerts = nil
+		for _, kind := range f.alerts {
+			spec.Alerts = append(spec.Alerts, cluster.AlertKind(kind))
+		}
+	}
+	if given("severity") {
+		spec.Severities = nil
+		for _, severity := range f.severities {
+			spec.Severities = append(spec.Severities, cluster.EventSeverity(severity))
+		}
+	}
 }
 
 // secret reads the secret; nil where none is given.
@@ -238,10 +261,14 @@ func tells(n *cluster.Notifier) string {
 }
 
 func kindsOf(n *cluster.Notifier) string {
-	if len(n.Kinds) == 0 {
+	if len(n.Kinds) == 0 && len(n.Alerts) == 0 {
 		return "default"
 	}
-	return strings.Join(namesOf(n.Kinds, func(k cluster.EventKind) string { return string(k) }), ",")
+	kinds := namesOf(n.Kinds, func(k cluster.EventKind) string { return string(k) })
+	for _, kind := range n.Alerts {
+		kinds = append(kinds, "alert:"+string(kind))
+	}
+	return strings.Join(kinds, ",")
 }
 
 func newNotifierShow(a *app) *cobra.Command {
@@ -269,6 +296,9 @@ func printNotifier(w io.Writer, a *app, n rpc.NotifierInfo) error {
 	t := newTable(a.outStyle(), "FIELD", "VALUE")
 	t.add("kinds", kindsOf(n.Spec))
 	t.add("sources", cmp.Or(strings.Join(n.Spec.Sources, " "), "all"))
+	if len(n.Spec.Severities) > 0 {
+		t.add("severities", strings.Join(namesOf(n.Spec.Severities, func(s cluster.EventSeverity) string { return string(s) }), " "))
+	}
 	t.add("secret", yesNo(n.HasSecret))
 	t.add("sent", ageOf(n.SentAt)+" ago")
 	t.add("failed", fmt.Sprint(n.Failed))

@@ -119,6 +119,7 @@ func (d *Daemon) buildPrivate() {
 		Doctor:       &doctor{Daemon: d},
 		Peers:        d.askedNodes(),
 		Away:         d.away,
+		Outage:       d.outage.Open,
 		Logger:       d.part("api"),
 	})
 	d.private = &rpc.PrivatePort{
