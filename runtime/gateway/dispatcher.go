@@ -153,7 +153,7 @@ func (d *dispatcher) takeSlot(now time.Time) *instance {
 	}
 	if taken != nil {
 		taken.inFlight++
-		d.lookIn(taken.rest.sent(taken.inFlight, now))
+		d.lookIn(taken.rest.sent(taken.inFlight, d.limit, now))
 	}
 	return taken
 }
@@ -293,7 +293,6 @@ func (d *dispatcher) learn(i *instance, x *exchange, err error, now time.Time) {
 	if x.passive == 0 || x.asker != "" {
 		i.last = now
 	}
-	i.rest.served(d.limit)
 	if err == nil && x.status < http.StatusInternalServerError {
 		i.success = now
 	}

@@ -15,14 +15,15 @@ const (
 )
 
 // rest is what an instance of another node has shown of its room, which others
-// share: after it was full it gets no more requests at a time than it has taken,
-// until one of them ends well or a pause is over.
+// share: after it was full it gets no more requests at a time than it has taken.
+// When a pause is over it is tried with one more, and when that was not refused,
+// with two, four, eight.
 type rest struct {
 	full  bool
 	room  int       // that it has shown, if it was full
-	fulls int       // how often it was, less how often requests ended well since
-	until time.Time // then one more is tried
-	tried bool      // one more than room was sent, and not yet answered
+	fulls int       // how often it was lately
+	until time.Time // then more are tried
+	step  int       // how many more were tried last; 0: they were refused
 }
 
 // allows tells whether one more may be sent.
@@ -30,44 +31,40 @@ func (r *rest) allows(inFlight int, now time.Time) bool {
 	return !r.full || inFlight < r.room || !now.Before(r.until)
 }
 
-// sent notes one more; pause is when to try yet another, zero: as it is.
-func (r *rest) sent(inFlight int, now time.Time) (pause time.Duration) {
+// sent notes that so many are in flight by now, of limit; pause is when to look
+// whether more may be sent, zero: never mind.
+func (r *rest) sent(inFlight, limit int, now time.Time) (pause time.Duration) {
 	if !r.full || inFlight <= r.room {
 		return 0
 	}
-	r.room, r.tried = inFlight, true
+	if r.step > 0 {
+		r.fulls = max(1, r.fulls-1)
+	}
+	r.step = max(1, 2*r.step)
+	if r.room += r.step; limit > 0 && r.room >= limit || r.step > manySteps {
+		*r = rest{} // there is room again
+		return 0
+	}
 	return r.wait(now)
 }
 
+// manySteps is from when on an instance without a limit counts as it was before.
+const manySteps = 64
+
 // refused notes that there was no room beside the others in flight; pause is
-// when to try again, zero: when that was settled before.
+// when to try again, zero: that was settled before.
 func (r *rest) refused(others int, now time.Time) (pause time.Duration) {
-	again := !r.full || r.tried
-	r.full, r.tried = true, false
-	r.room = min(others, max(r.room, others))
-	if !again && now.Before(r.until) {
+	news := !r.full || r.step > 0
+	r.full, r.step, r.room = true, 0, others
+	if !news {
 		return 0
 	}
 	r.fulls++
 	return r.wait(now)
 }
 
-// served notes a request that ended well: its slot is free, and there may be more.
-func (r *rest) served(limit int) {
-	if !r.full {
-		return
-	}
-	r.tried = false
-	if r.fulls = max(0, r.fulls-1); r.fulls > 0 {
-		return
-	}
-	if r.room++; limit == 0 || r.room >= limit {
-		*r = rest{}
-	}
-}
-
 func (r *rest) wait(now time.Time) time.Duration {
-	pause := min(lastRest, firstRest<<min(max(0, r.fulls-1), 10))
+	pause := min(lastRest, firstRest<<min(r.fulls-1, 10))
 	pause = pause/2 + rand.N(pause)
 	r.until = now.Add(pause)
 	return pause

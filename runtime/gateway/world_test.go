@@ -36,6 +36,7 @@ type world struct {
 	waker     func(ctx context.Context, component string) error
 	wakes     atomic.Int32
 	stop      []func()
+	others    others
 }
 
 // newWorld runs a gateway until end is called. No wake succeeds until the
@@ -48,7 +49,7 @@ func newWorld(t testing.TB, opt Options) *world {
 	if opt.Dial == nil {
 		opt.Dial = w.dial
 	}
-	w.g = New(opt, Deps{Snapshots: w, Waker: w})
+	w.g = New(opt, Deps{Snapshots: w, Waker: w, Peers: &w.others})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
