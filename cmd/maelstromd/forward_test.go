@@ -184,6 +184,18 @@ func TestForwardedShareSlots(t *testing.T) {
 	if served := owner.forwardedTo("served"); served < each {
 		t.Errorf("%v were forwarded", served)
 	}
+
+	// A container that dies between two requests costs nobody his request.
+	died := owner.engine.only(t, owner.id).ID
+	if err := owner.engine.ContainerKill(t.Context(), died, "KILL"); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		asker.mustGet(w.host(), "/")
+	}
+	if now := owner.engine.only(t, owner.id).ID; now == died {
+		t.Error("the container that was killed is still there")
+	}
 }
 
 // A node that freezes, goes on, and is killed: who asks the other one notices
@@ -225,18 +237,25 @@ func TestForwardedOutliveTheEndOfTheirNode(t *testing.T) {
 	asker.mustGet(w.host(), "/")
 	traffic := asker.arrive(t, 40, w.host())
 	traffic.awaitMore(asker, 40)
-	slow := begin(asker, w.host(), "/echo?ms=1500")
-	owner.await("the slow one", patience, func() bool { return owner.inFlight("shop_web") > 0 })
+	slow := func() <-chan answer {
+		got := begin(asker, w.host(), "/echo?ms=3000")
+		traffic.awaitMore(asker, 20) // it is there by then
+		return got
+	}
+	beforeStop := slow()
 	owner.signal(syscall.SIGTERM)
 	owner.awaitExit()
-	if got := <-slow; got.status != http.StatusOK {
-		t.Errorf("what was in flight got %s", got)
-	}
 	owner.start()
 	traffic.awaitMore(asker, 40)
+	beforeUpgrade := slow()
 	owner.signal(syscall.SIGUSR2)
 	owner.await("the next program", patience, func() bool { return owner.log.count("serving peers") == 3 })
 	traffic.awaitMore(asker, 40)
+	for what, got := range map[string]<-chan answer{"stop": beforeStop, "upgrade": beforeUpgrade} {
+		if a := <-got; a.status != http.StatusOK {
+			t.Errorf("what was in flight at the %s got %s", what, a)
+		}
+	}
 	traffic.checkAll(t)
 }
 
@@ -247,14 +266,6 @@ func begin(n *node, host, path string) <-chan answer {
 	return got
 }
 
-// inFlight is how many requests the instances of a component have, as n sees it.
-func (n *node) inFlight(component string) (sum int) {
-	for _, i := range n.ps(component) {
-		sum += i.InFlight
-	}
-	return sum
-}
-
 func TestForwardedSurviveADrain(t *testing.T) {
 	t.Parallel()
 	asker, owner := newPair(t)
@@ -263,14 +274,21 @@ func TestForwardedSurviveADrain(t *testing.T) {
 	asker.apply(projectOf("shop", w)) // both may be on one node from here on
 	traffic := asker.arrive(t, 40, w.host())
 	traffic.awaitMore(asker, 40)
-	slow := begin(asker, w.host(), "/events?n=30&ms=50")
+	var streams []<-chan answer
+	for range 4 { // some of them there
+		streams = append(streams, begin(asker, w.host(), "/events?n=30&ms=50"))
+	}
+	traffic.awaitMore(asker, 10)
 	if _, err := asker.client().Drain(context.Background(), rpc.DrainRequest{Node: owner.id}); err != nil {
 		t.Fatal(err)
 	}
 	asker.await("both instances here", patience, func() bool { return len(owner.engine.containers(t, owner.id)) == 0 })
 	traffic.awaitMore(asker, 40)
-	if got := <-slow; got.status != http.StatusOK || strings.Count(got.body, "data: ") != 30 {
-		t.Errorf("a stream got %s", got)
+	t.Logf("sent back as draining %v, as gone %v", owner.forwardedTo("draining"), owner.forwardedTo("gone"))
+	for _, stream := range streams {
+		if got := <-stream; got.status != http.StatusOK || strings.Count(got.body, "data: ") != 30 {
+			t.Errorf("a stream got %s", got)
+		}
 	}
 	traffic.checkAll(t)
 }
