@@ -30,6 +30,7 @@ func (d *Daemon) shutdown() {
 	d.endServers()
 	d.tasks.end(d.log, "hooks", stepLimit)
 	d.giveUpRoles()
+	d.tasks.end(d.log, "isolation", stepLimit) // before others are not heard for the sole reason that this node stops
 	d.tasks.end(d.log, "membership", stepLimit)
 	d.tasks.end(d.log, "agent", stepLimit)
 	if agent := d.agent.Load(); agent != nil && d.opt.OnExit == ExitStop && !d.handing {
