@@ -237,3 +237,19 @@ func siteCertificate(t *testing.T) (path string, roots *x509.CertPool) {
 	roots.AddCert(server.Certificate())
 	return path, roots
 }
+
+// The guide shows the file that the tests run.
+func TestTheGuideOfLoadBalancersShowsItsFile(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/loadbalancers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(haproxyConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(guide), "```haproxy\n"+string(config)+"```\n") {
+		t.Errorf("docs/loadbalancers.md does not show %s", haproxyConfig)
+	}
+}
