@@ -218,13 +218,10 @@ func restlessContainers(d *Daemon, truth *cluster.Snapshot) string {
 	return ""
 }
 
-// askAll asks each node for each component that runs there.
+// askAll asks each node for each component, wherever it runs or sleeps.
 func (c *chronicle) askAll() {
 	for _, n := range c.nodes {
 		for _, r := range c.cast {
-			if !n.runs(r) {
-				continue
-			}
 			answer, err := n.request(r.name + ".test")
 			if err != nil || answer.status != http.StatusOK {
 				c.fail("at rest %s answers for %s: %d %v, %v", n.id, r.name, answer.status, answer.header, err)

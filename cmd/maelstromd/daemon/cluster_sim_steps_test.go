@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"fmt"
-	"net/http"
 	"time"
 
 	"maelstrom/cluster/rpc"
@@ -83,7 +82,7 @@ func (c *chronicle) freeze(n *fleetNode) {
 	}
 	c.note("%s is frozen", n.id)
 	n.frozen = true
-	n.marred.Add(1)
+	n.touched.Add(1)
 	c.server.Set(n.id, storesim.Way{Stalled: true})
 	c.fabric.change(func() {
 		for _, other := range c.nodes {
@@ -92,7 +91,7 @@ func (c *chronicle) freeze(n *fleetNode) {
 	})
 	c.later(15*time.Second, n.id+" goes on", func() {
 		n.frozen = false
-		n.marred.Add(1)
+		n.touched.Add(1)
 		c.server.Set(n.id, storesim.Way{})
 		c.fabric.change(func() {
 			for _, other := range c.nodes {
@@ -115,12 +114,16 @@ func (c *chronicle) cutOff(a, b *fleetNode) {
 		ways = append(ways, way{b.host, a.host})
 	}
 	c.note("nothing gets through from %s to %s, %d ways", a.id, b.id, len(ways))
+	a.touched.Add(1)
+	b.touched.Add(1)
 	c.fabric.change(func() {
 		for _, w := range ways {
 			c.fabric.cut[w] = true
 		}
 	})
 	c.later(20*time.Second, fmt.Sprintf("%s reaches %s", a.id, b.id), func() {
+		a.touched.Add(1)
+		b.touched.Add(1)
 		c.fabric.change(func() {
 			for _, w := range ways {
 				if !a.frozen && !b.frozen {
@@ -213,6 +216,7 @@ func (c *chronicle) hurtNetwork() {
 	if c.rand.IntN(2) == 0 {
 		n := c.nodes[c.rand.IntN(len(c.nodes))]
 		c.note("connections of %s break", n.id)
+		n.touched.Add(1)
 		c.fabric.reset(n.host, "")
 	}
 	c.later(15*time.Second, "the network is quick", func() {
@@ -250,64 +254,4 @@ func (c *chronicle) undrainAll() {
 		}
 		cancel()
 	}
-}
-
-// requestLimit is what a request may take at a node that serves, by the
-// declared maxdurationseconds.
-const requestLimit = 31 * time.Second
-
-// ask is one request. It gets an answer with a reason before its deadline, and
-// what it asks for where that runs on the asked node and nothing happens to it.
-func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
-	request, err := http.NewRequest(http.MethodGet, "http://"+r.name+".test/", nil)
-	if err != nil {
-		c.fail("%v", err)
-		return
-	}
-	request.Header.Set("Takes", takes.String())
-	marred, runs := n.marred.Load(), n.runs(r)
-	began := time.Now()
-	answer, err := n.answered(n.opt.PublicPort, request)
-	took := time.Since(began)
-	c.mu.Lock()
-	c.answers[outcome(answer, err)]++
-	c.mu.Unlock()
-	if err != nil {
-		if n.marred.Load() == marred {
-			c.fail("a request for %s at %s, to which nothing happened: %v", r.name, n.id, err)
-		}
-		return
-	}
-	if took > requestLimit+openingLimit {
-		c.fail("a request for %s at %s took %v", r.name, n.id, took)
-	}
-	if answer.status != http.StatusOK && answer.header.Get("Maelstrom-Reason") == "" {
-		c.fail("a request for %s at %s is answered %d without a reason: %q", r.name, n.id, answer.status, answer.body)
-	}
-	if r.name == "wide" && runs && answer.status != http.StatusOK && n.marred.Load() == marred {
-		c.fail("a request for %s at %s, where it ran and nothing happened, is answered %d %v after %v", r.name, n.id, answer.status, answer.header, took)
-	}
-}
-
-func outcome(answer response, err error) string {
-	if err != nil {
-		return "cut"
-	}
-	return fmt.Sprint(answer.status, " ", answer.header.Get("Maelstrom-Reason"))
-}
-
-// runs tells whether a node knows of an instance of its own that serves.
-func (n *fleetNode) runs(r *role) bool {
-	d := n.live()
-	if d == nil {
-		return false
-	}
-	snap := d.feed.Snapshot()
-	rows, _ := snap.ByComponent.Get("sim_" + r.name)
-	for _, row := range rows {
-		if in, ok := snap.Instances.Get(row.ID); ok && row.Node == n.id && in.Serves(row.Want) {
-			return true
-		}
-	}
-	return false
 }

@@ -189,7 +189,7 @@ func (c *chronicle) calm() {
 	c.undrainAll()
 	c.mend()
 	c.calls.Wait()
-	c.note("answers %v", c.answers)
+	c.t.Logf("answers: %v", c.answers)
 	c.await("everything is at rest", 3*time.Minute, c.restless)
 	if c.t.Failed() {
 		return

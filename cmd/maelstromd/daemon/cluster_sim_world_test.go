@@ -50,7 +50,9 @@ type fleetNode struct {
 	down   bool // no daemon runs
 	frozen bool
 	life   atomic.Pointer[Daemon]
-	marred atomic.Int64 // counts what may fail requests that are asked for here
+
+	marred  atomic.Int64 // counts what may fail requests that are asked for, or run, here
+	touched atomic.Int64 // counts what happens to the ways from and to here
 }
 
 const fleetKey = "the key that all nodes of a fleet have"
