@@ -182,9 +182,26 @@ func (s *Store) LastDue(ctx context.Context) (last map[cluster.FiringID]time.Tim
 // lostFiring is what is told of a firing whose daemon ended before it did.
 const lostFiring = "the daemon stopped before it had an answer"
 
-// closeFirings ends what a node that starts anew had under way.
+// closeFirings ends what a node that starts anew had under way, and tells so.
 func (t *tx) closeFirings(ctx context.Context, node string, at time.Time) error {
-	_, err := t.put(ctx, "mael_firing", `update mael_firing set finished_at = ?, failure = ? where node = ? and finished_at = 0`,
+	var lost []cluster.Firing
+	err := t.each(ctx, func(rows *sql.Rows) error {
+		f := cluster.Firing{FinishedAt: at, Error: lostFiring}
+		var due, started int64
+		err := rows.Scan(&f.EventSource, &f.Component, &due, &started)
+		f.Due, f.StartedAt = moment(due), moment(started)
+		lost = append(lost, f)
+		return err
+	}, `select event_source, component, due, started_at from mael_firing where node = ? and finished_at = 0 order by due, event_source`, node)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	for _, f := range lost {
+		if err := t.firingEvent(ctx, f); err != nil {
+			return err
+		}
+	}
+	_, err = t.put(ctx, "mael_firing", `update mael_firing set finished_at = ?, failure = ? where node = ? and finished_at = 0`,
 		micros(at), lostFiring, node)
 	return err
 }

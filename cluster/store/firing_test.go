@@ -49,6 +49,29 @@ func TestFiringIsClaimedOnce(t *testing.T) {
 	})
 }
 
+// What a daemon had under way when it ended has failed, and is told so by its
+// next start.
+func TestFiringOfADaemonThatEnded(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RoleCron, "a")
+		for _, f := range []cluster.Firing{firing(0, time.Unix(1000, 0).UTC()), firing(0, time.Unix(2000, 0).UTC())} {
+			_, err := s.ClaimFiring(t.Context(), hold, f)
+			must(t, err)
+		}
+		f := firing(0, time.Unix(1000, 0).UTC())
+		f.FinishedAt, f.Status = f.StartedAt, 200
+		must(t, s.FinishFiring(t.Context(), f))
+		for range 2 {
+			_, err := s.JoinNode(t.Context(), cluster.Node{ID: "a"})
+			must(t, err)
+		}
+		told := events(t, s, cluster.EventQuery{Kinds: []cluster.EventKind{cluster.EventCron}})
+		if len(told) != 2 || told[1] != "cron es failed, status 0: "+lostFiring {
+			t.Errorf("told %q", told)
+		}
+	})
+}
+
 func TestClaimNeedsTheRole(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		late := take(t, s, cluster.RoleCron, "a")

@@ -273,6 +273,19 @@ type stage struct {
 	starts *starter
 	feed   *cluster.Feed
 	work   *sync.WaitGroup
+	missed *missed
+}
+
+// missed are the due times that were not fired.
+type missed struct {
+	mu    sync.Mutex
+	times []string
+}
+
+func (m *missed) add(row *cluster.EventSourceRow, due time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.times = append(m.times, row.Spec.Name+due.UTC().Format(" 15:04:05"))
 }
 
 // play runs a test in a bubble that begins at the given time in UTC, with a
@@ -286,11 +299,11 @@ func play(t *testing.T, begin string, opt Options, test func(*testing.T, *stage)
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(at))
 		var work sync.WaitGroup
-		s := &stage{db: &database{number: 1, eventSources: map[string]*cluster.EventSourceRow{}}, work: &work}
+		s := &stage{db: &database{number: 1, eventSources: map[string]*cluster.EventSourceRow{}}, work: &work, missed: &missed{}}
 		s.ledger, s.sender = &ledger{rows: map[string]*cluster.Firing{}}, &sender{}
 		s.starts = &starter{takes: map[string]time.Duration{}}
 		s.feed = cluster.NewFeed(s.db, cluster.FeedOptions{})
-		s.Cron = New(opt, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Waker: s.starts, Starts: s.starts})
+		s.Cron = New(opt, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Waker: s.starts, Starts: s.starts, Missed: s.missed.add})
 		ctx, cancel := context.WithCancel(t.Context())
 		work.Go(func() { s.feed.Run(ctx) })
 		defer func() {

@@ -132,9 +132,10 @@ func TestMissedWhileTheDatabaseWasAway(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*cluster.EventSourceRow)
 		want   []string
+		missed []string
 	}{
-		"skip":     {func(*cluster.EventSourceRow) {}, []string{"10:00:00"}},
-		"run once": {runningOnce, []string{"10:00:00", "10:35:30"}},
+		"skip":     {func(*cluster.EventSourceRow) {}, []string{"10:00:00"}, []string{"shop_a 10:10:00", "shop_a 10:20:00", "shop_a 10:30:00"}},
+		"run once": {runningOnce, []string{"10:00:00", "10:35:30"}, []string{"shop_a 10:10:00", "shop_a 10:20:00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			play(t, "2026-03-01 09:59:30", Options{}, func(t *testing.T, s *stage) {
@@ -151,6 +152,9 @@ func TestMissedWhileTheDatabaseWasAway(t *testing.T) {
 					got[1] = "10:35:30"
 				}
 				equal(t, "sent", got, c.want)
+				s.missed.mu.Lock()
+				defer s.missed.mu.Unlock()
+				equal(t, "missed", s.missed.times, c.missed)
 			})
 		})
 	}
