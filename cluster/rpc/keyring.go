@@ -115,6 +115,7 @@ func (k *Keyring) Create(ctx context.Context, name string) (string, error) {
 		return "", fromStore(fmt.Errorf("store token: %w", err))
 	}
 	k.put(token)
+	k.writeCopy()
 	return secret, nil
 }
 
@@ -136,9 +137,10 @@ func (k *Keyring) Remove(ctx context.Context, name string) error {
 		return fromStore(fmt.Errorf("remove token: %w", err))
 	}
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	delete(k.tokens, name)
 	delete(k.used, name)
+	k.mu.Unlock()
+	k.writeCopy()
 	return nil
 }
 

@@ -45,18 +45,18 @@ func (k *Keyring) KeepCopy(path string) error {
 }
 
 // writeCopy writes the copy if it is not what the store has.
-func (k *Keyring) writeCopy(stored []cluster.Token) {
+func (k *Keyring) writeCopy() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	list := []copiedToken{}
-	for _, token := range stored {
-		list = append(list, copiedToken{token.Name, token.Hash})
+	for name, token := range k.tokens {
+		list = append(list, copiedToken{name, token.Hash})
 	}
 	slices.SortFunc(list, func(a, b copiedToken) int { return cmp.Compare(a.Name, b.Name) })
 	data, err := json.Marshal(list)
 	if err != nil {
 		return // names and hashes are always text
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.copyPath == "" || bytes.Equal(data, k.copied) {
 		return
 	}

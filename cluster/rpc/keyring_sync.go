@@ -48,7 +48,7 @@ func (k *Keyring) sync(ctx context.Context) error {
 	k.tokens = tokens
 	missing := k.unstored()
 	k.mu.Unlock()
-	k.writeCopy(list)
+	k.writeCopy()
 	for _, token := range missing {
 		if err := k.store.PutToken(ctx, token); err != nil {
 			return fmt.Errorf("store token: %w", err)

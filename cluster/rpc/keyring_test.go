@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -213,5 +215,42 @@ func TestAnEmptySecretNeverCounts(t *testing.T) {
 	}
 	if _, ok := w.keys.Authenticate(t.Context(), ""); ok {
 		t.Error("no token counts as one")
+	}
+}
+
+// Tokens that the store was seen to have count without it, also for the next
+// start; one that was removed does not.
+func TestTokensCountFromTheCopy(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "tokens.json")
+	next := func() *Keyring {
+		k := NewKeyring(w, slog.New(slog.DiscardHandler))
+		if err := k.KeepCopy(path); err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	k := next()
+	secret, err := k.Create(t.Context(), "ops")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.away = errors.New("the database is away")
+	if name, ok := next().Authenticate(t.Context(), secret); !ok || name != "ops" {
+		t.Errorf("%q, %t", name, ok)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if data, err := os.ReadFile(path); err != nil || strings.Contains(string(data), secret) {
+		t.Errorf("the copy has the secret, or %v", err)
+	}
+	w.away = nil
+	if err := k.Remove(t.Context(), "ops"); err != nil {
+		t.Fatal(err)
+	}
+	w.away = errors.New("the database is away")
+	if _, ok := next().Authenticate(t.Context(), secret); ok {
+		t.Error("a removed token counts")
 	}
 }

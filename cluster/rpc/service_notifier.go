@@ -107,7 +107,9 @@ func (s *Server) storedSecret(ctx context.Context, row *cluster.NotifierRow) (st
 	if row == nil || !row.HasSecret {
 		return "", nil
 	}
-	secret, err := s.deps.Notifiers.NotifierSecret(ctx, row.Spec.Name)
+	secret, err := fromDatabase(ctx, s, "the secret of a notifier is", func(ctx context.Context) (string, error) {
+		return s.deps.Notifiers.NotifierSecret(ctx, row.Spec.Name)
+	})
 	return secret, fromStore(err)
 }
 

@@ -27,7 +27,7 @@ type examination func(ctx context.Context) []rpc.Check
 func (d *doctor) Examine(ctx context.Context) []rpc.Check {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	list := []examination{d.database, d.disk, d.clock, d.engineChecks, d.ports, d.firewall}
+	list := []examination{d.database, d.disk, d.clock, d.engineChecks, d.ports, d.peerChecks, d.firewall}
 	found := make([][]rpc.Check, len(list))
 	var all sync.WaitGroup
 	for i, examine := range list {

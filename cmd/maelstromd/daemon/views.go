@@ -41,8 +41,13 @@ func (d *Daemon) pinTokens() {
 	if d.opt.APIToken != "" {
 		d.keys.Pin(rpc.FirstTokenName, d.opt.APIToken)
 	}
-	if client, err := rpc.ReadClientFile(d.dir.path); err == nil && client.Token != "" {
-		d.keys.Pin(rpc.LocalTokenName(d.node), client.Token)
+	client, err := rpc.ReadClientFile(d.dir.path)
+	if err != nil || client.Token == "" {
+		return
+	}
+	d.keys.Pin(rpc.LocalTokenName(d.node), client.Token)
+	if client.URL = d.localURL(); d.dir.writeClientFile(client) != nil {
+		d.log.Debug("client file not written") // the one of the last start mostly does
 	}
 }
 
