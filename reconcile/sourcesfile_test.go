@@ -38,6 +38,8 @@ notifiers:
     secret: a-secret-of-sixteen
     kinds: [failed, recovered]
     sources: [main]
+    alerts: [node_lost, disk_full]
+    severities: [error]
 `
 
 func sourcesInput(text string) SourcesInput {
@@ -70,7 +72,7 @@ func TestSourcesFile(t *testing.T) {
 	if d := declared.Sources[1].Spec; d.Dir != "/srv/projects" || d.IntervalSeconds != 30 {
 		t.Errorf("directory %+v", d)
 	}
-	if n := declared.Notifiers[0]; n.Spec.Webhook != "https://chat.test/hook" || *n.Secret != "a-secret-of-sixteen" || len(n.Spec.Kinds) != 2 {
+	if n := declared.Notifiers[0]; n.Spec.Webhook != "https://chat.test/hook" || *n.Secret != "a-secret-of-sixteen" || len(n.Spec.Kinds) != 2 || len(n.Spec.Alerts) != 2 || len(n.Spec.Severities) != 1 {
 		t.Errorf("notifier %+v", n.Spec)
 	}
 }
@@ -103,6 +105,7 @@ func TestSourcesFileProblems(t *testing.T) {
 		{"a secret in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', token: hunter2}}\n", true, "a secret has no place in a repository"},
 		{"a file in a repository", "sources:\n  - {name: a, git: {url: 'https://git.test/x', tokenfile: /etc/shadow}}\n", true, "can't name files of a node"},
 		{"a notifier", "notifiers:\n  - {name: n, webhook: x}\n", false, "sources.yml:2:24: notifiers[0].webhook:"},
+		{"an alert", "notifiers:\n  - name: n\n    webhook: https://x.test/\n    alerts: [fire]\n", false, `there are no alerts of kind "fire"`},
 		{"not UTF-8", "sources: \xff", false, "not UTF-8"},
 	} {
 		in := sourcesInput(tt.text)
