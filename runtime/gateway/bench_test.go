@@ -142,3 +142,64 @@ func BenchmarkOverTCP(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHop compares a request to an instance here with one that another node
+// serves, over TCP in both; the other node's gateway runs here as well.
+func BenchmarkHop(b *testing.B) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, strings.Repeat("x", 100))
+	}))
+	defer upstream.Close()
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	w := newWorld(b, Options{Dial: dial})
+	defer w.end()
+	owner := New(Options{Node: "node-2", Dial: dial}, Deps{Snapshots: w, Waker: w})
+	port, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	server := NewServer("", http.HandlerFunc(owner.ServeForwarded), ServerOptions{})
+	go server.Serve(port)
+	defer server.Close()
+	w.g.peers = overTCP(port.Addr().String())
+	n := w.other("node-2", nil)
+	address := strings.TrimPrefix(upstream.URL, "http://")
+	for _, name := range []string{"local", "forwarded"} {
+		w.component(name, func(c *project.Component) { c.MaxConcurrency = 1000 })
+	}
+	w.place("p", "local", 0)
+	w.ready("p", address)
+	n.serving("q", "forwarded", 0)
+	n.report("q", func(i *cluster.Instance) { i.Address = address })
+	for _, name := range []string{"local", "forwarded"} {
+		b.Run(name, func(b *testing.B) {
+			front := httptest.NewServer(w.g.Public())
+			defer front.Close()
+			client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					r, _ := http.NewRequest("GET", front.URL, nil)
+					r.Host = name
+					res, err := client.Do(r)
+					if err != nil || res.StatusCode != 200 {
+						b.Fatal(res, err)
+					}
+					io.Copy(io.Discard, res.Body)
+					res.Body.Close()
+				}
+			})
+		})
+	}
+}
+
+// overTCP reaches every node at one address.
+type overTCP string
+
+func (overTCP) Live(string) bool { return true }
+
+func (a overTCP) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, "tcp", string(a))
+}
