@@ -27,7 +27,7 @@ func (d *dispatcher) enterForwarded(placement string) (*instance, *waiter, *refu
 	if r := d.mayForward(i, placement, now); r != nil {
 		return nil, nil, r
 	}
-	if i.waiting.size == 0 && i.free(d.limit, now) {
+	if i.free(d.limit, now) { // then nobody waits
 		i.inFlight++
 		d.taken(i, aside)
 		return i, nil, nil
@@ -50,7 +50,7 @@ func (d *dispatcher) mayForward(i *instance, placement string, now time.Time) *r
 	in, known := d.snapshot.Instances.Get(placement)
 	own := placed && p.Node == d.g.opt.Node || !placed && known && in.Node == d.g.opt.Node
 	switch {
-	case d.row == nil || d.dead || !own || placed && p.Component != d.name:
+	case d.row == nil || d.dead || !own:
 		return forwardedGone
 	case d.g.received.over.Load() || d.retreats[placement] != nil:
 		return forwardedDraining

@@ -446,6 +446,46 @@ func TestForwardedAfterAFailedDial(t *testing.T) {
 	})
 }
 
+// Those who wait for an instance that takes no connection any more don't wait on.
+func TestForwardedWaitEndsWithAFailedDial(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		h := newHeld()
+		w.serving("p", "shop_web", 0, func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Connection", "close")
+			h.serve(rw, r)
+		})
+		first := w.beginForward("shop_web", "p")
+		<-h.arrived
+		others := []<-chan *httptest.ResponseRecorder{w.beginForward("shop_web", "p"), w.beginForward("shop_web", "p")}
+		synctest.Wait()
+		began := time.Now()
+		w.kill("p")
+		close(h.release)
+		wantServed(t, <-first)
+		for _, other := range others {
+			wantRefused(t, <-other, 421, cluster.ReasonGone)
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("waited %s", took)
+		}
+	})
+}
+
+// A slot that is granted to one who leaves at that moment is the next one's.
+func TestForwardedThatLeavesWithASlot(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		w.serving("p", "shop_web", 0, ok)
+		d := w.g.dispatcher("shop_web")
+		first, _, _ := d.enterForwarded("p")
+		i, waiter, _ := d.enterForwarded("p")
+		d.release(first, &exchange{asker: "another", passive: aside}, nil)
+		d.leaveForwarded(i, waiter)
+		wantServed(t, w.forward("shop_web", "p"))
+	})
+}
+
 func TestForwardedIsCountedAndLogged(t *testing.T) {
 	var log bytes.Buffer
 	registry := prometheus.NewRegistry()
