@@ -71,6 +71,26 @@ func TestMinorities(t *testing.T) {
 	}
 }
 
+// Nodes without a port for others are lost by the age of their status alone.
+func TestWhoCannotBeHeard(t *testing.T) {
+	for name, c := range map[string]struct {
+		node cluster.Node
+		want bool
+	}{
+		"up":          {cluster.Node{ID: "a", State: cluster.NodeUp}, true},
+		"stopping":    {cluster.Node{ID: "a", State: cluster.NodeLeaving}, true},
+		"drained":     {cluster.Node{ID: "a", State: cluster.NodeDraining}, true},
+		"with a port": {cluster.Node{ID: "a", State: cluster.NodeUp, Peers: true}, false},
+		"down":        {cluster.Node{ID: "a", State: cluster.NodeDown}, false},
+		"lost":        {cluster.Node{ID: "a", State: cluster.NodeUp, Lost: true}, false},
+		"this one":    {cluster.Node{ID: "self", State: cluster.NodeUp}, false},
+	} {
+		if got := unhearable(&c.node, "self"); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 // Who is there shows in rows that change, by no clock but this node's.
 func TestCensus(t *testing.T) {
 	var c census

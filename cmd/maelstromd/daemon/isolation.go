@@ -154,11 +154,17 @@ func (d *Daemon) inMinority(ctx context.Context, counted *census, now time.Time)
 // markOutdated marks nodes lost that nobody can hear, by the age of their
 // status alone.
 func (d *Daemon) markOutdated(ctx context.Context, hold cluster.Hold) {
-	for id, node := range d.feed.Snapshot().Nodes.All() {
-		if id != d.node && !node.Peers && !node.Lost && node.State != cluster.NodeDown {
+	for _, node := range d.feed.Snapshot().Nodes.All() {
+		if unhearable(node, d.node) {
 			d.markOne(ctx, hold, node, outdatedAfter)
 		}
 	}
+}
+
+// unhearable tells whether only the age of its status can tell that a node is
+// lost. One that says it is down keeps what it has, as it may come back to it.
+func unhearable(n *cluster.Node, self string) bool {
+	return n.ID != self && !n.Peers && !n.Lost && n.State != cluster.NodeDown
 }
 
 // endLostRuns ends the releases that a lost node has left: one that was not

@@ -40,10 +40,20 @@ func (d *Daemon) buildPeers() {
 	}, peer.Deps{
 		Feed: d.feed, Loads: d.gateway, Decider: ownDecisions{d}, Dial: d.dialPeer,
 		Holder:   func() string { return d.keeper.Holder(cluster.RolePlacement) },
-		Answered: func() time.Time { return d.keeper.Answered() },
+		Answered: d.answered,
 		NodeOf:   func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
 	})
 	d.nodes = d.forNodes(d.hub.Handler())
+}
+
+// answered is when the database last did, to whoever asks it all the time; zero:
+// not yet. While this node starts the keeper of roles does not.
+func (d *Daemon) answered() time.Time {
+	at := d.keeper.Answered()
+	if err, _ := d.feed.Health(); err == nil && d.feed.ReadAt().After(at) {
+		return d.feed.ReadAt()
+	}
+	return at
 }
 
 // otherNodes is where requests are forwarded to, nil if there are no others.
