@@ -25,18 +25,21 @@ type role struct {
 	images   []string // that it may become
 	edition  int
 	settings string // more of them
+	frail    bool   // it crashes
+	goes     bool   // it is taken away at times
+	gone     bool   // not declared at present
 }
 
 func newCast() []*role {
 	return []*role{
 		{name: "wide", perNode: 1, perSlot: 100, min: 3, mins: 4, image: "quick", images: []string{"quick"}, settings: "    placement: spread\n"},
-		{name: "few", max: 2, perSlot: 2, mins: 3, image: "quick", images: []string{"quick", "quick", "slow"}},
+		{name: "few", goes: true, max: 2, perSlot: 2, mins: 3, image: "quick", images: []string{"quick", "quick", "slow"}},
 		{name: "slow", max: 3, perSlot: 1, mins: 3, image: "slow", images: []string{"slow", "quick"}, settings: "    restartorder: stopstart\n"},
-		{name: "new", max: 3, perSlot: 4, mins: 3, image: "quick", images: []string{"quick", "slow", "exits", "deaf", "missing", "far"}},
+		{name: "new", goes: true, max: 3, perSlot: 4, mins: 3, image: "quick", images: []string{"quick", "slow", "exits", "deaf", "missing", "far"}},
 		{name: "east", max: 2, perSlot: 5, mins: 3, image: "quick", images: []string{"quick"}, settings: "    nodes: {zone: east}\n"},
 		{name: "data", max: 1, perSlot: 5, mins: 2, image: "quick", images: []string{"quick"},
 			settings: "    volumes: [{type: volume, source: data, target: /data}]\n"},
-		{name: "frail", max: 1, perSlot: 5, mins: 2, image: "crashes", images: []string{"crashes"}},
+		{name: "frail", frail: true, max: 1, perSlot: 5, mins: 2, image: "crashes", images: []string{"crashes"}},
 		{name: "job", max: 1, perSlot: 5, mins: 1, image: "quick", images: []string{"quick", "slow"}},
 	}
 }
@@ -79,6 +82,9 @@ func (c *chronicle) declaration() string {
 	var b strings.Builder
 	b.WriteString("name: sim\ncomponents:\n")
 	for _, r := range c.cast {
+		if r.gone {
+			continue
+		}
 		fmt.Fprintf(&b, "  %s:\n    image: %s\n    mininstances: %d\n    maxconcurrency: %d\n", r.name, r.image, r.min, r.perSlot)
 		if r.max > 0 {
 			fmt.Fprintf(&b, "    maxinstances: %d\n", r.max)
@@ -121,6 +127,7 @@ func (c *chronicle) declare() bool {
 func (c *chronicle) mend() {
 	for _, r := range c.cast {
 		r.image, r.edition = "quick", r.edition+1
+		r.gone = false
 		if r.name == "wide" {
 			r.min = len(c.nodes)
 		}

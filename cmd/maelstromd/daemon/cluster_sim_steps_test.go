@@ -11,9 +11,15 @@ import (
 // step does something to the cluster.
 func (c *chronicle) step() {
 	n, r := c.nodes[c.rand.IntN(len(c.nodes))], c.cast[c.rand.IntN(len(c.cast))]
-	switch k := c.rand.IntN(40); {
+	switch k := c.rand.IntN(43); {
 	case k < 14:
-		c.burst(n, r, 1+c.rand.IntN(6))
+		c.burst(n, r, 1+c.rand.IntN(12))
+	case k == 40:
+		c.blackOut()
+	case k == 41:
+		c.isolate(n)
+	case k == 42:
+		c.takeAway(r)
 	case k < 17:
 		c.pass(rand0(c.rand, 10*time.Second))
 	case k < 21:
@@ -71,6 +77,73 @@ func (c *chronicle) stopNode(n *fleetNode, inOrder bool) {
 			n.begin()
 		}
 	})
+}
+
+// blackOut takes the database away and restarts all nodes without it.
+func (c *chronicle) blackOut() {
+	c.note("the database is away for all, which restart")
+	for _, n := range c.nodes {
+		if !n.down {
+			n.marred.Add(1)
+			n.kill()
+		}
+		n.frozen = false
+		c.server.Set(n.id, storesim.Way{Refused: true})
+		n.begin()
+	}
+	c.fabric.heal()
+	c.later(20*time.Second, "the database is back for all", func() {
+		for _, n := range c.nodes {
+			if !n.frozen {
+				c.server.Set(n.id, storesim.Way{})
+			}
+		}
+	})
+}
+
+// isolate keeps a node from the database and from all others but one, which
+// may tell it that there is a database.
+func (c *chronicle) isolate(n *fleetNode) {
+	friend := c.nodes[c.rand.IntN(len(c.nodes))]
+	if n.frozen || friend == n {
+		return
+	}
+	c.note("%s reaches %s alone, and no database", n.id, friend.id)
+	c.server.Set(n.id, storesim.Way{Refused: true})
+	n.touched.Add(1)
+	var ways []way
+	for _, other := range c.nodes {
+		if other != friend {
+			ways = append(ways, way{n.host, other.host}, way{other.host, n.host})
+		}
+	}
+	c.fabric.change(func() {
+		for _, w := range ways {
+			c.fabric.cut[w] = true
+		}
+	})
+	c.later(25*time.Second, n.id+" reaches all and the database", func() {
+		if n.frozen {
+			return
+		}
+		n.touched.Add(1)
+		c.server.Set(n.id, storesim.Way{})
+		c.fabric.change(func() {
+			for _, w := range ways {
+				delete(c.fabric.cut, w)
+			}
+		})
+	})
+}
+
+// takeAway has a component be declared no more, or again.
+func (c *chronicle) takeAway(r *role) {
+	if !r.goes {
+		return
+	}
+	r.gone = !r.gone
+	c.note("%s is declared: %v", r.name, !r.gone)
+	c.declare()
 }
 
 // freeze keeps a node from everybody, for a time in which its own time runs: a
