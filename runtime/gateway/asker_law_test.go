@@ -180,9 +180,10 @@ func TestRequestsOverNodesThatFail(t *testing.T) {
 			if l.InFlight+l.Queued != 0 || w.g.repeats.active.Load() != 0 || w.g.repeats.now.Load() != 0 {
 				t.Errorf("seed %d: left over: %+v", seed, l)
 			}
-			for id, l := range w.g.InstanceLoads() {
-				if l.InFlight != 0 {
-					t.Errorf("seed %d: %s: %+v", seed, id, l)
+			c.check(w.g.dispatcher("shop_web"))
+			for id, i := range w.g.dispatcher("shop_web").instances {
+				if i.inFlight != 0 || i.passive != 0 {
+					t.Errorf("seed %d: %s has %d in flight", seed, id, i.inFlight)
 				}
 			}
 		})

@@ -275,8 +275,8 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 
 // learn takes in what a try tells of an instance.
 func (d *dispatcher) learn(i *instance, x *exchange, err error, now time.Time) {
-	var refused *proxy.Refused
 	switch {
+	case err == nil:
 	case errors.Is(err, proxy.ErrDial):
 		d.suspect(i, now)
 		i.conns.Close()
@@ -285,9 +285,11 @@ func (d *dispatcher) learn(i *instance, x *exchange, err error, now time.Time) {
 	case errors.Is(err, proxy.ErrLink):
 		d.suspect(i, now)
 		return
-	case errors.As(err, &refused) && refused.Misdirected():
-		d.sentBack(i, cluster.Reason(refused.Reason), now)
-		return
+	default:
+		if refused, ok := errors.AsType[*proxy.Refused](err); ok && refused.Misdirected() {
+			d.sentBack(i, cluster.Reason(refused.Reason), now)
+			return
+		}
 	}
 	i.total++
 	if x.passive == 0 || x.asker != "" {

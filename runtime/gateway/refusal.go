@@ -76,8 +76,7 @@ func refuseError(err error, component string, gone error) *refusal {
 	case errors.Is(err, proxy.ErrLink):
 		return refuseLost
 	}
-	var refused *proxy.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*proxy.Refused](err); ok {
 		return refuseFor(refused)
 	}
 	return refuseBroken

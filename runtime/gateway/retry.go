@@ -52,9 +52,9 @@ func (g *Gateway) again(x *exchange, err error) bool {
 	if err == nil || x.status != 0 || x.asker != "" || x.r.Context().Err() != nil {
 		return false
 	}
-	var refused *proxy.Refused
+	refused, answered := errors.AsType[*proxy.Refused](err)
 	switch {
-	case errors.As(err, &refused):
+	case answered:
 		x.returned++
 		return refused.Misdirected()
 	case errors.Is(err, proxy.ErrDial):

@@ -136,14 +136,18 @@ func (g *Gateway) Load() cluster.Load {
 // went to nothing. Sends coalesce.
 func (g *Gateway) LoadChanged() <-chan struct{} { return g.load.out }
 
-// InstanceLoads reports on every instance known here, by placement.
+// InstanceLoads reports on every instance known here, by placement. What is in
+// flight on one of another node is in that node's report.
 func (g *Gateway) InstanceLoads() map[string]cluster.InstanceLoad {
 	now := time.Now()
 	loads := map[string]cluster.InstanceLoad{}
 	for _, d := range g.dispatchers.Load().All() {
 		d.mu.Lock()
 		for id, i := range d.instances {
-			l := cluster.InstanceLoad{InFlight: i.inFlight, Queued: d.queue.size, Total: i.total, LastRequest: i.last}
+			l := cluster.InstanceLoad{Queued: d.queue.size, LastRequest: i.last}
+			if i.link == nil {
+				l.InFlight, l.Total = i.inFlight, i.total
+			}
 			if i.inFlight > i.passive {
 				l.LastRequest = now
 			}

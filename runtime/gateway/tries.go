@@ -40,11 +40,11 @@ var (
 func (one *link) count(x *exchange, err error) { one.tries[tryOutcome(x, err)].Add(1) }
 
 func tryOutcome(x *exchange, err error) int {
-	var refused *proxy.Refused
+	refused, answered := errors.AsType[*proxy.Refused](err)
 	switch {
 	case err == nil:
 		return tryServed
-	case errors.As(err, &refused) && refused.Misdirected():
+	case answered && refused.Misdirected():
 		switch cluster.Reason(refused.Reason) {
 		case cluster.ReasonFull:
 			return tryFull
@@ -56,7 +56,7 @@ func tryOutcome(x *exchange, err error) int {
 		return tryUnreachable
 	case errors.Is(err, proxy.ErrLink):
 		return tryLost
-	case errors.Is(err, proxy.ErrDeadline), refused != nil && refused.Status == http.StatusGatewayTimeout:
+	case errors.Is(err, proxy.ErrDeadline), answered && refused.Status == http.StatusGatewayTimeout:
 		return tryTimeout
 	case errors.Is(err, proxy.ErrClientGone):
 		return tryAbandoned

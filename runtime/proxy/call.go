@@ -200,8 +200,7 @@ func (c *call) outcome(err error, begun bool) error {
 		kind = ErrCut
 	}
 	var dial *dialError
-	var refused *Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*Refused](err); ok {
 		return c.sentBack(refused)
 	}
 	switch cause := context.Cause(c.Context); {
