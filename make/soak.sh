@@ -40,6 +40,14 @@ simulation() {
   done
 }
 
+# cluster: SEEDS (2000) random histories of a cluster in virtual time.
+cluster() {
+  local first
+  for ((first = 1; first <= ${SEEDS:-2000}; first += 50)); do
+    step "seeds from $first" go test -run '^TestPromisesHoldInRandomHistoriesOfClusters$' -timeout 30m ./cmd/maelstromd/daemon -cluster.first "$first" -cluster.seeds 50
+  done
+}
+
 # histories: SEEDS (200) random histories on each database, put in order.
 histories() {
   make/databases.sh
@@ -119,11 +127,11 @@ rolled() {
 }
 
 case $scenario in
-  deploys | fuzz | histories | kills | logs | restarts | rolling | simulation)
+  cluster | deploys | fuzz | histories | kills | logs | restarts | rolling | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: deploys, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac
