@@ -196,6 +196,24 @@ func TestForwardedIsRefused(t *testing.T) {
 	}
 }
 
+// What this node itself would send on, it does not for others.
+func TestForwardedGoesNoFurther(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		asked := 0
+		n := w.other("node-3", func(rw http.ResponseWriter, r *http.Request) { asked++ })
+		n.serving("far", "shop_web", 0)
+		wantAnswer(t, w.get("shop_web"), 200, "")
+		if asked != 1 {
+			t.Fatalf("the other node was asked %d times", asked)
+		}
+		wantRefused(t, w.forward("shop_web", "far"), 421, cluster.ReasonGone)
+		if asked != 1 {
+			t.Error("a second hop")
+		}
+	})
+}
+
 func TestForwardedThatIsNoRequest(t *testing.T) {
 	bubble(t, Options{}, func(t *testing.T, w *world) {
 		r := forwarded("shop_web", "p", nil)
