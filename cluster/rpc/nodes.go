@@ -56,7 +56,7 @@ func (s *Server) node(id string) *Client {
 	return &Client{
 		upgrades: s.toNodes1,
 		base:     &url.URL{Scheme: "https", Host: id, Path: NodePrefix},
-		http: &http.Client{Transport: s.toNodes, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		http:     &http.Client{Transport: s.toNodes, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 }
 

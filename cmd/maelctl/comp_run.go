@@ -51,9 +51,10 @@ func newCompRun(a *app) *cobra.Command {
 		Long: `Run a command in a fresh container with the image, environment, volumes, files,
 network, limits and user of a component. CMD takes the place of its command; its
 entry point stays. The container gets no requests, is no instance, binds no host
-ports, and is removed when the command ends. Its reservememory must be free on
-the node. Ctrl-C, a lost connection and a stop of the daemon stop the command:
-SIGTERM, after 10 seconds SIGKILL.
+ports, and is removed when the command ends. It runs on the node that maelctl talks
+to or, where that lacks the memory, labels or mounts that the component needs, on
+another one that has them. Ctrl-C, a lost connection and a stop of a daemon on the
+way stop the command: SIGTERM, after 10 seconds SIGKILL.
 
 ` + commandCodes,
 		Example: `  maelctl comp run shop_web -- ./manage.py migrate

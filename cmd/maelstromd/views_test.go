@@ -229,4 +229,3 @@ func checkSilentNode(t *testing.T, pair []*node) {
 		t.Errorf("the node is neither silent nor lost: %+v", row)
 	}
 }
-
