@@ -126,6 +126,15 @@ func TestForwardedProtocols(t *testing.T) {
 			t.Error(got)
 		}
 	})
+	t.Run("large header", func(t *testing.T) {
+		var fields []string
+		for n := range 5_000 { // short ones, which HTTP/2 counts as much longer
+			fields = append(fields, "x-"+strconv.Itoa(n), "")
+		}
+		if got := asker.echo(t, clients, plain.host(), fields...); len(got.Header) < 5_000 {
+			t.Errorf("the container sees %d fields", len(got.Header))
+		}
+	})
 	t.Run("large bodies", func(t *testing.T) { testLargeBodies(t, asker, plain.host()) })
 	t.Run("by the private port", func(t *testing.T) {
 		if got := asker.getPrivate("protocols_plain", "/"); got.status != http.StatusOK {
