@@ -120,3 +120,43 @@ func TestAKilledNodeIsOneAlert(t *testing.T) {
 		t.Error("no metric of alerts")
 	}
 }
+
+// A database that is lost is one message, although both nodes lose it, and one
+// more when it is back.
+func TestALostDatabaseIsOneAlert(t *testing.T) {
+	t.Parallel()
+	const secret = "between us"
+	box := newReceiver(t, secret)
+	server, dsn := emptyDatabase(t, postgres)
+	a, b := newPairOn(t, dsn)
+	hidden := secret
+	_, err := a.client().PutNotifier(t.Context(), rpc.PutNotifierRequest{Secret: &hidden, Spec: &cluster.Notifier{
+		Name: "pager", Webhook: box.URL, Alerts: []cluster.AlertKind{cluster.AlertDatabaseLost},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*node{a, b} {
+		n.await("the notifier", patience, func() bool { return n.log.has("who is told of a lost database is known", "notifiers=1") })
+	}
+	if err := server.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []*node{a, b} {
+		n.await("an open alert", patience, func() bool {
+			open := n.alerts(false)
+			return len(open) == 1 && open[0].Kind == cluster.AlertDatabaseLost
+		})
+	}
+	a.await("a message", patience, func() bool { return len(box.messages()) > 0 })
+	if err := server.Resume(); err != nil {
+		t.Fatal(err)
+	}
+	a.await("another message", patience, func() bool { return len(box.messages()) > 1 })
+	b.await("no open alert", patience, func() bool { return len(b.alerts(false)) == 0 })
+	got := box.messages()
+	if len(got) != 2 || got[0].Event != cluster.EventAlertOpened || got[1].Event != cluster.EventAlertClosed ||
+		!strings.HasPrefix(got[1].Message, "the database is back after ") {
+		t.Errorf("messages %+v", got)
+	}
+}

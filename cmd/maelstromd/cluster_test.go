@@ -15,6 +15,12 @@ import (
 func newPair(t *testing.T, env ...string) (a, b *node) {
 	t.Helper()
 	_, dsn := emptyDatabase(t, postgres)
+	return newPairOn(t, dsn, env...)
+}
+
+// newPairOn is newPair on a database of the caller's.
+func newPairOn(t *testing.T, dsn string, env ...string) (a, b *node) {
+	t.Helper()
 	env = append([]string{"MAEL_SQL_DRIVER=postgres", "MAEL_SQL_DSN=" + dsn, "MAEL_TOTAL_MEMORY=1024"}, env...)
 	pair := make([]*node, 2)
 	for i := range pair {

@@ -296,4 +296,5 @@ func (o *Outage) learn(ctx context.Context) {
 		targets[name] = t
 	}
 	o.targets, o.known = targets, snapshot.Notifiers
+	o.log.Debug("who is told of a lost database is known", "notifiers", len(targets))
 }
