@@ -242,3 +242,32 @@ func TestManyAskersOfOneInstance(t *testing.T) {
 		}
 	})
 }
+
+// TestHintsBeforeTheBody holds that a hint of a container, before anything of
+// the body was asked for, does not keep the body away.
+func TestHintsBeforeTheBody(t *testing.T) {
+	twoNodes(t, nil, func(rw http.ResponseWriter, r *http.Request) {
+		rw.Header().Set("Link", "</a.css>")
+		rw.WriteHeader(http.StatusEarlyHints)
+		n, err := io.Copy(io.Discard, r.Body)
+		fmt.Fprint(rw, n, err)
+	}, func(t *testing.T, w *world, owner *Gateway) {
+		c := w.client(t)
+		in := bufio.NewReader(c)
+		for _, expect := range []string{"", "Expect: 100-continue\r\n"} {
+			io.WriteString(c, "POST / HTTP/1.1\r\nHost: shop_web\r\nContent-Length: 4\r\n"+expect+"\r\nbody")
+			status, body := 0, []byte(nil)
+			for status < 200 {
+				res, err := http.ReadResponse(in, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				status = res.StatusCode
+				body, _ = io.ReadAll(res.Body)
+			}
+			if status != 200 || string(body) != "4<nil>" && string(body) != "4 <nil>" {
+				t.Errorf("expect %q: answer %d %q", expect, status, body)
+			}
+		}
+	})
+}
