@@ -1,0 +1,135 @@
+package main
+
+import (
+	"flag"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+var (
+	faultOutage   = flag.Duration("faults.outage", 4*time.Second, "how long each fault lasts")
+	faultRecovery = flag.Duration("faults.recovery", 0, "fail where everything is well again later than this after the end of a fault; 0: never")
+)
+
+// partition is a fault of what connects nodes with each other and the rest.
+type partition struct {
+	name  string
+	begin func(*faultSetup)
+}
+
+// partitions are the faults, each of which mend ends.
+var partitions = []partition{
+	{"the database does not answer one node", func(s *faultSetup) { s.databases[1].hold("", true, true) }},
+	{"the database refuses the holder", func(s *faultSetup) { s.databases[s.number(s.holder(cluster.RolePlacement).id)].sever() }},
+	{"the database is down", func(s *faultSetup) {
+		for _, w := range s.databases {
+			w.sever()
+		}
+	}},
+	{"the database does not answer", func(s *faultSetup) {
+		for _, w := range s.databases {
+			w.hold("", true, true)
+		}
+	}},
+	{"one node is cut off from the others", func(s *faultSetup) {
+		s.peers[0].hold("", true, true)
+		s.peers[1].hold(s.nodes[0].id, true, true)
+		s.peers[2].hold(s.nodes[0].id, true, true)
+	}},
+	{"one node hears another that does not hear it", func(s *faultSetup) {
+		s.peers[2].hold(s.nodes[1].id, true, false)
+		s.peers[1].hold(s.nodes[2].id, false, true)
+	}},
+	{"no node hears another", func(s *faultSetup) {
+		for _, w := range s.peers {
+			w.hold("", true, true)
+		}
+	}},
+	{"an engine does not answer", func(s *faultSetup) { s.engines[2].hold("", true, true) }},
+	{"an engine is away", func(s *faultSetup) { s.engines[1].sever() }},
+}
+
+// mend ends every fault.
+func (s *faultSetup) mend() {
+	for _, ways := range [][]*wire{s.peers, s.databases, s.engines} {
+		for _, w := range ways {
+			w.mend()
+		}
+	}
+}
+
+// Whatever is cut off from whatever else, what runs and can be reached from the
+// node that is asked is served, and soon after the end of it all is well again.
+func TestPartitionsFailNoRequestToWhatRuns(t *testing.T) {
+	t.Parallel()
+	s := underFaults(t, faultServer(postgres), trioOptions{wires: true})
+	s.wakes() // a sleeper may have to wait, or be refused, for as long as a fault lasts
+	var recovered []time.Duration
+	for _, p := range partitions {
+		began := time.Now()
+		p.begin(s)
+		<-time.After(*faultOutage)
+		s.mend()
+		over := time.Now()
+		s.firings.outages = append(s.firings.outages, outage{began, over})
+		s.awaitWell()
+		took := time.Since(over)
+		t.Logf("%s: all is well %s after the end", p.name, took.Round(time.Millisecond))
+		if recovered = append(recovered, took); *faultRecovery > 0 && took > *faultRecovery {
+			t.Errorf("%s: all is well only %s after the end", p.name, took.Round(time.Millisecond))
+		}
+		s.traffic.awaitMore(5, s.nodes...)
+		s.checkPlaced(s.most)
+		s.firings.gather()
+		if t.Failed() {
+			break
+		}
+	}
+	s.traffic.check(t)
+	s.stopAll()
+	s.firings.check(t, cronEvery, s.beats.count.Load(), nil)
+	t.Logf("all was well again after: %s", quantiles(recovered))
+}
+
+// awaitWell waits until every node reaches the database, the engine and all
+// others, roles are held, and a sleeper wakes whoever is asked for it.
+func (s *faultSetup) awaitWell() {
+	s.t.Helper()
+	s.awaitHeard(s.nodes...)
+	for _, n := range s.nodes {
+		n.await("a database and an engine", patience, func() bool {
+			ready := n.getPrivate("", "/readyz")
+			return ready.status == http.StatusOK && !strings.Contains(ready.body, "engine") && strings.Contains(n.getPrivate("", "/metrics").body, "\nmaelstrom_store_up 1\n")
+		})
+	}
+	fresh := s.leases()
+	s.nodes[0].await("holders of all roles", patience, func() bool {
+		held := 0
+		for _, role := range faultRoles {
+			if l := s.leases()[role]; l.Holder != "" && l.Beat > fresh[role].Beat {
+				held++
+			}
+		}
+		return held == len(faultRoles)
+	})
+	for i, n := range s.nodes {
+		n.await("a sleeper that wakes", patience, func() bool { return n.get("doze.localhost", "/").status == http.StatusOK })
+		s.sleep("faults_doze", i)
+	}
+}
+
+// stopAll stops all nodes in order, so that what they have begun has its end.
+func (s *faultSetup) stopAll() {
+	s.t.Helper()
+	for _, n := range s.nodes {
+		n.signal(syscall.SIGTERM)
+	}
+	for _, n := range s.nodes {
+		n.awaitExit()
+	}
+}
