@@ -72,8 +72,9 @@ func (d *difference) nodes() {
 func (d *difference) node(a, b *cluster.Node) {
 	switch {
 	case a.State != b.State:
-		severity, what := stateChange(a.State, b.State)
-		d.add(nodeEvent(b, severity, what))
+		if severity, what := stateChange(a.State, b.State); what != "" {
+			d.add(nodeEvent(b, severity, what))
+		}
 	case a.Epoch != b.Epoch && b.State == cluster.NodeUp:
 		d.add(nodeEvent(b, cluster.EventWarning, "started again: it had not been stopped in order"))
 	}
@@ -85,6 +86,7 @@ func (d *difference) node(a, b *cluster.Node) {
 	}
 }
 
+// stateChange is what a change of state means; empty: the node itself tells.
 func stateChange(from, to cluster.NodeState) (cluster.EventSeverity, string) {
 	switch to {
 	case cluster.NodeUp:
@@ -92,7 +94,7 @@ func stateChange(from, to cluster.NodeState) (cluster.EventSeverity, string) {
 	case cluster.NodeDraining:
 		return cluster.EventInfo, "is drained"
 	case cluster.NodeLeaving:
-		return cluster.EventInfo, "is leaving: its daemon stops"
+		return cluster.EventInfo, ""
 	case cluster.NodeDown:
 		if from == cluster.NodeLeaving {
 			return cluster.EventInfo, "has left"

@@ -67,7 +67,7 @@ func TestWhatConcernsTheCluster(t *testing.T) {
 		"joined":     {begin(), after(begin(), nodes(node("c", cluster.NodeUp, 1, ""))), []string{"node info c: node host-c joined"}},
 		"gone":       {begin(), after(begin(), cluster.ChangeSet{Nodes: map[string]*cluster.Node{"b": nil}}), []string{"node info b: node host-b is no longer in the cluster"}},
 		"drained":    {begin(), after(begin(), nodes(node("b", cluster.NodeDraining, 1, ""))), []string{"node info b: node host-b is drained"}},
-		"leaving":    {begin(), after(begin(), nodes(node("b", cluster.NodeLeaving, 1, ""))), []string{"node info b: node host-b is leaving: its daemon stops"}},
+		"leaving":    {begin(), after(begin(), nodes(node("b", cluster.NodeLeaving, 1, ""))), nil},
 		"lost":       {begin(), after(begin(), nodes(node("b", cluster.NodeDown, 1, ""))), []string{"node warning b: node host-b is lost"}},
 		"left":       {after(begin(), nodes(node("b", cluster.NodeLeaving, 1, ""))), after(begin(), nodes(node("b", cluster.NodeDown, 1, ""))), []string{"node info b: node host-b has left"}},
 		"back":       {after(begin(), nodes(node("b", cluster.NodeDown, 1, ""))), after(begin(), nodes(node("b", cluster.NodeUp, 2, ""))), []string{"node info b: node host-b is up"}},
