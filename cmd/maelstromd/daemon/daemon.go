@@ -131,7 +131,8 @@ type Daemon struct {
 	depot     atomic.Pointer[images.Depot]
 	serving   atomic.Bool // the first snapshot is there and containers are adopted
 	leaving   atomic.Bool
-	handing   bool // the next program goes on with the sockets
+	loosening atomic.Bool // clients by HTTP/1.1 are told to use another connection
+	handing   bool        // the next program goes on with the sockets
 
 	servers  servers
 	cronStop context.CancelFunc
@@ -400,6 +401,7 @@ func (d *Daemon) close() error {
 // shutdownLimits bound the steps of a stop: each goes on to the next when its
 // time is over.
 const (
+	loosenLimit   = 2 * time.Second  // of kept connections, before the next program
 	lingerLimit   = time.Second      // of connections without a request
 	drainLimit    = 30 * time.Second // of requests in flight
 	callsLimit    = 10 * time.Second // until no container calls another

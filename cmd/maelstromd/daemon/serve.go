@@ -121,7 +121,7 @@ func (d *Daemon) counted(next http.Handler) http.Handler {
 // their next request. An answer that changes the protocol says its own.
 func (d *Daemon) parting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if d.leaving.Load() && r.Header.Get("Upgrade") == "" {
+		if (d.leaving.Load() || d.loosening.Load() && r.ProtoMajor == 1) && r.Header.Get("Upgrade") == "" {
 			w.Header().Set("Connection", "close")
 		}
 		next.ServeHTTP(w, r)

@@ -17,6 +17,7 @@ func (d *Daemon) shutdown() {
 	} else {
 		d.tell(tellStopping)
 	}
+	d.loosen()
 	d.stopCron()
 	d.endRuns()
 	d.tasks.end(d.log, "sources", stepLimit)
@@ -24,7 +25,7 @@ func (d *Daemon) shutdown() {
 		d.giveUpRoles() // others can take over while this node still serves
 	}
 	d.leaving.Store(true)
-	d.gateway.SetLeaving(true)
+	d.gateway.SetLeaving(!d.handing)
 	d.tellNode(cluster.NodeLeaving)
 	d.pause()
 	d.endServers()
@@ -85,6 +86,17 @@ func (d *Daemon) tellNode(state cluster.NodeState) {
 	})
 }
 
+// loosen has clients of a daemon that hands over use another connection for each
+// request by HTTP/1.1, while new ones are taken without delay: what is kept and
+// not used for so long is unlikely to be used just when it is closed. HTTP/2 says
+// by itself what was not taken.
+func (d *Daemon) loosen() {
+	if d.handing {
+		d.loosening.Store(true)
+		d.linger([]*httpServer{d.servers.public}, loosenLimit)
+	}
+}
+
 // pause keeps serving while health checks already answer 503, so that load
 // balancers go elsewhere first.
 func (d *Daemon) pause() {
@@ -115,7 +127,7 @@ func (d *Daemon) endServers() {
 // has no end of its own is ended.
 func (d *Daemon) drain(name string, servers []*httpServer) {
 	d.stopAccepting(servers)
-	d.linger(servers)
+	d.linger(servers, lingerLimit)
 	d.step(name, drainLimit, func(ctx context.Context) error {
 		errs := make([]error, len(servers)+1)
 		var all sync.WaitGroup
@@ -141,8 +153,8 @@ func (d *Daemon) stopAccepting(servers []*httpServer) {
 // linger lets clients that keep connections send their next request, whose
 // answer tells them to leave: a connection that is closed while a request is on
 // its way takes that with it.
-func (d *Daemon) linger(servers []*httpServer) {
-	timer := time.NewTimer(lingerLimit)
+func (d *Daemon) linger(servers []*httpServer, limit time.Duration) {
+	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for _, server := range servers {
 		for server.connections() > 0 {
