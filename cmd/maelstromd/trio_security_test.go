@@ -10,9 +10,9 @@ import (
 	"maelstrom/runtime/drivertest"
 )
 
-// A container has of every node what is for containers, and nothing else: no
-// API, no routes of the public port. What it asks of another project's component
-// goes by that component's rules, on whatever node it is.
+// A container has of every node routes and other components, and nothing else.
+// What it asks of another project's component goes by that component's rules, on
+// whatever node it is.
 func testInside(t *testing.T, c *trio) {
 	image := drivertest.BuildImage(t)
 	inside := web{name: "inside", image: image, lines: []string{atNode(0), "reservememory: 16", "mininstances: 1", "maxconcurrency: 5"}}
@@ -35,7 +35,9 @@ func testInside(t *testing.T, c *trio) {
 			{http.MethodPost, rpc.PathAPI, "localhost", http.StatusNotFound},
 			{http.MethodGet, rpc.PathLogs, "", http.StatusNotFound},
 			{http.MethodGet, rpc.PathMetrics, "", http.StatusNotFound},
-			{http.MethodGet, "/", public.host(), http.StatusNotFound},
+			{http.MethodGet, "/", public.host(), http.StatusOK},
+			{http.MethodPost, rpc.PathAPI, public.host(), http.StatusNotFound},
+			{http.MethodGet, "/_mael/pprof/heap", public.host(), http.StatusNotFound},
 			{http.MethodGet, "/_mael_health_check", "", http.StatusOK},
 		} {
 			if got := own.callAs("mine_inside", c.method, base, c.path, c.host); got.Status != c.status {

@@ -124,12 +124,12 @@ type ownDecisions struct{ *Daemon }
 
 // WakeFor implements peer.Decider.
 func (o ownDecisions) WakeFor(ctx context.Context, node, component string) error {
-	return o.placer.WakeFor(ctx, node, component)
+	return caughtUp(ctx, o.feed, o.store, func() error { return o.placer.WakeFor(ctx, node, component) })
 }
 
 // Sleep implements peer.Decider.
 func (o ownDecisions) Sleep(ctx context.Context, component string) error {
-	return o.placer.Sleep(ctx, component)
+	return caughtUp(ctx, o.feed, o.store, func() error { return o.placer.Sleep(ctx, component) })
 }
 
 // Reserve implements peer.Decider.
