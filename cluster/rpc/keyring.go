@@ -40,26 +40,28 @@ var tokenName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$`)
 // for each request, and goes on with what it knows while the store is away.
 // All methods are safe for concurrent use.
 type Keyring struct {
-	store  TokenStore
-	logger *slog.Logger
+	store   TokenStore
+	logger  *slog.Logger
+	looking chan struct{} // held by who looks for an unknown token
 
 	mu       sync.Mutex
 	tokens   map[string]cluster.Token // as stored, by name
 	pinned   map[string]cluster.Token // set by this daemon; they count in any case
 	used     map[string]time.Time
-	loadedAt time.Time
-	copied   []byte // what the copy on disk has
-	copyPath string // empty: there is none
+	lookedAt time.Time // when the last look began that is over
+	copied   []byte    // what the copy on disk has
+	copyPath string    // empty: there is none
 }
 
 // NewKeyring returns a Keyring without any token.
 func NewKeyring(store TokenStore, logger *slog.Logger) *Keyring {
 	return &Keyring{
-		store:  store,
-		logger: logger,
-		tokens: map[string]cluster.Token{},
-		pinned: map[string]cluster.Token{},
-		used:   map[string]time.Time{},
+		store:   store,
+		logger:  logger,
+		looking: make(chan struct{}, 1),
+		tokens:  map[string]cluster.Token{},
+		pinned:  map[string]cluster.Token{},
+		used:    map[string]time.Time{},
 	}
 }
 
@@ -169,7 +171,7 @@ func (k *Keyring) Known() []TokenInfo {
 }
 
 // Authenticate returns the name of the token that secret is. An unknown one
-// makes the Keyring look at the store, at most once a second.
+// may have been made on another node: the Keyring looks at the store first.
 func (k *Keyring) Authenticate(ctx context.Context, secret string) (name string, ok bool) {
 	if secret == "" {
 		return "", false
@@ -178,18 +180,41 @@ func (k *Keyring) Authenticate(ctx context.Context, secret string) (name string,
 	if name, ok = k.match(hash); ok {
 		return name, true
 	}
-	k.mu.Lock()
-	fresh := time.Since(k.loadedAt) < tokenRetry
-	k.mu.Unlock()
-	if fresh {
-		return "", false
-	}
-	ctx, cancel := context.WithTimeout(ctx, tokenStoreWait)
-	defer cancel()
-	if err := k.sync(ctx); err != nil {
+	if err := k.look(ctx); err != nil {
 		return "", false
 	}
 	return k.match(hash)
+}
+
+// look reads the store, so that all counts that was stored when it was called.
+// It does so once a second at most: who comes earlier waits for the next look,
+// which is everybody's.
+func (k *Keyring) look(ctx context.Context) error {
+	asked := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, tokenRetry+tokenStoreWait)
+	defer cancel()
+	select {
+	case k.looking <- struct{}{}:
+		defer func() { <-k.looking }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	k.mu.Lock()
+	last := k.lookedAt
+	k.mu.Unlock()
+	if last.After(asked) {
+		return nil
+	}
+	if early := tokenRetry - time.Since(last); early > 0 {
+		timer := time.NewTimer(early)
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return k.sync(ctx)
 }
 
 // match compares with every token, however early one fits.

@@ -33,10 +33,11 @@ func (k *Keyring) Run(ctx context.Context) {
 
 // sync reads every token and stores the pinned ones that the store lacks.
 func (k *Keyring) sync(ctx context.Context) error {
-	k.mu.Lock()
-	k.loadedAt = time.Now()
-	k.mu.Unlock()
+	began := time.Now()
 	list, err := k.store.Tokens(ctx)
+	k.mu.Lock()
+	k.lookedAt = began
+	k.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("read tokens: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,13 +96,33 @@ func TestRequestsDoNotAskTheStore(t *testing.T) {
 		if w.reads != reads {
 			t.Errorf("%d reads for known tokens", w.reads-reads)
 		}
+		var all sync.WaitGroup
 		for range 100 {
-			if _, ok := w.keys.Authenticate(t.Context(), "wrong"); ok {
-				t.Fatal("accepted")
-			}
+			all.Go(func() {
+				if _, ok := w.keys.Authenticate(t.Context(), "wrong"); ok {
+					t.Error("accepted")
+				}
+			})
 		}
+		all.Wait()
 		if w.reads > reads+1 {
 			t.Errorf("%d reads for wrong tokens within a second", w.reads-reads)
+		}
+	})
+}
+
+// Also right after a look at the store.
+func TestATokenMadeElsewhereCountsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for _, name := range []string{"one", "two"} {
+			if _, ok := w.keys.Authenticate(t.Context(), name); ok {
+				t.Error("accepted before it was made")
+			}
+			w.tokens[name] = cluster.Token{Name: name, Hash: hashSecret(name)}
+			if _, ok := w.keys.Authenticate(t.Context(), name); !ok {
+				t.Error("refused after it was made")
+			}
 		}
 	})
 }
