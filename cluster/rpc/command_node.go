@@ -23,9 +23,8 @@ func (s *Server) commandNode(ctx context.Context, order CommandOrder) string {
 // ready: rather here than elsewhere.
 func (s *Server) instanceNode(order CommandOrder) string {
 	snap := s.deps.Feed.Snapshot()
-	placements, _ := snap.ByComponent.Get(order.Component)
 	best, node := 0, ""
-	for _, p := range placements {
+	for _, p := range snap.Placed(order.Component) {
 		i, ok := snap.Instances.Get(p.ID)
 		if !ok || i.ContainerID == "" || !strings.HasPrefix(p.ID, order.Instance) {
 			continue

@@ -51,8 +51,8 @@ func (v view) origNode(n *cluster.Node, self string) origNodeStatus {
 	if n.ID == self { // it is here, and answers
 		out.ObservedAt = v.now.UnixMilli()
 	}
-	for _, placements := range v.snap.ByComponent.Sorted() {
-		for _, p := range placements {
+	for _, component := range v.occupied() {
+		for _, p := range v.placements(component) {
 			if i, ok := v.snap.Instances.Get(p.ID); ok && p.Node == n.ID {
 				out.RunningComponents = append(out.RunningComponents, v.origRunning(p, i))
 			}

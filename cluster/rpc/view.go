@@ -71,8 +71,7 @@ type componentState struct {
 // makes it ready, else a failure outweighs a start, and a start a stop.
 func (v view) componentState(name string) componentState {
 	s := componentState{word: ComponentAsleep}
-	placements, _ := v.snap.ByComponent.Get(name)
-	for _, p := range placements {
+	for _, p := range v.placements(name) {
 		i, reported := v.snap.Instances.Get(p.ID)
 		word := ComponentStarting
 		switch {

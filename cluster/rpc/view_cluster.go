@@ -80,9 +80,9 @@ func (v view) rolesOf(node string) []string {
 // instances lists the placements that keep selects, sorted by component and slot.
 func (v view) instances(keep func(*cluster.Placement, string) bool) []Instance {
 	list := []Instance{}
-	for component, placements := range v.snap.ByComponent.Sorted() {
+	for _, component := range v.occupied() {
 		project := v.projectOf(component)
-		for _, p := range placements {
+		for _, p := range v.placements(component) {
 			if keep(p, project) {
 				list = append(list, v.instance(p, project))
 			}
@@ -119,7 +119,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 		in.ContainerID, in.Image, in.Address = i.ContainerID, i.Image, i.Address
 		in.ImageID, in.ImageDigest, in.ImageNow, in.PullPercent = i.ImageID, i.ImageDigest, i.ImageNow, i.PullPercent
 		in.StartedAt, in.BackoffUntil = timeOrNil(i.StartedAt), timeOrNil(i.BackoffUntil)
-		in.Restarts, in.Holds = i.Restarts, i.Holds
+		in.Restarts, in.Holds, in.Provisional = i.Restarts, i.Holds, i.Provisional
 		in.Suspect, in.FailedChecks = i.Suspect, i.FailedChecks
 		in.LastFailure, in.LastFailureDetail, in.LastFailureAt = i.LastFailure, i.LastFailureDetail, timeOrNil(i.LastFailureAt)
 		in.Since = timeOrNil(since(i))

@@ -64,6 +64,7 @@ type Instance struct {
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"`
 	Restarts          int            `json:"restarts"`
 	BackoffUntil      *time.Time     `json:"backoff_until"`
+	Provisional       bool           `json:"provisional"`   // started without the database: it has no row yet
 	Holds             bool           `json:"holds"`         // serves on until the image of what replaces it is on the node
 	Since             *time.Time     `json:"since"`         // in its state; null: not known
 	Suspect           bool           `json:"suspect"`       // ready, and fails its health checks

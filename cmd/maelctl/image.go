@@ -47,10 +47,13 @@ func stillRun(i rpc.RunningImage) string {
 }
 
 // stateText is an instance's state, with the progress of a pull and the health
-// checks that fail.
+// checks that fail, or that it has no row.
 func stateText(i rpc.Instance) string {
 	if i.Suspect {
 		return fmt.Sprintf("%s, suspect (%s)", i.State, plural(i.FailedChecks, "failed check"))
+	}
+	if i.Provisional {
+		return i.State + ", provisional"
 	}
 	if i.State == string(cluster.InstancePulling) && i.PullPercent > 0 {
 		return fmt.Sprintf("%s %d %%", i.State, i.PullPercent)
