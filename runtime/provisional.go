@@ -19,7 +19,8 @@ type apart struct {
 }
 
 // Provision runs a placement that has no row, until it gets one or is given up.
-// Of each component there is one at a time.
+// Of each component there is one at a time. When it returns, the instance is
+// reported, with the memory that it takes.
 func (a *Agent) Provision(p cluster.Placement) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -29,6 +30,9 @@ func (a *Agent) Provision(p cluster.Placement) {
 		}
 	}
 	a.ownLocked(&p)
+	a.board.put(cluster.Instance{
+		Placement: p.ID, Component: p.Component, ComponentVersion: p.PlacedVersion, Node: a.opt.Node, State: cluster.InstanceStarting,
+	})
 	a.log.Warn("instance is started without the database", "component", p.Component, "placement", p.ID)
 	signal(a.placed)
 }
@@ -68,6 +72,9 @@ func (a *Agent) reviewLocked(snap *cluster.Snapshot, rows map[string]*cluster.Pl
 		case given:
 			a.log.Info("instance that was started without the database is not needed", "component", p.Component, "placement", id)
 			delete(a.apart.own, id)
+			if a.units[id] == nil {
+				a.board.remove(id) // it was never begun
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -27,7 +28,7 @@ func (d *Daemon) build(base context.Context) {
 	d.registry = newRegistry()
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
 	waker := decisions{d}
-	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: requestDecisions{waker}, Peers: d.otherNodes()})
+	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: requestDecisions{waker, new(sync.Mutex)}, Peers: d.otherNodes()})
 	d.buildPeers()
 	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.loads())
 	d.starts = starttime.New()

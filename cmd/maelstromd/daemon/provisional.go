@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"maelstrom/cluster"
@@ -17,7 +18,10 @@ const refuseAfter = 10 * time.Second
 
 // requestDecisions are what requests ask for. Where nobody that is heard
 // reaches the database, this node decides by itself what one alone may.
-type requestDecisions struct{ decisions }
+type requestDecisions struct {
+	decisions
+	alone *sync.Mutex // what is decided alone, one after the other: each counts what the others take
+}
 
 // Wake implements gateway.Waker.
 func (r requestDecisions) Wake(ctx context.Context, component string) error {
@@ -46,6 +50,8 @@ func (r requestDecisions) wakeAlone(s peer.Standing, component string) error {
 	if agent == nil || r.leaving.Load() {
 		return cluster.ErrNotHolder
 	}
+	r.alone.Lock()
+	defer r.alone.Unlock()
 	placement, failure := scheduler.Provisional(scheduler.Input{
 		Snapshot: r.feed.Snapshot(), Now: time.Now(), Zone: r.opt.CronZone, NewID: cluster.NewID,
 	}, r.node, component)
