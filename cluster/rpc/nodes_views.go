@@ -13,22 +13,26 @@ const refusalsFor = 300 * time.Millisecond
 
 // heldRefusals are those of a holder of the role placement on another node.
 type heldRefusals struct {
-	mu   sync.Mutex
-	at   time.Time
-	list map[string]*cluster.Failure
+	mu    sync.Mutex
+	at    time.Time
+	list  map[string]*cluster.Failure
+	known bool // it has answered
 }
 
-// refusals tells why components lack an instance: the holder of the role
-// placement knows. Whom it can't be asked of in time tells none.
-func (s *Server) refusals() map[string]*cluster.Failure {
+// Refusals tells why components lack an instance, as the holder of the role
+// placement knows; false: nobody holds it, or who does can't be asked in time.
+func (s *Server) Refusals() (list map[string]*cluster.Failure, known bool) {
 	holder, known := s.holder()
-	if !known || holder == "" || !s.deps.Peers.Live(holder) {
-		return s.deps.Placer.Refusals()
+	if holder == "" {
+		return s.deps.Placer.Refusals(), known
+	}
+	if !s.deps.Peers.Live(holder) {
+		return s.deps.Placer.Refusals(), false
 	}
 	s.told.mu.Lock()
 	defer s.told.mu.Unlock()
 	if time.Since(s.told.at) < refusalsFor {
-		return s.told.list
+		return s.told.list, s.told.known
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), nodeWait) // whoever asks next has use for it too
 	defer cancel()
@@ -37,8 +41,14 @@ func (s *Server) refusals() map[string]*cluster.Failure {
 	if err != nil {
 		s.deps.Logger.Debug("refusals not read from the holder of placement", "node", holder, "error", err)
 	}
-	s.told.at, s.told.list = time.Now(), answer.Refusals
-	return s.told.list
+	s.told.at, s.told.list, s.told.known = time.Now(), answer.Refusals, err == nil
+	return s.told.list, s.told.known
+}
+
+// refusals are those that are known here.
+func (s *Server) refusals() map[string]*cluster.Failure {
+	list, _ := s.Refusals()
+	return list
 }
 
 // wholeLoads are the loads of instances, as all gateways that answer in time

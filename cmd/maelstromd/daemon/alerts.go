@@ -20,7 +20,7 @@ func (d *Daemon) buildAlerts() {
 	d.sender = notify.New(notify.Options{Version: d.opt.Version, Networks: d.opt.SourceNetworks, Logger: d.part("notify")}, notify.Deps{Feed: d.feed, Store: d.store})
 	d.watcher = notify.NewWatcher(
 		notify.WatcherOptions{Always: d.opt.PeerAddr != "", Logger: d.part("alerts")},
-		notify.WatcherDeps{Feed: d.feed, Store: d.store, Refusals: d.placer.Refusals})
+		notify.WatcherDeps{Feed: d.feed, Store: d.store, Refusals: func() (map[string]*cluster.Failure, bool) { return d.private.Server.Refusals() }})
 	deps := notify.OutageDeps{Feed: d.feed, Store: d.store, Sender: d.sender, Away: func() error {
 		err, _ := d.feed.Health()
 		return err

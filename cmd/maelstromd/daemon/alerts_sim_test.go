@@ -1,0 +1,53 @@
+package daemon
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/runtime/fake"
+)
+
+// A component that nobody can place is an alert, whichever node looks for those
+// and whichever decides what is placed.
+func TestAComponentThatAnotherNodeCannotPlaceIsAnAlert(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFleet(t, 2, 0, func(string) map[string]fake.Image {
+			return map[string]fake.Image{"web": {Handler: okHandler}}
+		})
+		defer f.close()
+		for _, n := range f.nodes {
+			n.begin()
+		}
+		for f.nodes[0].live() == nil || f.nodes[1].live() == nil {
+			wait(100 * time.Millisecond)
+		}
+		wait(5 * time.Second)
+		holder := f.nodes[0]
+		if _, holds := holder.live().keeper.Hold(cluster.RolePlacement); !holds {
+			holder = f.nodes[1]
+		}
+		if err := holder.live().keeper.Remove(context.Background(), cluster.RoleNotify); err != nil {
+			t.Fatal(err)
+		}
+		holder.apply("name: shop\ncomponents:\n  huge:\n    image: web\n    reservememory: 5000\n" +
+			"    eventsources: {huge-http: {http: {hostname: huge.test}}}\n")
+		for range 90 {
+			_, _ = f.nodes[0].request("huge.test") // it is refused
+			wait(time.Second)
+		}
+		alerts, err := f.watch.Alerts(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		open := false
+		for _, a := range alerts {
+			open = open || a.Kind == cluster.AlertComponentFailing && a.Subject == "shop_huge" && a.Open()
+		}
+		if !open {
+			t.Errorf("alerts: %v", alerts)
+		}
+	})
+}
