@@ -204,17 +204,26 @@ func TestWhatOnlyTheHolderKnowsComesFromIt(t *testing.T) {
 	if got := state(); got.State != ComponentFailed || got.Reason != cluster.ReasonNoCapacity || got.Message != "it fits nowhere" {
 		t.Errorf("while the other one decides: %+v", got)
 	}
+	if list, known := c.a.server.Refusals(); !known || list["shop_api"] == nil {
+		t.Errorf("refusals %v, known %v", list, known)
+	}
 	answer, err := c.client.Explain(t.Context(), "shop_web")
 	if err != nil || answer.Note != "" || answer.Refusal != "no node can run it" {
 		t.Errorf("explain: %+v, %v", answer, err)
 	}
 	c.set(func() { c.dead = true })
 	c.server.CloseClientConnections()
+	if list, known := c.a.server.Refusals(); known {
+		t.Errorf("of a node that can't be asked is known %v", list)
+	}
 	answer, err = c.client.Explain(t.Context(), "shop_web")
 	if err != nil || !strings.HasPrefix(answer.Note, "beta, which holds the role placement, can't be asked: ") {
 		t.Errorf("explain: note %q, %v", answer.Note, err)
 	}
 	c.set(func() { c.holder = "" })
+	if list, known := c.a.server.Refusals(); known {
+		t.Errorf("while nobody decides is known %v", list)
+	}
 	answer, err = c.client.Explain(t.Context(), "shop_web")
 	if err != nil || !strings.HasPrefix(answer.Note, "nobody holds") {
 		t.Errorf("explain: note %q, %v", answer.Note, err)

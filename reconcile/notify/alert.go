@@ -30,9 +30,10 @@ type WatcherDeps struct {
 	Feed  Feed
 	Store AlertStore
 
-	// Refusals tells why components lack an instance that they need, as far as
-	// this node knows; nil: it doesn't.
-	Refusals func() map[string]*cluster.Failure
+	// Refusals tells why components lack an instance that they need, as who
+	// places them knows; false: that can't be known now, and what was told
+	// last goes on to count.
+	Refusals func() (list map[string]*cluster.Failure, known bool)
 }
 
 // Watcher finds what somebody should look at. It keeps that in the database;
@@ -135,8 +136,8 @@ func (t *term) pass(ctx context.Context) (next time.Time, err error) {
 		return time.Time{}, err
 	}
 	t.scene.Snapshot = snapshot
-	if t.deps.Refusals != nil {
-		t.scene.refusals = t.deps.Refusals()
+	if list, known := t.deps.Refusals(); known {
+		t.scene.refusals = list
 	}
 	writes, next := t.watch.step(time.Now(), t.scene.wrong(), t.scene.rest)
 	if len(writes) == 0 {

@@ -15,7 +15,7 @@ const longestCause = 500
 // scene is all that alerts are found in.
 type scene struct {
 	*cluster.Snapshot
-	refusals map[string]*cluster.Failure // of components that nobody could place, as far as this node knows
+	refusals map[string]*cluster.Failure // of components that nobody could place, as was told last
 	crons    map[string]outcome          // by event source: how it went last
 }
 

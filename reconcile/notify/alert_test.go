@@ -20,6 +20,9 @@ type alertWorld struct {
 	*world
 	alerts map[string]*cluster.Alert
 	writes int
+
+	refused map[string]*cluster.Failure // by the holder of placement
+	unasked bool                        // it can't be asked
 }
 
 func newAlertWorld() *alertWorld {
@@ -80,10 +83,19 @@ func (w *alertWorld) WriteAlerts(_ context.Context, h *cluster.Hold, writes []cl
 	return after, err
 }
 
+func (w *alertWorld) refusals() (map[string]*cluster.Failure, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.unasked {
+		return nil, false
+	}
+	return w.refused, true
+}
+
 // watch holds the role until the test ends, or stop is called.
 func (w *alertWorld) watch(t *testing.T, always bool) (stop func() error) {
 	t.Helper()
-	watcher := NewWatcher(WatcherOptions{Always: always}, WatcherDeps{Feed: w, Store: w, Refusals: func() map[string]*cluster.Failure { return nil }})
+	watcher := NewWatcher(WatcherOptions{Always: always}, WatcherDeps{Feed: w, Store: w, Refusals: w.refusals})
 	ctx, cancel := context.WithCancel(t.Context())
 	result := make(chan error, 1)
 	go func() { result <- watcher.Hold(ctx, hold) }()
@@ -293,6 +305,37 @@ func TestAlertsNeedTheDatabaseAndTheRole(t *testing.T) {
 		wait(time.Minute)
 		if err := stop(); !errors.Is(err, cluster.ErrFenced) || !w.alerts["node_lost n1"].Open() {
 			t.Errorf("Hold: %v", err)
+		}
+	})
+}
+
+// What the holder of placement refuses is an alert, also if it can't be asked
+// for a while; not any more once it has placed it.
+func TestWhatNobodyCouldPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newAlertWorld()
+		w.move(cluster.ChangeSet{Components: map[string]*cluster.ComponentRow{"web": componentRow("web", 0)}})
+		w.watch(t, true)
+		alert := func() *cluster.Alert {
+			stored, _ := w.Alerts(t.Context())
+			return stored["component_failing web"]
+		}
+		wait(2 * time.Minute)
+		if a := alert(); a != nil {
+			t.Fatalf("of what sleeps: %+v", a)
+		}
+		w.do(func() {
+			w.refused = map[string]*cluster.Failure{"web": {Reason: cluster.ReasonNoCapacity, Message: "it fits nowhere"}}
+		})
+		wait(30 * time.Second)
+		w.do(func() { w.unasked = true })
+		wait(20 * time.Second)
+		if a := alert(); a != nil {
+			t.Fatalf("before a minute: %+v", a)
+		}
+		wait(30 * time.Second)
+		if a := alert(); a == nil || !a.Open() || a.Cause != "no_capacity: it fits nowhere" {
+			t.Fatalf("after a minute: %+v", a)
 		}
 	})
 }
