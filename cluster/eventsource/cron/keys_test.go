@@ -128,6 +128,39 @@ func TestMissed(t *testing.T) {
 	}
 }
 
+// Who takes the role tells of what was due while nobody had it.
+func TestWhatNobodyCouldFireIsTold(t *testing.T) {
+	for name, c := range map[string]struct {
+		schedule string
+		change   func(*cluster.EventSourceRow)
+		back     string
+		missed   []string
+	}{
+		"the latest":           {"*/10 * * * *", func(*cluster.EventSourceRow) {}, "10:35:30", []string{"shop_a 10:30:00"}},
+		"one that still fires": {"*/10 * * * *", func(*cluster.EventSourceRow) {}, "10:10:30", nil},
+		"nothing was due":      {"0 * * * *", func(*cluster.EventSourceRow) {}, "10:35:30", nil},
+		"what is made up for":  {"*/10 * * * *", runningOnce, "10:35:30", nil},
+		"what is switched off": {"*/10 * * * *", func(row *cluster.EventSourceRow) { row.Enabled = false }, "10:35:30", nil},
+		"what was changed":     {"*/10 * * * *", func(row *cluster.EventSourceRow) { row.ModifiedAt = time.Now().Add(40 * time.Minute) }, "10:39:50", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			play(t, "2026-03-01 09:59:30", Options{}, func(t *testing.T, s *stage) {
+				s.db.put("shop_a", c.schedule, c.change)
+				end := s.hold(t, s.Cron)
+				until(t, "10:01:30")
+				end()
+				until(t, c.back)
+				other := New(Options{}, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Missed: s.missed.add})
+				defer other.Drain(t.Context())
+				defer s.hold(t, other)()
+				s.missed.mu.Lock()
+				defer s.missed.mu.Unlock()
+				equal(t, "missed", s.missed.times, c.missed)
+			})
+		})
+	}
+}
+
 func TestMissedWhileTheDatabaseWasAway(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*cluster.EventSourceRow)

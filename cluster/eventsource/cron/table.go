@@ -43,7 +43,8 @@ func newTable(opt Options, missed func(*cluster.EventSourceRow, time.Time)) *tab
 // have been taken before. One that was not known before, under whatever name,
 // is due from its creation on, but no longer back than Grace; where missed due
 // times count, from the last one that was claimed, as fired says, or from the
-// last time that it was changed or switched on.
+// last time that it was changed or switched on. Where they don't, the latest of
+// them is told.
 func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time, fired map[cluster.FiringID]time.Time) {
 	if t.same(crons) {
 		return
@@ -69,14 +70,29 @@ func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time
 	for _, e := range added {
 		after := now
 		if !known[e.id()] {
+			since := later(fired[e.id()], e.row.ModifiedAt)
 			after = later(e.row.CreatedAt, now.Add(-Grace))
 			if e.runsOnce() {
-				after = e.before(later(fired[e.id()], e.row.ModifiedAt), now)
+				after = e.before(since, now)
+			} else {
+				t.tell(e, since, now.Add(-Grace))
 			}
 		}
 		e.next = e.after(after)
 	}
 	t.fill()
+}
+
+// tell tells of the latest due time between two moments, in which nobody held
+// the role.
+func (t *table) tell(e *entry, since, until time.Time) {
+	if since.IsZero() || !e.row.Enabled {
+		return
+	}
+	if due := e.latest(since, until); !due.IsZero() && !due.After(until) {
+		t.opt.Logger.Warn("cron firing missed", "event_source", e.name, "due", due)
+		t.missed(e.row, due)
+	}
 }
 
 // same tells whether crons is what t knows already.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"maelstrom/cluster"
-	"maelstrom/project"
 )
 
 const (
@@ -96,24 +95,17 @@ func (t *term) step(ctx context.Context) {
 	t.lead(ctx)
 }
 
-// lastDue returns what was fired before this term, where that matters. Later
-// on the table knows.
+// lastDue returns what was fired before this term. Later on the table knows.
 func (t *term) lastDue(ctx context.Context, crons cluster.Map[*cluster.EventSourceRow]) (map[cluster.FiringID]time.Time, error) {
-	if t.known {
+	if t.known || crons.Len() == 0 {
+		t.known = true
 		return nil, nil
 	}
-	for _, row := range crons.All() {
-		if row.Spec.Cron.Missed != project.MissedRunOnce {
-			continue
-		}
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
-		defer cancel()
-		fired, err := t.deps.Ledger.LastDue(ctx)
-		t.known = err == nil
-		return fired, err
-	}
-	t.known = true
-	return nil, nil
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	fired, err := t.deps.Ledger.LastDue(ctx)
+	t.known = err == nil
+	return fired, err
 }
 
 func (t *term) take(now time.Time) {
