@@ -44,7 +44,7 @@ simulation() {
 cluster() {
   local first
   for ((first = 1; first <= ${SEEDS:-2000}; first += 50)); do
-    step "seeds from $first" go test -run '^TestPromisesHoldInRandomHistoriesOfClusters$' -timeout 30m ./cmd/maelstromd/daemon -cluster.first "$first" -cluster.seeds 50
+    step "seeds from $first" go test -run '^TestPromisesHoldInRandomHistoriesOfClusters$' -timeout 30m ./cmd/maelstromd/daemon -cluster.first "$first" -cluster.seeds 50 -cluster.steps 40
   done
 }
 

@@ -11,6 +11,7 @@ import (
 type sqliteConn interface {
 	driver.Conn
 	driver.ConnBeginTx
+	driver.ConnPrepareContext
 	driver.ExecerContext
 	driver.QueryerContext
 }
@@ -22,6 +23,7 @@ type conn struct {
 	node   string
 	broken int // as it was when the connection was made
 	inner  sqliteConn
+	known  map[string]*statement
 
 	tx      driver.Tx // nil: none is open
 	writing bool      // it is this one's turn
@@ -29,7 +31,9 @@ type conn struct {
 }
 
 var (
-	_ sqliteConn             = (*conn)(nil)
+	_ driver.ConnBeginTx     = (*conn)(nil)
+	_ driver.ExecerContext   = (*conn)(nil)
+	_ driver.QueryerContext  = (*conn)(nil)
 	_ driver.SessionResetter = (*conn)(nil)
 	_ driver.Validator       = (*conn)(nil)
 )
@@ -108,7 +112,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 		return nil, err
 	}
 	if c.tx != nil {
-		return c.inner.ExecContext(context.WithoutCancel(ctx), query, args)
+		return c.exec(query, args)
 	}
 	if err := c.enter(ctx); err != nil {
 		return nil, err
@@ -118,7 +122,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if doubtful && !arrived {
 		return nil, errors.Join(syscall.ECONNRESET, c.die())
 	}
-	result, err := c.inner.ExecContext(context.WithoutCancel(ctx), query, args)
+	result, err := c.exec(query, args)
 	if doubtful {
 		return nil, errors.Join(syscall.ECONNRESET, c.die())
 	}
@@ -130,7 +134,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if err := c.pass(ctx); err != nil {
 		return nil, err
 	}
-	return c.inner.QueryContext(context.WithoutCancel(ctx), query, args)
+	return c.query(query, args)
 }
 
 // transaction is the transaction of a connection.
@@ -185,4 +189,4 @@ func (c *conn) IsValid() bool {
 }
 
 // Close implements driver.Conn.
-func (c *conn) Close() error { return errors.Join(c.rollback(), c.inner.Close()) }
+func (c *conn) Close() error { return errors.Join(c.rollback(), c.forget(), c.inner.Close()) }

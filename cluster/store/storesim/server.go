@@ -157,5 +157,5 @@ func (s *Server) connect(ctx context.Context, node string, open func() (driver.C
 	if err != nil {
 		return nil, err
 	}
-	return &conn{server: s, node: node, broken: broken, inner: inner.(sqliteConn)}, nil
+	return &conn{server: s, node: node, broken: broken, inner: inner.(sqliteConn), known: map[string]*statement{}}, nil
 }

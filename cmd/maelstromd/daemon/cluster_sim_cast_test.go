@@ -92,7 +92,7 @@ func (c *chronicle) declaration() string {
 		if r.perNode > 0 {
 			fmt.Fprintf(&b, "    maxinstancespernode: %d\n", r.perNode)
 		}
-		fmt.Fprintf(&b, "    environment: [EDITION=%d]\n    reservememory: 64\n    idletimeoutseconds: 20\n    maxdurationseconds: 30\n", r.edition)
+		fmt.Fprintf(&b, "    environment: [EDITION=%d]\n    reservememory: 64\n    idletimeoutseconds: 10\n    maxdurationseconds: 30\n", r.edition)
 		fmt.Fprintf(&b, "    httpstarthealthcheckseconds: 10\n%s", r.settings)
 		fmt.Fprintf(&b, "    eventsources:\n      %s-http: {http: {hostname: %s.test}}\n", r.name, r.name)
 		if r.name == "job" {
@@ -105,7 +105,7 @@ func (c *chronicle) declaration() string {
 }
 
 // jobs are the schedules of a history, by path and event source.
-var jobs = map[string]string{"job-often": "@every 7s", "job-minutely": "* * * * *"}
+var jobs = map[string]string{"job-often": "@every 5s", "job-minutely": "* * * * *"}
 
 // declare applies the project at some node. That may fail, or be in doubt.
 func (c *chronicle) declare() bool {

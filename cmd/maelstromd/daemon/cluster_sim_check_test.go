@@ -231,7 +231,7 @@ func (c *chronicle) askAll() {
 // without faults once at least.
 func (c *chronicle) checkSchedules() {
 	began := c.server.Now()
-	c.pass(30 * time.Second)
+	c.pass(21 * time.Second)
 	synctest.Wait()
 	for path := range jobs {
 		rows, err := c.watch.LastFirings(context.Background(), "sim_"+path, 10_000)
@@ -259,6 +259,6 @@ func (c *chronicle) checkFirings(path string, rows []cluster.Firing, began time.
 		c.fail("%s has reached containers %d times in %d firings", path, c.fired[path], len(rows))
 	}
 	if path == "job-often" && recent < 4 {
-		c.fail("%s has fired %d times in 30 s without faults: %+v", path, recent, rows)
+		c.fail("%s has fired %d times in 21 s without faults: %+v", path, recent, rows)
 	}
 }

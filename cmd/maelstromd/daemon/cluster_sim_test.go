@@ -18,7 +18,7 @@ import (
 var (
 	clusterSeeds = flag.Int("cluster.seeds", 50, "how many histories of a cluster are run")
 	clusterFirst = flag.Uint64("cluster.first", 1, "the first seed")
-	clusterSteps = flag.Int("cluster.steps", 30, "steps of each history")
+	clusterSteps = flag.Int("cluster.steps", 15, "steps of each history")
 	clusterLevel = flag.Int("cluster.level", int(slog.LevelWarn), "from which level on a history has what daemons log")
 )
 
@@ -31,14 +31,14 @@ func TestPromisesHoldInRandomHistoriesOfClusters(t *testing.T) {
 	for seed := *clusterFirst; seed < *clusterFirst+uint64(*clusterSeeds); seed++ {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			t.Parallel()
-			runClusterSeed(t, seed)
+			runClusterSeed(t, seed, *clusterSteps)
 		})
 	}
 }
 
-func runClusterSeed(t *testing.T, seed uint64) {
+func runClusterSeed(t *testing.T, seed uint64, steps int) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) { newChronicle(t, seed).run(*clusterSteps) })
+	synctest.Test(t, func(t *testing.T) { newChronicle(t, seed).run(steps) })
 }
 
 // chronicle is a history of a cluster.

@@ -1,0 +1,25 @@
+package daemon
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Histories that have failed once, by what they found. Their steps are those of
+// before as long as nobody changes what a seed stands for.
+func TestHistoriesOfClustersThatFailed(t *testing.T) {
+	for _, one := range []struct {
+		found string
+		seed  uint64
+	}{
+		{"a kill ends all that runs", 1},
+		{"a stop ends the watch of isolation", 15},
+		{"a request is sent to a node that freezes", 36},
+		{"a node that starts holds requests beyond their own limit", 58},
+	} {
+		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {
+			t.Parallel()
+			runClusterSeed(t, one.seed, 30)
+		})
+	}
+}
