@@ -103,6 +103,8 @@ func TestRewrite(t *testing.T) {
 		{name: "between components", private: true, in: http.Header{
 			"Maelstrom-Component": {"shop_web"}, "Maelstrom-Start-Nano": {"17"}, "Maelstrom-Note": {"kept"},
 			"Maelstrom-Deadline-Nano": {"18"}, "X-Forwarded-For": {"1.2.3.4"},
+			FieldForward: {"shop_web p"}, FieldDeadlineMs: {"1"}, FieldExpect: {"100-continue"},
+			"Maelstrom_forward": {"shop_web p"}, "Maelstrom_deadline-Ms": {"1"}, "Maelstrom_expect": {"100-continue"},
 		}, want: base(http.Header{fieldStart: {"17"}, "Maelstrom-Note": {"kept"}})},
 		{name: "peer without address", peer: "pipe", want: func() http.Header {
 			h := base(nil)
