@@ -181,17 +181,18 @@ func (l *loop) answer(snap *cluster.Snapshot, load scheduler.Load, d scheduler.D
 }
 
 // keepRefusals logs what is new and keeps it for Refusals for as long as the
-// component still has nothing that shall run. The lock is held.
+// component still has nothing that shall run; of others it remembers what it has
+// just logged. The lock is held.
 func (l *loop) keepRefusals(latest map[string]*cluster.Failure, lacking func(component string) bool) {
 	now := time.Now()
 	for component, f := range latest {
 		if old, ok := l.refusals[component]; !ok || *old.failure != *f {
 			l.opt.Logger.Warn("component can't be placed", "component", component, "reason", f.Reason, "message", f.Message)
 		}
-		l.refusals[component] = refusal{failure: f, at: now}
+		l.refusals[component] = refusal{failure: f, at: now, more: !lacking(component)}
 	}
 	maps.DeleteFunc(l.refusals, func(component string, r refusal) bool {
-		return !lacking(component) || now.Sub(r.at) > refusalKept
+		return latest[component] == nil && !lacking(component) || now.Sub(r.at) > refusalKept
 	})
 }
 

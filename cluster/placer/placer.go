@@ -108,6 +108,7 @@ func (p *Placer) Health() (err error, since time.Time) {
 type refusal struct {
 	failure *cluster.Failure
 	at      time.Time
+	more    bool // the component has an instance, and could not have another one
 }
 
 // refusalKept is how long a refusal is told after the request that met it.
@@ -120,7 +121,7 @@ func (p *Placer) Refusals() map[string]*cluster.Failure {
 	defer p.mu.Unlock()
 	recent := map[string]*cluster.Failure{}
 	for component, r := range p.refusals {
-		if time.Since(r.at) <= refusalKept {
+		if !r.more && time.Since(r.at) <= refusalKept {
 			recent[component] = r.failure
 		}
 	}
