@@ -61,6 +61,7 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 		return l.reserve(ctx, d)
 	}
 	if len(d.Writes) == 0 {
+		l.pause = 0 // there is nothing left to try again
 		l.memory = d.Memory
 		l.answer(snap, load, d)
 		return d.Next, nil

@@ -173,6 +173,30 @@ func TestDatabaseErrorsAreRetriedWithBackOff(t *testing.T) {
 	})
 }
 
+// What could not be written may be wanted no more by the time of the next try:
+// then the loop listens again.
+func TestNothingLeftToTryAgainIsNoPause(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.declare("web", project.Component{})
+		s.feed.Hint()
+		defer s.hold()()
+		s.db.change(func() { s.db.fail = errors.New("disk full") })
+		short, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := s.Wake(short, "web"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("wake: %v, want the deadline", err)
+		}
+		after(time.Minute)
+		s.db.change(func() { s.db.fail = nil })
+		long, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		if err := s.Wake(long, "web"); err != nil || time.Since(begin) > time.Second {
+			t.Errorf("wake: %v after %v, want nil at once", err, time.Since(begin))
+		}
+	})
+}
+
 func TestWakeOfWhatIsStoppingTakesTheNextSlot(t *testing.T) {
 	play(t, func(t *testing.T, s *stage) {
 		s.db.declare("web", project.Component{})
