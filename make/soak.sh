@@ -107,9 +107,10 @@ steady() {
   step "$name" go test -run "^TestSteadyRequests$run\$" -timeout 1h -v ./cmd/maelstromd -steady.rate "${RATE:-500}" "$@"
 }
 
-# rolling: RATE (300) requests a second through HAProxy, and as many directly,
-# while the three nodes of a cluster are restarted, upgraded and downgraded, one
-# after the other, 20 times.
+# rolling: RATE (300) requests a second through HAProxy and directly, for a
+# component on each node and for one on one node, while the three nodes of a
+# cluster are restarted, upgraded and downgraded, one after the other, 20 times;
+# and 20 nodes join.
 rolling() {
   make/engine.sh
   make/databases.sh
@@ -119,11 +120,13 @@ rolling() {
     rolled "5 rolling restarts, part $i" ARollingRestartFailsNoRequest
     rolled "5 rolling upgrades and downgrades, part $i" ARollingUpgradeAndDowngradeFailNoRequest
   done
+  step "20 nodes join" go test -run '^TestANewNodeIsPlacedOn$' -timeout 1h -v ./cmd/maelstromd -rolling.joins 20
 }
 
-# rolled NAME TEST is a step of tests of rolling changes.
+# rolled NAME TEST is a step of tests of rolling changes, whose load comes four
+# ways.
 rolled() {
-  step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate "${RATE:-300}" -rolling.rounds 5
+  step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate $((${RATE:-300} / 4)) -rolling.rounds 5
 }
 
 case $scenario in

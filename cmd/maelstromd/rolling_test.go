@@ -11,7 +11,7 @@ import (
 )
 
 var (
-	rollingRate   = flag.Int("rolling.rate", 60, "requests a second while the nodes of a cluster are restarted: as many through HAProxy as directly")
+	rollingRate   = flag.Int("rolling.rate", 30, "requests a second while the nodes of a cluster are restarted, for each of four ways: through HAProxy and directly, to an instance on each node and to one")
 	rollingRounds = flag.Int("rolling.rounds", 1, "how often all nodes are restarted, upgraded and downgraded")
 )
 
@@ -25,18 +25,22 @@ type rolling struct {
 	started []*history // of the containers of each node
 }
 
-// rollingHost is asked for the component that runs on each node.
-const rollingHost = "web.localhost"
+// rollingHost is asked for the component that runs on each node; oneHost, for
+// the one that has one instance, which the other nodes reach through its node.
+const (
+	rollingHost = "web.localhost"
+	oneHost     = "one.localhost"
+)
 
-// newRolling starts a cluster whose nodes each run one instance, with HAProxy in
-// front.
+// newRolling starts a cluster whose nodes each run an instance of a component,
+// and one of them that of another, with HAProxy in front.
 func newRolling(t *testing.T, certificate string) *rolling {
 	t.Helper()
 	_, dsn := emptyDatabase(t, postgres)
 	r := &rolling{t: t, dsn: dsn, loads: map[string]*arrivals{}}
 	for range 3 {
 		_, env := peerEnv(t, "MAEL_SQL_DRIVER=postgres", "MAEL_SQL_DSN="+dsn, "MAEL_TOTAL_MEMORY=1024",
-			"MAEL_SHUTDOWN_PAUSE_SECONDS=3", "MAEL_TRUSTED_PROXIES=127.0.0.0/8", "MAEL_LOG_LEVEL=info")
+			"MAEL_SHUTDOWN_PAUSE_SECONDS=2", "MAEL_TRUSTED_PROXIES=127.0.0.0/8", "MAEL_LOG_LEVEL=info")
 		n := prepareNode(t, env...)
 		n.turnTo(os.Args[0])
 		n.start()
@@ -46,10 +50,13 @@ func newRolling(t *testing.T, certificate string) *rolling {
 	t.Cleanup(r.stop)
 	r.awaitAll()
 	first := r.nodes[0]
-	w := release(t, "first", "mininstances: 3", "maxinstancespernode: 1")
-	first.apply(projectOf("steady", w))
+	w, one := release(t, "first", "mininstances: 3", "maxinstancespernode: 1"), release(t, "first", "mininstances: 1", "maxinstances: 1")
+	one.name = "one"
+	first.apply(projectOf("steady", w, one))
 	for _, n := range r.nodes {
-		n.await("an instance on each node", patience, func() bool { return len(n.placedOn("steady_web")) == len(r.nodes) })
+		n.await("an instance on each node", patience, func() bool {
+			return len(n.placedOn("steady_web")) == len(r.nodes) && len(n.placedOn("steady_one")) == 1
+		})
 	}
 	var addresses []string
 	for _, n := range r.nodes {
@@ -59,19 +66,21 @@ func newRolling(t *testing.T, certificate string) *rolling {
 	return r
 }
 
-// load puts the component under load, through HAProxy and directly.
+// load puts both components under load, through HAProxy and directly.
 func (r *rolling) load() {
 	r.t.Helper()
-	r.loads["through HAProxy"] = r.arriveThrough()
 	nodes := choose(r.t, r.nodes...)
-	r.loads["directly"] = arriveBy(r.t, *rollingRate, rollingHost,
-		nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
-		nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
+	for name, host := range map[string]string{"an instance on each node": rollingHost, "one instance": oneHost} {
+		r.loads[name+", through HAProxy"] = r.arriveThrough(host)
+		r.loads[name+", directly"] = arriveBy(r.t, *rollingRate, host,
+			nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
+			nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
+	}
 	r.awaitMore()
 }
 
-func (r *rolling) arriveThrough() *arrivals {
-	return arriveBy(r.t, *rollingRate, rollingHost, newKeptConns(r.through.address(), keptLimit), newMuxConns(r.through.address(), muxLimit))
+func (r *rolling) arriveThrough(host string) *arrivals {
+	return arriveBy(r.t, *rollingRate, host, newKeptConns(r.through.address(), keptLimit), newMuxConns(r.through.address(), muxLimit))
 }
 
 // awaitMore waits for a second's answers of each load.
@@ -123,10 +132,12 @@ func (r *rolling) check() {
 	for name, load := range r.loads {
 		r.t.Run(name, func(t *testing.T) { load.check(t, nil) })
 	}
-	for i, seen := range r.started {
-		if starts := seen.starts(""); starts != 1 {
-			r.t.Errorf("node %d started %d containers, want one", i+1, starts)
-		}
+	total := 0
+	for _, seen := range r.started {
+		total += seen.starts("")
+	}
+	if want := len(r.nodes) + 1; total != want {
+		r.t.Errorf("%d containers were started, want %d", total, want)
 	}
 }
 
@@ -142,10 +153,10 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 			if code := n.awaitExit(); code != 0 {
 				t.Fatalf("exit code %d\n%s", code, n.log.tail(20))
 			}
-			r.awaitMore()
 			n.start()
 			r.through.await(i, "UP")
 			r.awaitAll()
+			r.awaitMore()
 		}
 	}
 	r.check()
