@@ -129,12 +129,33 @@ rolled() {
   step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate $((${RATE:-300} / 4)) -rolling.rounds 5
 }
 
+# faults: three daemons on each database: HERD (10000) requests at once to one
+# sleeping component, 1,000 sleepers in a second, KILLS (400, 100 of each role) of
+# holders and FREEZES (20) of them under load, and each partition for OUTAGE (60s).
+faults() {
+  make/engine.sh
+  make/databases.sh
+  local on first
+  step "1000 sleepers in a second" go test -run '^TestManySleepersInASecond$' -timeout 30m -v ./cmd/maelstromd/daemon -sleepers 1000
+  step "${HERD:-10000} requests at once" go test -run '^TestThreeDaemons$' -timeout 1h -v ./cmd/maelstromd -trio.herd "${HERD:-10000}"
+  for on in postgres mariadb; do
+    for ((first = 1; first <= ${KILLS:-400} / 2; first += 20)); do
+      step "$on, kills from $first" go test -run '^TestRolesOutliveTheirHolders$' -timeout 1h -v \
+        ./cmd/maelstromd -faults.on $on -faults.kills 20 -faults.bound 4s
+    done
+    step "$on, ${FREEZES:-20} freezes" go test -run '^TestAFrozenHolderIsFenced$' -timeout 1h -v \
+      ./cmd/maelstromd -faults.on $on -faults.freezes "${FREEZES:-20}"
+    step "$on, partitions of ${OUTAGE:-60s}" go test -run '^TestPartitionsFailNoRequestToWhatRuns$' -timeout 2h -v \
+      ./cmd/maelstromd -faults.on $on -faults.outage "${OUTAGE:-60s}" -faults.recovery 10s
+  done
+}
+
 case $scenario in
-  cluster | deploys | fuzz | histories | kills | logs | restarts | rolling | simulation)
+  cluster | deploys | faults | fuzz | histories | kills | logs | restarts | rolling | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, faults, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac

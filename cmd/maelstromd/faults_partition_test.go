@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"net/http"
 	"strings"
@@ -118,9 +119,19 @@ func (s *faultSetup) awaitWell() {
 		return held == len(faultRoles)
 	})
 	for i, n := range s.nodes {
-		n.await("a sleeper that wakes", patience, func() bool { return n.get("doze.localhost", "/").status == http.StatusOK })
+		n.await("a sleeper that wakes", patience, func() bool { return n.getWithin(wakeWithin, "doze.localhost", "/").status == http.StatusOK })
 		s.sleep("faults_doze", i)
 	}
+}
+
+// wakeWithin is how soon a sleeper has to answer where nothing is ill.
+const wakeWithin = 30 * time.Second
+
+// getWithin is get that gives up.
+func (n *node) getWithin(limit time.Duration, host, path string) answer {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	return do(n.request(ctx, http.MethodGet, host, path, nil))
 }
 
 // stopAll stops all nodes in order, so that what they have begun has its end.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"maelstrom/cluster"
@@ -77,6 +78,7 @@ func newTrio(t *testing.T, start func() (*storetest.Server, error), opt trioOpti
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { c.store.Close() })
+	t.Cleanup(c.end)
 	for _, n := range c.nodes {
 		c.run(n)
 	}
@@ -85,6 +87,22 @@ func newTrio(t *testing.T, start func() (*storetest.Server, error), opt trioOpti
 	}
 	c.awaitHeard(c.nodes...)
 	return c
+}
+
+// end stops all nodes and removes their containers, at the same time.
+func (c *trio) end() {
+	var all sync.WaitGroup
+	for _, n := range c.nodes {
+		all.Go(func() {
+			if n.cmd != nil && !n.hasExited() {
+				_ = n.cmd.Process.Signal(syscall.SIGCONT) // a test may have failed with a frozen one
+				_ = n.cmd.Process.Signal(syscall.SIGTERM)
+				holdsWithin(patience, n.hasExited)
+			}
+			n.engine.removeAll(c.t, n.id)
+		})
+	}
+	all.Wait()
 }
 
 // wire puts wires between a node that does not run yet and what it needs.
