@@ -21,6 +21,7 @@ const (
 	observePeriod  = 250 * time.Millisecond
 	renewPeriod    = 500 * time.Millisecond
 	leaseTime      = 3 * time.Second
+	goneTime       = time.Second            // the same, of a holder that is known to be gone
 	actTime        = 2 * time.Second        // after sending the last successful renewal
 	renewTimeout   = 900 * time.Millisecond // so that one hung connection doesn't cost a role
 	observeTimeout = 2 * time.Second
@@ -55,6 +56,10 @@ type Options struct {
 	// Embedded says that no other process can reach the leases: roles are
 	// taken at the start and neither observed nor renewed.
 	Embedded bool
+
+	// Gone tells whether a node's daemon is known not to be there any more; nil:
+	// that can't be known. It is asked of a holder that has stopped renewing.
+	Gone func(ctx context.Context, node string) bool
 
 	Logger *slog.Logger // nil: silent
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,39 @@ func TestKilledHolderIsReplacedAfterTheLeaseTime(t *testing.T) {
 		}
 		if hold, _ := k.Hold(cluster.RolePlacement); hold.Fence != 2 {
 			t.Fatalf("fence %d, want 2", hold.Fence)
+		}
+	})
+}
+
+// One of which is known that it is not there any more is not waited for as long.
+func TestAHolderThatIsGoneIsReplacedSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, shared := newActing(t), newTable()
+		_, kill := run(t, &node{table: shared}, Options{Node: "a"}, a.untilLost)
+		wait(time.Second)
+		var dead atomic.Bool
+		gone := func(_ context.Context, node string) bool {
+			if node != "a" {
+				t.Errorf("asked whether %q is gone", node)
+			}
+			return dead.Load()
+		}
+		run(t, &node{table: shared}, Options{Node: "b", Gone: gone}, a.untilLost)
+		dead.Store(true) // who renews is not believed to be gone, whatever is said
+		wait(10 * time.Second)
+		if a.holder(cluster.RolePlacement) != "a" {
+			t.Fatal("a living holder was replaced")
+		}
+		dead.Store(false)
+		kill()
+		wait(1500 * time.Millisecond)
+		if got := a.holder(cluster.RolePlacement); got != "" {
+			t.Fatalf("%q took the role although nobody knows that it is free", got)
+		}
+		dead.Store(true)
+		wait(400 * time.Millisecond)
+		if a.holder(cluster.RolePlacement) != "b" {
+			t.Fatal("the role was not taken in time")
 		}
 	})
 }

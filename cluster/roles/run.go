@@ -82,15 +82,41 @@ func (k *Keeper) observe(ctx context.Context) {
 		}
 		return
 	}
-	for _, free := range k.note(leases, asked) {
+	for _, free := range k.note(leases, asked, k.gone(ctx, leases)) {
 		k.take(ctx, free)
 	}
+}
+
+// gone are the holders that have stopped renewing and are known not to be there.
+func (k *Keeper) gone(ctx context.Context, leases []cluster.Lease) map[string]bool {
+	gone := map[string]bool{}
+	if k.opt.Gone == nil {
+		return gone
+	}
+	for node := range k.doubted(leases) {
+		gone[node] = k.opt.Gone(ctx, node)
+	}
+	return gone
+}
+
+// doubted are the holders of leases that are as they were for some time.
+func (k *Keeper) doubted(leases []cluster.Lease) map[string]bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now, nodes := time.Now(), map[string]bool{}
+	for _, l := range leases {
+		r := k.find(l.Role)
+		if r != nil && r.observed && l == r.seen && l.Holder != "" && l.Holder != k.opt.Node && now.Sub(r.changed) >= goneTime {
+			nodes[l.Holder] = true
+		}
+	}
+	return nodes
 }
 
 // note keeps what was observed and returns the leases to take. What a lease
 // was when we asked is compared with when it was first seen so, after the
 // answer: both err on the side of its holder.
-func (k *Keeper) note(leases []cluster.Lease, asked time.Time) (free []cluster.Lease) {
+func (k *Keeper) note(leases []cluster.Lease, asked time.Time, gone map[string]bool) (free []cluster.Lease) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	now := time.Now()
@@ -105,7 +131,8 @@ func (k *Keeper) note(leases []cluster.Lease, asked time.Time) (free []cluster.L
 			l.Role = r.name
 		}
 		k.see(r, l, now)
-		expired := asked.Sub(r.changed) >= leaseTime
+		still := asked.Sub(r.changed)
+		expired := still >= leaseTime || still >= goneTime && gone[l.Holder]
 		if (l.Holder == "" || l.Holder == k.opt.Node || expired || k.opt.Embedded) && k.takeable(r, now) {
 			free = append(free, l)
 		}

@@ -190,3 +190,11 @@ func (d *Daemon) endLostRuns(ctx context.Context, hold cluster.Hold) {
 		}
 	}
 }
+
+// gone tells which nodes' daemons are not there any more; nil: nobody can tell.
+func (d *Daemon) gone() func(ctx context.Context, node string) bool {
+	if d.hub == nil {
+		return nil
+	}
+	return d.hub.Gone
+}
