@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -97,6 +98,7 @@ func (d *Daemon) newServer(handler http.Handler) *httpServer {
 // tracked makes a server one that can be drained.
 func (d *Daemon) tracked(server *http.Server) *httpServer {
 	one := &httpServer{Server: server}
+	one.Server.ErrorLog = slog.NewLogLogger(d.log.Handler(), slog.LevelDebug) // mostly of clients that break off
 	one.Server.ConnState = func(_ net.Conn, state http.ConnState) { one.count(state, d.quiet) }
 	one.Server.BaseContext = func(l net.Listener) context.Context {
 		one.accepts(l)
