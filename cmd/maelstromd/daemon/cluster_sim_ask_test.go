@@ -30,7 +30,7 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 	c.mu.Unlock()
 	what := fmt.Sprintf("a request of %s for %s at %s", began.Format("04:05.000"), r.name, n.id)
 	switch {
-	case err != nil && n.marred.Load() == marred:
+	case err != nil && c.events() == events:
 		c.fail("%s, to which nothing happened: %v", what, err)
 	case err != nil:
 	case took > requestLimit+openingLimit:

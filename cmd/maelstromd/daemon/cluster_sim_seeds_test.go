@@ -15,6 +15,8 @@ func TestHistoriesOfClustersThatFailed(t *testing.T) {
 		{"a kill ends all that runs", 1},
 		{"a stop ends the watch of isolation", 15},
 		{"a request is sent to a node that freezes", 36},
+		{"an answer that has begun comes from a node that freezes", 2082},
+		{"connections break where packets take long", 2100},
 		{"a node that starts holds requests beyond their own limit", 58},
 	} {
 		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {

@@ -274,9 +274,10 @@ func (c *chronicle) hurtEngine(n *fleetNode) {
 }
 
 // hurtNetwork has what is sent between nodes be late, by one connection later
-// than by another.
+// than by another. It stays quick enough for a node that has lost a connection to
+// be heard again before it counts as silent.
 func (c *chronicle) hurtNetwork() {
-	slow, uneven := rand0(c.rand, 300*time.Millisecond), rand0(c.rand, 500*time.Millisecond)
+	slow, uneven := rand0(c.rand, 60*time.Millisecond), rand0(c.rand, 100*time.Millisecond)
 	c.note("the network takes %v, and up to %v more by new connections", slow, uneven)
 	c.fabric.change(func() {
 		c.fabric.uneven = uneven
