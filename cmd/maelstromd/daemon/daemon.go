@@ -293,8 +293,8 @@ func (d *Daemon) serve(ctx context.Context) error {
 // may take long have their time, as others are served meanwhile.
 func (d *Daemon) untilEnd(ctx context.Context) error {
 	var landed <-chan struct{}
-	late := time.NewTimer(0)
-	defer late.Stop()
+	late := time.NewTimer(d.opt.Stall)
+	late.Stop() // until there is something that may take too long
 	for {
 		select {
 		case <-ctx.Done():
