@@ -146,7 +146,7 @@ faults() {
     step "$on, ${FREEZES:-20} freezes" go test -run '^TestAFrozenHolderIsFenced$' -timeout 1h -v \
       ./cmd/maelstromd -faults.on $on -faults.freezes "${FREEZES:-20}"
     step "$on, partitions of ${OUTAGE:-60s}" go test -run '^TestPartitionsFailNoRequestToWhatRuns$' -timeout 2h -v \
-      ./cmd/maelstromd -faults.on $on -faults.outage "${OUTAGE:-60s}" -faults.recovery 10s
+      ./cmd/maelstromd -faults.on $on -faults.all -faults.outage "${OUTAGE:-60s}" -faults.recovery 10s
   done
 }
 
