@@ -132,6 +132,27 @@ func (s *Server) logSources(q *logQuery) []*cluster.Instance {
 			list = append(list, i)
 		}
 	}
+	for _, i := range q.unplaced(snap, s.deps.Node) {
+		if i.ContainerID != "" {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// unplaced are the instances that a node runs without a row, of those that the
+// query selects.
+func (q *logQuery) unplaced(snap *cluster.Snapshot, node string) (list []*cluster.Instance) {
+	for component, instances := range snap.Unplaced.All() {
+		if !q.selects(component) {
+			continue
+		}
+		for _, i := range instances {
+			if i.Node == node {
+				list = append(list, i)
+			}
+		}
+	}
 	return list
 }
 

@@ -143,13 +143,14 @@ func (l *nodeLog) matters() bool {
 	if l.query.previous {
 		return true
 	}
-	placements, _ := l.server.deps.Feed.Snapshot().ByNode.Get(l.node.ID)
+	snap := l.server.deps.Feed.Snapshot()
+	placements, _ := snap.ByNode.Get(l.node.ID)
 	for _, p := range placements {
 		if l.query.selects(p.Component) {
 			return true
 		}
 	}
-	return false
+	return len(l.query.unplaced(snap, l.node.ID)) > 0
 }
 
 // follow keeps a node's output coming until ctx ends, or the node is no longer

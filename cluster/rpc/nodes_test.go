@@ -129,6 +129,19 @@ func TestLogsOfAllNodesAreMergedByTime(t *testing.T) {
 	}
 }
 
+// What nodes run without a row has output like all else.
+func TestLogsOfWhatHasNoRow(t *testing.T) {
+	c := newCouple(t)
+	for _, w := range []*world{c.a, c.b} {
+		unlock := w.lock()
+		w.commit(cluster.ChangeSet{Placements: map[string]*cluster.Placement{"p-here": nil, "p-there": nil}})
+		unlock()
+	}
+	if got, notices := c.lines(t, LogsRequest{}); got != "alpha:one,beta:two,alpha:three,beta:four,alpha:five" || notices != "" {
+		t.Errorf("lines %s, notices %s", got, notices)
+	}
+}
+
 func TestANodeThatCannotBeReachedIsNamedAndStopsNobody(t *testing.T) {
 	c := newCouple(t)
 	c.set(func() { c.dead = true })
