@@ -6,6 +6,7 @@ import (
 	"os"
 	"syscall"
 	"testing"
+	"time"
 
 	"maelstrom/cluster"
 )
@@ -31,6 +32,11 @@ const (
 	rollingHost = "web.localhost"
 	oneHost     = "one.localhost"
 )
+
+// rollingRest is how long a client that asks nodes itself may leave a connection
+// by HTTP/1.1 unused: a node that is upgraded tells clients for longer than that
+// to leave, so that none of what it closes then is one that they would use.
+const rollingRest = 2 * time.Second
 
 // newRolling starts a cluster whose nodes each run an instance of a component,
 // and one of them that of another, with HAProxy in front.
@@ -73,7 +79,11 @@ func (r *rolling) load() {
 	for name, host := range map[string]string{"an instance on each node": rollingHost, "one instance": oneHost} {
 		r.loads[name+", through HAProxy"] = r.arriveThrough(host)
 		r.loads[name+", directly"] = arriveBy(r.t, *rollingRate, host,
-			nodes.over(func(address string) exchanger { return newKeptConns(address, keptLimit) }),
+			nodes.over(func(address string) exchanger {
+				kept := newKeptConns(address, keptLimit)
+				kept.rest = rollingRest
+				return kept
+			}),
 			nodes.over(func(address string) exchanger { return newMuxConns(address, muxLimit) }))
 	}
 	r.awaitMore()

@@ -24,6 +24,7 @@ import (
 type keptConns struct {
 	address string
 	slots   chan struct{}
+	rest    time.Duration // after which one is not used again; 0: it is
 	dials   atomic.Int64
 
 	mu   sync.Mutex
@@ -34,6 +35,7 @@ type keptConn struct {
 	*net.TCPConn
 	reader *bufio.Reader
 	used   bool
+	since  time.Time // when it came to rest
 }
 
 func newKeptConns(address string, limit int) *keptConns {
@@ -68,7 +70,7 @@ func (k *keptConns) take() (*keptConn, error) {
 		conn := k.idle[0]
 		k.idle = k.idle[1:]
 		k.mu.Unlock()
-		if conn.open() {
+		if (k.rest == 0 || time.Since(conn.since) < k.rest) && conn.open() {
 			return conn, nil
 		}
 		conn.Close()
@@ -84,6 +86,7 @@ func (k *keptConns) take() (*keptConn, error) {
 func (k *keptConns) put(conn *keptConn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	conn.since = time.Now()
 	k.idle = append(k.idle, conn)
 }
 
