@@ -11,6 +11,9 @@ import (
 // declared maxdurationseconds.
 const requestLimit = 31 * time.Second
 
+// noticed is when a node that can't be reached is nobody's choice any more.
+const noticed = 3 * time.Second
+
 // ask is one request. It gets an answer with a reason before its deadline, and
 // what it asks for where that runs, within reach of the asked node, and nothing
 // happens to it.
@@ -38,7 +41,7 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 	case answer.status == http.StatusOK:
 	case answer.header.Get("Maelstrom-Reason") == "":
 		c.fail("%s is answered %d without a reason: %q", what, answer.status, answer.body)
-	case answer.header.Get("Maelstrom-Reason") == "node_lost" && c.events() != events:
+	case answer.header.Get("Maelstrom-Reason") == "node_lost" && (c.events() != events || began.Sub(time.Unix(0, c.happened.Load())) < noticed):
 		// It was sent to a node that failed, with more than are sent once more.
 	case n.marred.Load() == marred && !r.frail && !r.goes && reach.still() != nil:
 		c.fail("%s, which %s ran and nothing happened to, is answered %d %v after %v", what, reach.still().id, answer.status, answer.header, took)

@@ -17,6 +17,9 @@ func TestHistoriesOfClustersThatFailed(t *testing.T) {
 		{"a request is sent to a node that freezes", 36},
 		{"an answer that has begun comes from a node that freezes", 2082},
 		{"connections break where packets take long", 2100},
+		{"a request is sent to a node that has just frozen", 2137},
+		{"a request is sent to a node that has just been killed", 2169},
+		{"nothing is placed any more after the faults", 2140},
 		{"a node that starts holds requests beyond their own limit", 58},
 	} {
 		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {

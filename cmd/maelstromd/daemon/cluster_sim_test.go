@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,8 @@ type chronicle struct {
 	calls   sync.WaitGroup
 	fences  map[string]int64
 	watched chan struct{} // closed when it is over
+
+	happened atomic.Int64 // when something last happened to a node, in nanoseconds
 
 	mu      sync.Mutex
 	answers map[string]int
@@ -159,6 +162,12 @@ func (c *chronicle) await(what string, limit time.Duration, missing func() strin
 		}
 		c.pass(500 * time.Millisecond)
 	}
+	for _, n := range c.nodes {
+		if d := n.live(); d != nil {
+			err, _ := d.feed.Health()
+			c.note("%s sees the roles %+v; the database's last answer: %v", n.id, d.keeper.Roles(), err)
+		}
+	}
 	c.fail("within %v it is not so that %s: %s", limit, what, why)
 }
 
@@ -202,11 +211,16 @@ func (c *chronicle) calm() {
 func (c *chronicle) keepWatching() {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
+	events := c.events()
 	for {
 		select {
 		case <-c.watched:
 			return
 		case <-tick.C:
+		}
+		if now := c.events(); now != events {
+			events = now
+			c.happened.Store(time.Now().UnixNano())
 		}
 		holders := map[string]string{}
 		for _, n := range c.nodes {
