@@ -177,7 +177,7 @@ func TestRequestsOverNodesThatFail(t *testing.T) {
 			}
 			synctest.Wait()
 			l := w.g.Load().Components["shop_web"]
-			if l.InFlight+l.Queued != 0 || w.g.repeats.active.Load() != 0 || w.g.repeats.now.Load() != 0 {
+			if l.InFlight+l.Queued != 0 || w.g.repeats.active.Load() != 0 || w.g.repeats.now != 0 {
 				t.Errorf("seed %d: left over: %+v", seed, l)
 			}
 			c.check(w.g.dispatcher("shop_web"))

@@ -294,18 +294,20 @@ func TestTheBudgetOfRepeats(t *testing.T) {
 		w.serving("p0", "shop_web", 1, slow.serve)
 		n.kill()
 		synctest.Wait()
+		if sent := len(slow.arrived); sent != 50/repeatShare+repeatFew {
+			t.Errorf("%d are sent again at once", sent)
+		}
+		if n := w.g.repeats.waited.Load(); n != 50-50/repeatShare-repeatFew {
+			t.Errorf("%d wait for it", n)
+		}
 		close(slow.release)
-		count := map[int]int{}
 		for range 50 {
-			count[<-codes]++
+			if code := <-codes; code != 200 {
+				t.Errorf("answer %d", code)
+			}
 		}
-		// Each that is refused makes those under way fewer: of 50, 13, of the last
-		// ones, 3.
-		if count[200] < 50/repeatShare-2 || count[200] > 50/repeatShare+repeatFew || count[200]+count[502] != 50 {
-			t.Errorf("answers %v", count)
-		}
-		if now := w.g.repeats.now.Load(); now != 0 || w.g.repeats.active.Load() != 0 {
-			t.Errorf("%d repeats are left, %d active", now, w.g.repeats.active.Load())
+		if now := w.g.repeats.now; now != 0 || len(w.g.repeats.waiting) != 0 || w.g.repeats.active.Load() != 0 {
+			t.Errorf("%d repeats are left, %d wait, %d active", now, len(w.g.repeats.waiting), w.g.repeats.active.Load())
 		}
 	})
 }

@@ -46,6 +46,7 @@ type exchange struct {
 	undelivered int       // tries whose instance could not be dialled
 	returned    int       // tries that another node has answered by itself
 	repeats     int       // tries after it may have been served
+	due         bool      // is to be tried again when the budget of repeats allows it
 	answered    time.Time // when its answer's header was written
 
 	stall  time.Duration

@@ -151,7 +151,7 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 		switch {
 		case err == nil:
 			return nil
-		case x.again:
+		case x.again, x.due && g.repeats.wait(x):
 			continue
 		case x.status != 0:
 			if errors.Is(err, proxy.ErrCut) && !x.endless() {

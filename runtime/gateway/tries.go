@@ -32,7 +32,7 @@ var (
 	descTries = prometheus.NewDesc("maelstrom_forward_tries_total",
 		"Requests sent to instances of another node, each try of them, by what became of it.", []string{"node", "outcome"}, nil)
 	descRepeats = prometheus.NewDesc("maelstrom_forward_repeats_total",
-		"Requests that may have been served when another node was lost, by whether they were sent again or the budget for that was used up.",
+		"Requests that may have been served when another node was lost, by whether they were sent again, or had to wait for that as the budget was used up.",
 		[]string{"outcome"}, nil)
 )
 
@@ -73,5 +73,5 @@ func (l *links) collect(out chan<- prometheus.Metric) {
 	}
 	r := &l.g.repeats
 	out <- prometheus.MustNewConstMetric(descRepeats, prometheus.CounterValue, float64(r.granted.Load()), "sent")
-	out <- prometheus.MustNewConstMetric(descRepeats, prometheus.CounterValue, float64(r.denied.Load()), "over_budget")
+	out <- prometheus.MustNewConstMetric(descRepeats, prometheus.CounterValue, float64(r.waited.Load()), "over_budget")
 }
