@@ -31,17 +31,34 @@ func TestStreamsSurviveFaults(t *testing.T) {
 	}
 }
 
+// The same, where the one that decides tells all of each other, and moves.
+func TestDigestsSurviveFaults(t *testing.T) {
+	for seed := *first; seed < *first+uint64(*seeds); seed++ {
+		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { (&history{rand: rand.New(rand.NewPCG(seed, 7)), relayed: true}).run(t) })
+		})
+	}
+}
+
 type history struct {
 	*world
-	rand *rand.Rand
-	ids  []string
-	cuts map[[2]string]time.Time // since when nothing gets through
-	log  []string
+	relayed bool
+	rand    *rand.Rand
+	ids     []string
+	cuts    map[[2]string]time.Time // since when nothing gets through
+	log     []string
 }
 
 func (h *history) run(t *testing.T) {
 	h.ids, h.cuts = []string{"a", "b", "c"}, map[[2]string]time.Time{}
-	h.world = newWorld(t, h.ids...)
+	h.world = emptyWorld(t)
+	if h.relayed {
+		h.pairs = 2
+		h.setHolder("a")
+	}
+	for _, id := range h.ids {
+		h.join(id)
+	}
 	defer h.close()
 	for range 50 {
 		h.step()
@@ -60,6 +77,10 @@ func (h *history) note(format string, args ...any) {
 
 func (h *history) step() {
 	from := h.rand.IntN(3)
+	if h.relayed && h.rand.IntN(5) == 0 {
+		h.setHolder(h.ids[h.rand.IntN(3)])
+		h.note("%s decides", h.holderNow())
+	}
 	way := [2]string{h.ids[from], h.ids[(from+1+h.rand.IntN(2))%3]}
 	m := h.members[way[0]]
 	switch n := h.rand.IntN(12); {
@@ -97,6 +118,9 @@ func (h *history) step() {
 // check holds what is so at any moment.
 func (h *history) check() {
 	for way, since := range h.cuts {
+		if h.relayed {
+			break // the third may hear both
+		}
 		to := h.members[way[1]]
 		if time.Since(since) > silence+time.Second && to.hub.Live(way[0]) {
 			h.t.Errorf("%s hears %s, which can't reach it since %v", way[1], way[0], time.Since(since))

@@ -13,7 +13,7 @@ import (
 
 // protocol is the version of what streams carry. Fields that one side does not
 // know are left alone, so that releases can follow each other.
-const protocol = 1
+const protocol = 2
 
 // maxFrame bounds one frame: the full list of some 50,000 instances.
 const maxFrame = 64 << 20
@@ -30,6 +30,10 @@ type frame struct {
 	Answer    *answer               `json:"answer,omitempty"`
 	Bye       bool                  `json:"bye,omitempty"` // it ends in order
 	Reach     *reach                `json:"reach,omitempty"`
+	Spare     bool                  `json:"spare,omitempty"` // with Reach: the sender could do without this stream
+
+	Relayed *cluster.InstanceList `json:"relayed,omitempty"` // of another node, before a digest
+	Digest  *digest               `json:"digest,omitempty"`
 }
 
 // hello is how each side introduces itself.

@@ -94,7 +94,16 @@ type Hub struct {
 	learned int64  // change number that others have told
 	looked  time.Time
 	own     ownReach
-	ending  sync.WaitGroup // of streams that others have opened
+
+	begun time.Time
+	pairs int       // maxPairs
+	nodes int       // that are up, with this one
+	who   string    // holds the role placement, as last seen; empty: nobody
+	took  time.Time // when this node took it last
+	voice *hearsay  // of the digest that counts; nil: none came yet
+	relay relay
+
+	ending sync.WaitGroup // of streams that others have opened
 }
 
 // remote is another node as it is seen from here.
@@ -106,6 +115,10 @@ type remote struct {
 	load   loadReport
 	reach  *reach    // what it has said of the database; nil: nothing
 	told   time.Time // when
+	spare  bool      // it could do without its stream
+
+	tells   *hearsay // by its last digest; nil: it sent none
+	relayed relayed
 }
 
 // New returns a Hub; nothing happens before Run.
@@ -113,7 +126,7 @@ func New(opt Options, deps Deps) *Hub {
 	h := &Hub{
 		opt: opt, deps: deps, log: opt.Logger,
 		news: make(chan struct{}, 1), loadChanged: make(chan struct{}, 1),
-		remotes: map[string]*remote{},
+		remotes: map[string]*remote{}, pairs: maxPairs,
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -139,11 +152,13 @@ func (h *Hub) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		snap := h.deps.Feed.Snapshot()
+		h.follow(snap)
 		h.meet(ctx, snap, &loops)
 		silent, paused := h.silent(snap)
 		h.deps.Feed.SetSilent(silent)
 		h.deps.Feed.SetReach(h.lookAround(paused))
 		h.tellNumber(snap)
+		h.tellDigest()
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -158,6 +173,7 @@ func (h *Hub) start() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.open, h.looked = true, time.Now()
+	h.begun = h.looked
 	h.own = ownReach{base: h.looked, since: h.looked}
 }
 
@@ -192,12 +208,17 @@ func (h *Hub) meet(ctx context.Context, snap *cluster.Snapshot, loops *sync.Wait
 	if !h.open {
 		return
 	}
+	now := time.Now()
 	for id := range h.expected(snap) {
 		r := h.remote(id)
-		if r.forget == nil && h.opt.Node < id {
+		switch {
+		case r.forget == nil && h.calls(id, r, now):
 			calling, forget := context.WithCancel(ctx)
 			r.forget = forget
 			loops.Go(func() { h.keepCalling(calling, id) })
+		case r.forget != nil && h.hangsUp(id, r, now):
+			r.forget()
+			r.forget = nil
 		}
 	}
 	for id, r := range h.remotes {
@@ -251,7 +272,11 @@ func (h *Hub) silent(snap *cluster.Snapshot) (silent map[string]bool, paused boo
 				r.heard = now
 			}
 		}
-		if !r.lives(now) {
+		switch {
+		case r.lives(now):
+		case h.vouched(id, now):
+			r.since = now // who tells of it would have told if it were lost
+		default:
 			silent[id] = true
 		}
 	}
@@ -270,7 +295,7 @@ func (h *Hub) Live(node string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.remotes[node]
-	return node == h.opt.Node || r != nil && r.lives(time.Now())
+	return node == h.opt.Node || r != nil && h.hears(node, r, time.Now())
 }
 
 // Lost tells whether a node that should have been heard was not for so long
@@ -279,7 +304,7 @@ func (h *Hub) Lost(node string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r, now := h.remotes[node], time.Now()
-	if !h.open || r == nil || r.since.IsZero() || now.Sub(h.looked) > frozen {
+	if !h.open || r == nil || r.since.IsZero() || now.Sub(h.looked) > frozen || h.vouched(node, now) {
 		return false
 	}
 	return now.Sub(r.since) >= lostAfter && now.Sub(r.heard) >= lostAfter
@@ -319,10 +344,14 @@ func (h *Hub) tellNumber(snap *cluster.Snapshot) {
 		return
 	}
 	h.told = snap.Number
-	if h.told <= h.learned {
-		return
+	if h.told > h.learned {
+		h.hintAll(h.told)
 	}
-	encoded, err := (&frame{Hint: h.told}).encode()
+}
+
+// hintAll tells all of a change. The lock is held.
+func (h *Hub) hintAll(number int64) {
+	encoded, err := (&frame{Hint: number}).encode()
 	if err != nil {
 		return
 	}

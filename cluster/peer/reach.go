@@ -59,6 +59,7 @@ func (h *Hub) Standing() Standing {
 			s.Holder = r.reach.Holder
 		}
 	}
+	s.Others = max(s.Others, h.othersReach(now))
 	if r := h.remotes[s.Holder]; s.Holder != h.opt.Node && (r == nil || !r.lives(now)) {
 		s.Unheard = now.Sub(latest(h.own.holder, h.own.base))
 	}
@@ -83,7 +84,7 @@ func (h *Hub) lookAround(paused bool) (away bool, cut map[string]bool) {
 	}
 	cut = map[string]bool{}
 	for id, r := range h.remotes {
-		if r.lives(now) && r.reach != nil && !r.reach.Database {
+		if h.withoutDatabase(id, r, now) {
 			cut[id] = true
 		}
 	}
@@ -97,13 +98,14 @@ func (h *Hub) rebase() {
 	h.own.base = time.Now()
 }
 
-// alive is a sign of life.
-func (h *Hub) alive() ([]byte, error) {
+// alive is a sign of life for another node.
+func (h *Hub) alive(to string) ([]byte, error) {
 	holder := h.deps.Holder()
 	h.mu.Lock()
 	told := &reach{Database: h.own.database, For: time.Since(h.own.since), Holder: holder}
+	spare := h.spares(to, time.Now())
 	h.mu.Unlock()
-	return (&frame{Reach: told}).encode()
+	return (&frame{Reach: told, Spare: spare}).encode()
 }
 
 func latest(a, b time.Time) time.Time {

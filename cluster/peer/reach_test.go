@@ -27,7 +27,7 @@ func TestWhoReachesTheDatabaseIsTold(t *testing.T) {
 		if s, snap := b.hub.Standing(), b.feed.Snapshot(); !s.Reached() || snap.Away {
 			t.Errorf("a moment without the database: %+v, away %v", s, snap.Away)
 		}
-		pass(time.Second + glance + beat)
+		pass(time.Second + 3*glance + beat)
 		if s := b.hub.Standing(); s.Reached() || s.Holder != "a" || s.Unheard != 0 || s.Others < 5*time.Second-beat {
 			t.Errorf("without the database b stands %+v", s)
 		}

@@ -28,6 +28,7 @@ const (
 
 var (
 	errBye      = errors.New("it has left")
+	errLeaves   = errors.New("this node leaves")
 	errReplaced = errors.New("replaced by a later stream")
 )
 
@@ -79,6 +80,10 @@ func (h *Hub) accept(ctx context.Context, conn net.Conn, in *bufio.Reader, node 
 func (h *Hub) keepCalling(ctx context.Context, node string) {
 	pause := firstPause
 	for ctx.Err() == nil {
+		if h.leaves() || h.connected(node) { // it called, where both do
+			idle(ctx, firstPause)
+			continue
+		}
 		began := time.Now()
 		err := h.callOnce(ctx, node)
 		if time.Since(began) > dialLimit+lastPause {
@@ -134,6 +139,9 @@ func upgrade(conn net.Conn, node string) (*bufio.Reader, error) {
 
 // talk is the life of a stream, the same on both sides.
 func (h *Hub) talk(ctx context.Context, s *stream) error {
+	if h.leaves() {
+		return errLeaves // before a word that would show signs of life
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
 	defer func() {
@@ -149,7 +157,7 @@ func (h *Hub) talk(ctx context.Context, s *stream) error {
 		return err
 	}
 	written := make(chan error, 1)
-	tasks.Go(func() { written <- s.write(ctx, h.alive) })
+	tasks.Go(func() { written <- s.write(ctx, func() ([]byte, error) { return h.alive(s.node) }) })
 	if err := h.greet(s); err != nil {
 		return err
 	}
@@ -190,7 +198,7 @@ func (h *Hub) admit(s *stream) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.open {
-		return errors.New("this node leaves")
+		return errLeaves
 	}
 	r := h.remote(s.node)
 	if old := r.stream; old != nil {
@@ -199,7 +207,7 @@ func (h *Hub) admit(s *stream) error {
 		}
 		old.conn.Close()
 	}
-	r.stream, r.heard, r.reach = s, time.Now(), nil
+	r.stream, r.heard, r.reach, r.spare = s, time.Now(), nil, false
 	if h.list != nil {
 		s.put(partInstances, h.list)
 	}
@@ -229,7 +237,7 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 			h.silence(s)
 			return errBye
 		}
-		if err := h.heard(s, f.Reach); err != nil {
+		if err := h.heard(s, f); err != nil {
 			return err
 		}
 		if f.Instances != nil {
@@ -237,7 +245,15 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 				return errors.New("it tells of instances that are not its own")
 			}
 			shift(f.Instances, skew)
+			h.keepList(s.node, f.Instances)
 			h.deps.Feed.PushInstances(*f.Instances)
+		}
+		if f.Relayed != nil && f.Relayed.Node != h.opt.Node {
+			shift(f.Relayed, skew)
+			h.deps.Feed.PushInstances(*f.Relayed)
+		}
+		if f.Digest != nil {
+			h.takeDigest(s, f.Digest)
 		}
 		if f.Load != nil {
 			h.takeLoad(s.node, f.Load.Components)
@@ -258,7 +274,7 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 }
 
 // heard notes a sign of life.
-func (h *Hub) heard(s *stream, told *reach) error {
+func (h *Hub) heard(s *stream, f *frame) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.remotes[s.node]
@@ -266,12 +282,12 @@ func (h *Hub) heard(s *stream, told *reach) error {
 		return errReplaced
 	}
 	now := time.Now()
-	if !r.lives(now) {
+	if !h.hears(s.node, r, now) {
 		signal(h.news)
 	}
 	r.heard = now
-	if told != nil {
-		r.reach, r.told = told, now
+	if f.Reach != nil {
+		r.reach, r.told, r.spare = f.Reach, now, f.Spare
 	}
 	return nil
 }
@@ -282,12 +298,16 @@ func (h *Hub) silence(s *stream) {
 	defer h.mu.Unlock()
 	if r := h.remotes[s.node]; r != nil && r.stream == s {
 		r.heard, r.since = time.Time{}, time.Now()
+		h.doubt(s.node)
 		signal(h.news)
 	}
 }
 
 func (h *Hub) takeHint(number int64) {
 	h.mu.Lock()
+	if number > h.learned && h.relay.on {
+		h.hintAll(number)
+	}
 	h.learned = max(h.learned, number)
 	h.mu.Unlock()
 	if number > h.deps.Feed.Snapshot().Number {

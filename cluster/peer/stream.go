@@ -31,6 +31,7 @@ const (
 	partInstances part = iota
 	partLoad
 	partHint
+	partDigest
 	parts
 )
 
@@ -44,13 +45,15 @@ type stream struct {
 	hello hello  // of the other end
 	out   chan struct{}
 
-	mu     sync.Mutex
-	latest [parts][]byte
-	queue  [][]byte
-	ended  bool
-	serial uint64
-	calls  map[uint64]chan *answer       // that wait for the other side
-	work   map[uint64]context.CancelFunc // that the other side waits for
+	mu      sync.Mutex
+	latest  [parts][]byte
+	offered int64 // number of the latest digest
+	taken   int64 // number of the last one that is on its way
+	queue   [][]byte
+	ended   bool
+	serial  uint64
+	calls   map[uint64]chan *answer       // that wait for the other side
+	work    map[uint64]context.CancelFunc // that the other side waits for
 }
 
 func newStream(conn net.Conn, in *bufio.Reader, node string) *stream {
@@ -143,6 +146,9 @@ func (s *stream) take() [][]byte {
 	defer s.mu.Unlock()
 	pending := s.queue
 	s.queue = nil
+	if s.latest[partDigest] != nil {
+		s.taken = s.offered
+	}
 	for i, encoded := range s.latest {
 		if encoded != nil {
 			pending = append(pending, encoded)

@@ -58,6 +58,7 @@ type world struct {
 	db      *database
 	network *network
 	members map[string]*member
+	pairs   int // up to how many nodes keep streams in pairs; zero: as always
 
 	mu     sync.Mutex
 	holder string
@@ -84,12 +85,22 @@ type member struct {
 }
 
 func newWorld(t *testing.T, ids ...string) *world {
-	w := &world{t: t, network: newNetwork(), members: map[string]*member{}, db: &database{nodes: map[string]*cluster.Node{}, polls: map[string]int{}}}
+	w := emptyWorld(t)
 	for _, id := range ids {
-		w.members[id] = &member{world: w, id: id, changed: make(chan struct{}, 1), load: map[string]cluster.ComponentLoad{}}
-		w.members[id].start()
+		w.join(id)
 	}
 	return w
+}
+
+func emptyWorld(t *testing.T) *world {
+	return &world{t: t, network: newNetwork(), members: map[string]*member{}, db: &database{nodes: map[string]*cluster.Node{}, polls: map[string]int{}}}
+}
+
+func (w *world) join(id string) *member {
+	m := &member{world: w, id: id, changed: make(chan struct{}, 1), load: map[string]cluster.ComponentLoad{}}
+	w.members[id] = m
+	m.start()
+	return m
 }
 
 func (w *world) close() {
@@ -136,6 +147,9 @@ func (m *member) start() {
 			return node, ok
 		},
 	})
+	if m.pairs > 0 {
+		m.hub.pairs = m.pairs
+	}
 	m.server = &http.Server{
 		Handler: m.hub.Handler(), ErrorLog: log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
