@@ -41,7 +41,8 @@ type bridgeGateways struct {
 	names *serviceNames // nil: off
 	log   *slog.Logger
 
-	known atomic.Pointer[map[string]runtime.Bridge] // by network: IPv4 where there is any
+	known   atomic.Pointer[map[string]runtime.Bridge] // by network: IPv4 where there is any
+	subnets atomic.Pointer[[]netip.Prefix]            // of all, as last listed
 
 	mu        sync.Mutex
 	refreshed time.Time
@@ -118,7 +119,9 @@ func (b *bridgeGateways) refreshLocked(ctx context.Context) {
 
 func (b *bridgeGateways) remember(bridges []runtime.Bridge) {
 	known := map[string]runtime.Bridge{}
+	subnets := make([]netip.Prefix, 0, len(bridges))
 	for _, bridge := range bridges {
+		subnets = append(subnets, bridge.Subnet)
 		if first, ok := known[bridge.Network]; !ok || first.Gateway.Is6() && bridge.Gateway.Is4() {
 			known[bridge.Network] = bridge
 		}
@@ -126,6 +129,20 @@ func (b *bridgeGateways) remember(bridges []runtime.Bridge) {
 	if old := b.known.Load(); old == nil || !maps.Equal(*old, known) {
 		b.known.Store(&known)
 	}
+	b.subnets.Store(&subnets)
+}
+
+// hold tells whether an address, with or without a port, is one of containers.
+func (b *bridgeGateways) hold(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	addr, err := netip.ParseAddr(host)
+	subnets := b.subnets.Load()
+	return err == nil && subnets != nil && slices.ContainsFunc(*subnets, func(subnet netip.Prefix) bool {
+		return subnet.Contains(addr.Unmap().WithZone(""))
+	})
 }
 
 func (b *bridgeGateways) openListener(ctx context.Context, bridge runtime.Bridge) {

@@ -96,11 +96,13 @@ func (d *Daemon) servePeers() {
 }
 
 // servePeerRequest answers at MAEL_PEER_ADDR: to nodes what is for nodes, to
-// all others the API, with a token.
+// all others the API, with a token; to containers of this host nothing.
 func (d *Daemon) servePeerRequest(w http.ResponseWriter, r *http.Request) {
 	_, isNode := d.authority.Load().NodeOf(r.TLS)
 	_, forwarded := r.Header[proxy.FieldForward]
 	switch {
+	case !isNode && d.bridges.hold(r.RemoteAddr):
+		http.NotFound(w, r)
 	case !isNode:
 		d.parting(http.HandlerFunc(d.serveRemotely)).ServeHTTP(w, r)
 	case d.nodes != nil && forwarded:
