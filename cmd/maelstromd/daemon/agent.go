@@ -2,8 +2,10 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"time"
 
+	"maelstrom/cluster"
 	"maelstrom/runtime"
 )
 
@@ -30,8 +32,25 @@ func (d *Daemon) startAgent(ctx, base context.Context) error {
 		return err
 	}
 	d.agent.Store(agent)
-	d.tasks.start(base, "agent", d.failed, agent.Run)
+	d.tasks.start(base, "agent", d.failed, d.agentLoop(agent.Run))
 	return nil
+}
+
+// agentLoop is the loop of an Agent. Before this start has joined, its epoch is
+// that of the one before; what it writes as the database is back may come just
+// after the join, and is refused: another Agent is about to follow.
+func (d *Daemon) agentLoop(run func(context.Context) error) func(context.Context) error {
+	if !d.unjoined {
+		return run
+	}
+	return func(ctx context.Context) error {
+		err := run(ctx)
+		if errors.Is(err, cluster.ErrSuperseded) {
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return err
+	}
 }
 
 // engine is empty while the container engine answers, else why it doesn't.

@@ -20,6 +20,7 @@ func TestHistoriesOfClustersThatFailed(t *testing.T) {
 		{"a request is sent to a node that has just frozen", 2137},
 		{"a request is sent to a node that has just been killed", 2169},
 		{"nothing is placed any more after the faults", 2140},
+		{"a start that joins later is not taken for another one", 2398},
 		{"a node that starts holds requests beyond their own limit", 58},
 	} {
 		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {

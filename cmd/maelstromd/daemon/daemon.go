@@ -130,6 +130,7 @@ type Daemon struct {
 	runner    atomic.Pointer[runtime.Runner]
 	depot     atomic.Pointer[images.Depot]
 	serving   atomic.Bool // the first snapshot is there and containers are adopted
+	unjoined  bool        // the database was away at the start, and this start has no epoch yet
 	leaving   atomic.Bool
 	loosening atomic.Bool // clients by HTTP/1.1 are told to use another connection
 	handing   bool        // the next program goes on with the sockets
@@ -265,6 +266,7 @@ func (d *Daemon) serve(ctx context.Context) error {
 	if err != nil {
 		return ignoreCanceled(ctx, err)
 	}
+	d.unjoined = !joined
 	if !joined {
 		d.pinTokens()
 	} else if err := d.issueTokens(ctx); err != nil { // maelctl on this machine works as soon as this node says that it is ready

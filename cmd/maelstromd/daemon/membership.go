@@ -28,6 +28,7 @@ func (d *Daemon) membership(ctx context.Context, joined bool) error {
 		if err := d.joinLoop(ctx); err != nil {
 			return err
 		}
+		d.unjoined = false
 		// The node has a new epoch: what it reports must carry it.
 		if err := d.startAgent(ctx, context.WithoutCancel(ctx)); err != nil {
 			return err
