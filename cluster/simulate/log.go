@@ -1,0 +1,328 @@
+package simulate
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// LogOptions say how an access log is read.
+type LogOptions struct {
+	Name string // of the file, for errors
+
+	// Component tells which component gets a request, by its name as the log
+	// has it (in ours), its host (empty where the log has none) and its target;
+	// empty: none of those that are simulated.
+	Component func(name, host, target string) string
+}
+
+// Log is what an access log tells.
+type Log struct {
+	Loads    []Load // by component; times are counted from Start
+	Start    time.Time
+	Length   time.Duration // to the last request
+	Lines    int
+	Foreign  int // lines of components that are not simulated
+	Recorded []Recorded
+	Learned  map[string]Behavior // start times of components, where the log has cold requests
+}
+
+// Recorded is what an access log of ours says of a component, to be compared
+// with a simulation of the same requests.
+type Recorded struct {
+	Component  string `json:"component"`
+	Requests   int64  `json:"requests"`
+	Answered   int64  `json:"answered"`
+	Cold       int64  `json:"cold"`
+	ColdStarts int64  `json:"cold_starts"`
+	Queue      Times  `json:"queue_ms"`
+	Duration   Times  `json:"duration_ms"`
+}
+
+// maxLine is the longest line of a log.
+const maxLine = 1 << 20
+
+// entry is one line of a log.
+type entry struct {
+	component string
+	at        time.Time
+	service   time.Duration
+	exact     bool // at is better than a second
+
+	ours            bool
+	placement       string
+	cold, answered  bool
+	queue, duration time.Duration
+}
+
+// ReadLog reads an access log: ours, lines of JSON, or lines in the common or
+// combined log format, with or without the host before them.
+func ReadLog(r io.Reader, opt LogOptions) (*Log, error) {
+	l := &logReader{opt: opt, log: &Log{Learned: map[string]Behavior{}}}
+	in := bufio.NewReaderSize(r, 64<<10)
+	for number := 1; ; number++ {
+		line, err := readLine(in)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", opt.Name, number, err)
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		if err := l.line(line); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", opt.Name, number, err)
+		}
+	}
+	if len(l.entries) == 0 {
+		return nil, fmt.Errorf("%s: no line is a request of a component that is simulated; %d lines are of others", opt.Name, l.log.Foreign)
+	}
+	return l.sum(), nil
+}
+
+func readLine(in *bufio.Reader) ([]byte, error) {
+	var line []byte
+	for {
+		part, more, err := in.ReadLine()
+		if err != nil {
+			return nil, err
+		}
+		if line = append(line, part...); len(line) > maxLine {
+			return nil, fmt.Errorf("the line is longer than 1 MiB: is it an access log?")
+		}
+		if !more {
+			return line, nil
+		}
+	}
+}
+
+type logReader struct {
+	opt     LogOptions
+	log     *Log
+	entries []entry
+}
+
+func (l *logReader) line(line []byte) error {
+	l.log.Lines++
+	var e entry
+	var known bool
+	var err error
+	if line[0] == '{' {
+		e, known, err = l.ours(line)
+	} else {
+		e, known, err = l.common(string(line))
+	}
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		l.log.Foreign++
+	default:
+		l.entries = append(l.entries, e)
+	}
+	return nil
+}
+
+// accessLine is a line of our access log, as far as it matters.
+type accessLine struct {
+	Time        time.Time `json:"time"`
+	Message     string    `json:"msg"`
+	Component   string    `json:"component"`
+	Host        string    `json:"host"`
+	Target      string    `json:"target"`
+	Placement   string    `json:"placement"`
+	Status      int       `json:"status"`
+	Cold        bool      `json:"cold"`
+	QueueMS     float64   `json:"queue_ms"`
+	DurationMS  float64   `json:"duration_ms"`
+	Reason      string    `json:"reason"`
+	ForwardedBy string    `json:"forwarded_by"`
+}
+
+// longest is more than any request takes.
+const longest = 30 * 24 * time.Hour
+
+func (l *logReader) ours(line []byte) (entry, bool, error) {
+	var a accessLine
+	if err := json.Unmarshal(line, &a); err != nil {
+		return entry{}, false, fmt.Errorf("not a line of the access log in JSON: %w", err)
+	}
+	if a.Message != "request" || a.ForwardedBy != "" {
+		return entry{}, false, nil // another line of the log, or the second one of one request
+	}
+	limit := milliseconds(longest)
+	if a.Time.IsZero() || !(a.DurationMS >= 0 && a.DurationMS <= limit && a.QueueMS >= 0 && a.QueueMS <= limit) {
+		return entry{}, false, fmt.Errorf("no line of the access log in JSON: time, queue_ms and duration_ms belong to it")
+	}
+	e := entry{
+		component: l.opt.Component(a.Component, a.Host, a.Target), ours: true, exact: true, placement: a.Placement,
+		cold: a.Cold && a.Placement != "", answered: a.Reason == "" && a.Status != 499 && a.Placement != "",
+		queue: fromMS(a.QueueMS), duration: fromMS(a.DurationMS),
+	}
+	e.at = a.Time.Add(-e.duration)
+	if e.answered {
+		e.service = max(1, e.duration-e.queue)
+	}
+	return e, e.component != "", nil
+}
+
+func fromMS(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+
+const commonTime = "02/Jan/2006:15:04:05 -0700"
+
+// common reads `[host] client ident user [time] "request" status bytes ...`.
+func (l *logReader) common(line string) (entry, bool, error) {
+	before, rest, ok := strings.Cut(line, "[")
+	stamp, rest, closed := strings.Cut(rest, "]")
+	if !ok || !closed {
+		return entry{}, false, fmt.Errorf("neither JSON nor the common log format: there is no [time]")
+	}
+	at, err := time.Parse(commonTime, stamp)
+	if err != nil {
+		return entry{}, false, fmt.Errorf("%q is not a time such as 02/Jan/2026:15:04:05 +0000", stamp)
+	}
+	host := ""
+	if words := strings.Fields(before); len(words) == 4 {
+		host = words[0]
+	} else if len(words) != 3 {
+		return entry{}, false, fmt.Errorf("not the common log format: client, ident and user belong before the time")
+	}
+	quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), `"`)
+	if !ok {
+		return entry{}, false, fmt.Errorf("not the common log format: the request line belongs after the time, in quotes")
+	}
+	target := "/"
+	if words := strings.Fields(quoted); len(words) > 1 {
+		target = words[1]
+	}
+	if u, err := url.Parse(target); err == nil && u.Host != "" { // of a proxy
+		host, target = u.Host, u.RequestURI()
+	}
+	if name, _, ok := strings.Cut(host, ":"); ok {
+		host = name
+	}
+	component := l.opt.Component("", host, target)
+	return entry{component: component, at: at}, component != "", nil
+}
+
+// sum makes loads of the lines, and sums up what they say.
+func (l *logReader) sum() *Log {
+	slices.SortStableFunc(l.entries, func(a, b entry) int { return a.at.Compare(b.at) })
+	spreadSeconds(l.entries)
+	log := l.log
+	log.Start = l.entries[0].at
+	by := map[string]*recording{}
+	for k := range l.entries {
+		e := &l.entries[k]
+		r := by[e.component]
+		if r == nil {
+			r = &recording{placements: map[string]bool{}}
+			by[e.component] = r
+		}
+		r.add(e, e.at.Sub(log.Start))
+	}
+	log.Length = l.entries[len(l.entries)-1].at.Sub(log.Start)
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		r := by[name]
+		log.Loads = append(log.Loads, Load{Component: name, Requests: r.requests})
+		if r.ours {
+			r.Component, r.Queue, r.Duration = name, r.wait.times(), r.took.times()
+			log.Recorded = append(log.Recorded, r.Recorded)
+		}
+		if s, ok := r.learned(); ok {
+			log.Learned[name] = Behavior{Start: s}
+		}
+	}
+	return log
+}
+
+// spreadSeconds spreads the requests of a log that has whole seconds evenly
+// over each.
+func spreadSeconds(entries []entry) {
+	for k := 0; k < len(entries); {
+		end := k + 1
+		for end < len(entries) && !entries[k].exact && !entries[end].exact && entries[end].at.Equal(entries[k].at) {
+			end++
+		}
+		for n := k; n < end; n++ {
+			entries[n].at = entries[n].at.Add(time.Second * time.Duration(n-k) / time.Duration(end-k))
+		}
+		k = end
+	}
+}
+
+// recording is what a log says of one component.
+type recording struct {
+	Recorded
+	requests   []Request
+	ours       bool
+	placements map[string]bool // of cold requests
+	waited     map[string]time.Duration
+	wait, took histogram
+}
+
+func (r *recording) add(e *entry, at time.Duration) {
+	r.requests = append(r.requests, Request{At: at, Service: e.service})
+	if !e.ours {
+		return
+	}
+	r.ours = true
+	r.Requests++
+	if e.placement != "" {
+		r.wait.add(e.queue)
+	}
+	if e.answered {
+		r.Answered++
+		r.took.add(e.duration)
+	}
+	if !e.cold {
+		return
+	}
+	r.Cold++
+	if !r.placements[e.placement] {
+		r.placements[e.placement] = true
+		r.ColdStarts++
+	}
+	if r.waited == nil {
+		r.waited = map[string]time.Duration{}
+	}
+	r.waited[e.placement] = max(r.waited[e.placement], e.queue)
+}
+
+// learned is the time of starts: that of the request which waited longest for
+// each instance, which came first.
+func (r *recording) learned() (Spread, bool) {
+	if len(r.waited) == 0 {
+		return Spread{}, false
+	}
+	all := slices.SortedFunc(maps.Values(r.waited), func(a, b time.Duration) int { return cmp.Compare(a, b) })
+	return Spread{Median: max(1, all[(len(all)-1)/2]), P95: max(1, all[(len(all)*95+99)/100-1])}, true
+}
+
+// AccessLine is an outcome as a line of our access log; start is when the
+// simulation begins.
+func (o *Outcome) AccessLine(start time.Time) []byte {
+	line := make([]byte, 0, 256)
+	line = append(line, `{"time":"`...)
+	line = start.Add(o.End).AppendFormat(line, time.RFC3339Nano)
+	line = append(line, `","level":"INFO","msg":"request","status":`...)
+	line = strconv.AppendInt(line, int64(o.Status()), 10)
+	line = append(append(line, `,"component":`...), strconv.Quote(o.Component)...)
+	line = append(append(line, `,"placement":`...), strconv.Quote(o.Placement)...)
+	line = strconv.AppendBool(append(line, `,"cold":`...), o.Cold && o.Placement != "")
+	line = strconv.AppendFloat(append(line, `,"queue_ms":`...), milliseconds(o.Wait), 'f', -1, 64)
+	line = strconv.AppendFloat(append(line, `,"duration_ms":`...), milliseconds(o.End-o.At), 'f', -1, 64)
+	line = append(append(line, `,"reason":`...), strconv.Quote(string(o.Reason))...)
+	line = append(append(line, `,"node":`...), strconv.Quote(o.Node)...)
+	return append(line, "}\n"...)
+}
