@@ -43,6 +43,7 @@ func upTo(bucket int) time.Duration {
 }
 
 func (h *histogram) add(d time.Duration) {
+	d = d.Truncate(time.Microsecond)
 	k := bucketOf(d)
 	for len(h.counts) <= k {
 		h.counts = append(h.counts, 0)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -176,7 +177,7 @@ func (l *logReader) ours(line []byte) (entry, bool, error) {
 	return e, e.component != "", nil
 }
 
-func fromMS(ms float64) time.Duration { return time.Duration(ms * float64(time.Millisecond)) }
+func fromMS(ms float64) time.Duration { return time.Duration(math.Round(ms*1000)) * time.Microsecond }
 
 const commonTime = "02/Jan/2006:15:04:05 -0700"
 

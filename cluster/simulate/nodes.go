@@ -64,7 +64,9 @@ func (w *world) join(n *node) {
 		}
 	}
 	w.listInstances(n)
-	w.note(Move{What: "joins", Node: row.Name})
+	if w.now > 0 {
+		w.note(Move{What: "joins", Node: row.Name})
+	}
 }
 
 // die ends a node without a word. That is noticed after a while.
