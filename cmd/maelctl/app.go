@@ -110,7 +110,7 @@ messages go to standard error. NO_COLOR turns colours off.`,
 	root.AddCommand(
 		newProject(a), newSource(a), newComp(a), newEventSource(a), newCluster(a), newLogs(a),
 		newEvents(a), newAlerts(a), newNotifier(a),
-		newRoute(a), newCron(a), newAdmin(a), newSchema(a), newVersion(a),
+		newRoute(a), newCron(a), newSimulate(a), newAdmin(a), newSchema(a), newVersion(a),
 	)
 	root.InitDefaultCompletionCmd()
 	checkUsage(root)

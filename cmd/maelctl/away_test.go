@@ -59,7 +59,7 @@ var otherVerbs = strings.Fields(`admin/backup admin/claims/restore admin/migrate
 	cluster/drain cluster/rm cluster/undrain comp/exec comp/restart comp/run comp/sleep comp/wake cron/next es/disable es/enable
 	notifier/add notifier/rm notifier/set notifier/test project/apply project/approve-prune project/init project/put project/render
 	project/resume project/rm project/rollback project/set project/suspend project/sync project/validate
-	schema version source/add source/apply source/rm source/set`)
+	schema simulate version source/add source/apply source/rm source/set`)
 
 const verbsFile = "../../docs/cluster.md"
 
