@@ -143,3 +143,36 @@ func TestATryIsNotPutOffByAClockThatWasAhead(t *testing.T) {
 		})
 	}
 }
+
+// What has made way for its next version, which waits for the room of something
+// else that is leaving, is not forgotten when its own last row is gone.
+func TestWhatWaitsForRoomWithoutARowIsNotForgotten(t *testing.T) {
+	w := proven(t, 384, project.Component{MaxInstances: 1, ReserveMemory: 128}, 1)
+	w.declare("other", project.Component{ReserveMemory: 256})
+	w.wake("other")
+	w.settle(t)
+	if w.running("web") != 1 || w.running("other") != 1 {
+		t.Fatalf("not both run: %s", w.picture())
+	}
+	delete(w.load.Components, "web")
+	w.load.Sleeps["other"] = true
+	w.declare("web", project.Component{MaxInstances: 1, ReserveMemory: 256})
+	leave := func(component string) {
+		w.decide(t)
+		for id, i := range w.instances {
+			if i.Component == component {
+				delete(w.instances, id)
+			}
+		}
+		w.now = w.now.Add(settleTime)
+		w.decide(t)
+	}
+	leave("web")
+	if len(w.placements) != 1 {
+		t.Fatalf("web has a row already: %s", w.picture())
+	}
+	leave("other")
+	if w.running("web") != 1 {
+		t.Errorf("web does not run: %s", w.picture())
+	}
+}

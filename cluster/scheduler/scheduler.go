@@ -108,9 +108,9 @@ type Scale struct {
 }
 
 // Plan decides. Its cost is in the order of the components that are active:
-// those with placements, load, a wake, mininstances or hours to be awake in,
-// and a glance at each whose version is being rolled out. A plan made on the
-// outcome of a plan, at the same time and load, writes nothing.
+// those with placements, load, a wake, mininstances or hours to be awake in, or
+// that wait for room, and a glance at each whose version is being rolled out. A
+// plan made on the outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
 	p := newPlanner(in)
 	active := p.active()
@@ -182,6 +182,11 @@ func (p *planner) active() []*component {
 	}
 	for _, name := range p.unplacedNames() {
 		names[name] = true
+	}
+	for name, scale := range p.in.Memory.Scales {
+		if scale.Target > 0 && p.declared(name) != nil {
+			names[name] = true // its last row is gone, and the next waits for room
+		}
 	}
 	out := make([]*component, 0, len(names))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
