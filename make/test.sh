@@ -22,7 +22,7 @@ tests() {
   local output crashed
   output=$(mktemp)
   crashed='^(ThreadSanitizer: CHECK failed|SIGSEGV: segmentation violation$)'
-  if (cd "$1" && CGO_ENABLED=1 go test -race -timeout 15m ${TESTFLAGS:-} ./... 2>&1) | tee "$output"; then return 0; fi
+  if (cd "$1" && CGO_ENABLED=1 go test -race -timeout 25m ${TESTFLAGS:-} ./... 2>&1) | tee "$output"; then return 0; fi
   if ! grep -qE "$crashed" "$output"; then return 1; fi
   # Any other failure counts.
   if grep -qE '^\s*--- FAIL|^panic: |WARNING: DATA RACE|\[build failed\]' "$output"; then return 1; fi
@@ -31,7 +31,7 @@ tests() {
   for try in 1 2 3; do
     say "the race detector crashed: again, $try: $again"
     # shellcheck disable=SC2086 # a list
-    if (cd "$1" && CGO_ENABLED=1 go test -race -timeout 15m ${TESTFLAGS:-} $again 2>&1) | tee "$output"; then return 0; fi
+    if (cd "$1" && CGO_ENABLED=1 go test -race -timeout 25m ${TESTFLAGS:-} $again 2>&1) | tee "$output"; then return 0; fi
     if ! grep -qE "$crashed" "$output"; then return 1; fi
   done
   return 1

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
@@ -133,7 +134,12 @@ func (d *Daemon) drain(name string, servers []*httpServer) {
 		var all sync.WaitGroup
 		all.Go(func() { errs[len(servers)] = d.gateway.EndStreams(ctx) })
 		for i, server := range servers {
-			all.Go(func() { errs[i] = server.Shutdown(ctx) })
+			all.Go(func() {
+				// Its listeners may be closed by now, which it says when it is done.
+				if err := server.Shutdown(ctx); !errors.Is(err, net.ErrClosed) {
+					errs[i] = err
+				}
+			})
 		}
 		all.Wait()
 		return errors.Join(errs...)
