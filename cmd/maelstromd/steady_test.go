@@ -142,16 +142,17 @@ func TestSteadyRequestsAcrossKills(t *testing.T) {
 	n := newNode(t)
 	seen := n.engine.watch(t, n.id)
 	load := underArrivals(t, n, "maxinstances: 4")
-	kills := map[string]time.Time{} // when each container was killed
-	for kill := range *steadyKills {
-		name, instances := fmt.Sprint("kill-", kill), strconv.Itoa(1+kill%2)
+	kills := map[string]kill{} // by container
+	for round := range *steadyKills {
+		name, instances := fmt.Sprint("kill-", round), strconv.Itoa(1+round%2)
 		n.deploy(release(t, name, "mininstances: "+instances, "maxinstances: "+instances))
 		load.awaitMore(n, *steadyRate) // those that had to wait
 		running, starts := n.running(), seen.starts("")
-		kills[running] = time.Now()
+		asked := time.Now()
 		if err := n.engine.ContainerKill(context.Background(), running, "KILL"); err != nil {
 			t.Fatal(err)
 		}
+		kills[running] = kill{asked, time.Now()}
 		n.await("a container in its place", steadyPatience, func() bool { return seen.starts("") > starts })
 		load.awaitMore(n, *steadyRate/2)
 	}
@@ -171,13 +172,22 @@ func (n *node) running() string {
 	return ""
 }
 
+// kill is when a container was killed: the engine was asked to, and it was dead.
+type kill struct{ asked, done time.Time }
+
 // lostIn tells whether a request was broken off because its container was
-// killed: it arrived before the engine told of the end, and failed after the
-// kill.
-func lostIn(f failedRequest, kills map[string]time.Time, deaths []events.Message) bool {
-	for _, death := range deaths {
-		killed, ok := kills[death.Actor.ID]
-		if ok && f.status == 502 && f.reason == "exited" && f.began.Before(at(death)) && f.ended.After(killed) {
+// killed: it arrived before the end, and failed after the kill. The engine tells
+// of the end by an event, which it drops where nobody reads in time: then it was
+// before the kill's answer.
+func lostIn(f failedRequest, kills map[string]kill, deaths []events.Message) bool {
+	for container, k := range kills {
+		end := k.done
+		for _, death := range deaths {
+			if death.Actor.ID == container {
+				end = at(death)
+			}
+		}
+		if f.status == 502 && f.reason == "exited" && f.began.Before(end) && f.ended.After(k.asked) {
 			return true
 		}
 	}
