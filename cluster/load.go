@@ -11,6 +11,11 @@ type ComponentLoad struct {
 	ServiceTime time.Duration `json:"service_time"` // learned mean; zero: unknown
 	LastRequest time.Time     `json:"last_request"` // end of the latest activity; zero: none seen
 	Total       int64         `json:"total"`        // requests since the daemon started
+	Streams     int           `json:"streams"`      // of InFlight: WebSockets and the like, which last as long as they please
+
+	// Work is the time that requests have been in flight or queued since the
+	// daemon started, summed over them, in seconds; streams are none.
+	Work float64 `json:"work"`
 }
 
 // Load is one node's report at one moment, or what several add up to.
@@ -21,6 +26,24 @@ type Load struct {
 	// Partial is set where the load of some node is not known: what seems to
 	// have nothing to do may have.
 	Partial bool `json:"partial"`
+
+	// Meters tell the work of each node. Unmetered is set where one has none,
+	// for it is of an older version.
+	Meters    map[string]Meter `json:"meters"`
+	Unmetered bool             `json:"unmetered"`
+
+	// Instances tells what is in flight on instances, by placement, as far as
+	// their nodes have told.
+	Instances map[string]int `json:"instances"`
+}
+
+// Meter is the work of one node's gateway, read at a moment. What two readings
+// differ by is what was done between, so that one that is lost loses nothing.
+type Meter struct {
+	Epoch int64              `json:"epoch"` // another: it began again at zero
+	Clock time.Duration      `json:"clock"` // how long it had counted when it was read
+	At    time.Time          `json:"at"`    // when it was read, by the clock of who has it
+	Work  map[string]float64 `json:"work"`  // by component; one that is missing has not changed
 }
 
 // InstanceLoad is what this node's gateway sees of one instance.

@@ -29,6 +29,8 @@ var componentFields = []diffField[*Component]{
 	{"maxinstancespernode", ImpactNone, func(c *Component) any { return c.MaxInstancesPerNode }},
 	{"scaledownconcurrencypct", ImpactNone, func(c *Component) any { return c.ScaleDownConcurrencyPct }},
 	{"scaleupconcurrencypct", ImpactNone, func(c *Component) any { return c.ScaleUpConcurrencyPct }},
+	{"spareslots", ImpactNone, func(c *Component) any { return c.SpareSlots }},
+	{"scaledowndelayseconds", ImpactNone, func(c *Component) any { return c.ScaleDownDelaySeconds }},
 	{"maxdurationseconds", ImpactNone, func(c *Component) any { return c.MaxDurationSeconds }},
 	{"idletimeoutseconds", ImpactNone, func(c *Component) any { return c.IdleTimeoutSeconds }},
 	{"drainseconds", ImpactNone, func(c *Component) any { return c.DrainSeconds }},

@@ -67,6 +67,8 @@ var componentKeys = []key{
 	{name: "maxinstancespernode", doc: "Instances that may run at most on one node; 0: no limit.", max: unbounded},
 	{name: "scaledownconcurrencypct", doc: "Below this share of the concurrency in use, instances are stopped.", def: DefaultScaleDownConcurrencyPct, max: 1},
 	{name: "scaleupconcurrencypct", doc: "Above this share of the concurrency in use, instances are started.", def: DefaultScaleUpConcurrencyPct, max: 1},
+	{name: "spareslots", doc: "Slots for requests that are kept free beside the load while the component is awake.", max: unbounded},
+	{name: "scaledowndelayseconds", doc: "Time for which fewer instances must have been enough before some are stopped.", max: 3600},
 	{name: "maxdurationseconds", doc: "Longest time a request may take, waiting included.", def: DefaultMaxDurationSeconds, max: unbounded},
 	{name: "idletimeoutseconds", doc: "Time without a request after which the component sleeps.", def: DefaultIdleTimeoutSeconds, max: unbounded},
 	{name: "drainseconds", doc: "Time that a stopping instance may use to finish its requests.", def: DefaultDrainSeconds, max: unbounded},

@@ -42,6 +42,8 @@ type Component struct {
 	MaxInstancesPerNode     int     `json:"maxinstancespernode,omitempty"`
 	ScaleDownConcurrencyPct float64 `json:"scaledownconcurrencypct,omitempty"`
 	ScaleUpConcurrencyPct   float64 `json:"scaleupconcurrencypct,omitempty"`
+	SpareSlots              int     `json:"spareslots,omitempty"`
+	ScaleDownDelaySeconds   int     `json:"scaledowndelayseconds,omitempty"`
 	MaxDurationSeconds      int     `json:"maxdurationseconds,omitempty"`
 	IdleTimeoutSeconds      int     `json:"idletimeoutseconds,omitempty"`
 	DrainSeconds            int     `json:"drainseconds,omitempty"`
@@ -275,6 +277,9 @@ func (c *Component) MaxDuration() time.Duration { return seconds(c.MaxDurationSe
 
 // IdleTimeout is how long without a request until the component sleeps.
 func (c *Component) IdleTimeout() time.Duration { return seconds(c.IdleTimeoutSeconds) }
+
+// ScaleDownDelay is for how long fewer instances must have been enough.
+func (c *Component) ScaleDownDelay() time.Duration { return seconds(c.ScaleDownDelaySeconds) }
 
 // DrainTimeout is how long a draining instance may finish what is in flight.
 func (c *Component) DrainTimeout() time.Duration { return seconds(c.DrainSeconds) }

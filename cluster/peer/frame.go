@@ -48,6 +48,13 @@ type hello struct {
 // loadFrame is a node's load; what was quiet for a while is left out.
 type loadFrame struct {
 	Components map[string]loadOf `json:"components"`
+
+	// The reading of the node's meter that Work of the components is of; zero
+	// from a node that has none.
+	Epoch int64         `json:"epoch,omitempty"`
+	Clock time.Duration `json:"clock,omitempty"`
+
+	Instances map[string]int `json:"instances,omitempty"` // in flight on them
 }
 
 // loadOf is a component's load on the wire, where nobody's clock counts.

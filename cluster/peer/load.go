@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"maelstrom/cluster"
@@ -17,6 +18,8 @@ const (
 // loadReport is what a node has told of its load.
 type loadReport struct {
 	components map[string]cluster.ComponentLoad
+	meter      *cluster.Meter // nil: the node has none
+	instances  map[string]int
 	at         time.Time // zero: nothing yet
 	read       bool      // a plan has seen its peaks
 }
@@ -27,6 +30,9 @@ func (h *Hub) Load() cluster.Load {
 	sum := h.deps.Loads.Load()
 	if sum.Components == nil {
 		sum.Components = map[string]cluster.ComponentLoad{}
+	}
+	if sum.Meters == nil {
+		sum.Meters, sum.Instances = map[string]cluster.Meter{}, map[string]int{}
 	}
 	expected := h.expected(h.deps.Feed.Snapshot())
 	h.mu.Lock()
@@ -39,6 +45,12 @@ func (h *Hub) Load() cluster.Load {
 			continue
 		}
 		r.load.read = true
+		if r.load.meter != nil {
+			sum.Meters[id] = *r.load.meter
+		} else {
+			sum.Unmetered = true
+		}
+		maps.Copy(sum.Instances, r.load.instances)
 		for name, l := range r.load.components {
 			sum.Components[name] = add(sum.Components[name], l)
 			l.Peak = l.InFlight + l.Queued
@@ -57,7 +69,7 @@ func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
 	sum := cluster.ComponentLoad{
 		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued, Peak: a.Peak + b.Peak,
 		OldestWait: max(a.OldestWait, b.OldestWait), ServiceTime: a.ServiceTime,
-		LastRequest: a.LastRequest, Total: a.Total + b.Total,
+		LastRequest: a.LastRequest, Total: a.Total + b.Total, Streams: a.Streams + b.Streams, Work: a.Work + b.Work,
 	}
 	if b.LastRequest.After(a.LastRequest) {
 		sum.LastRequest = b.LastRequest
@@ -74,10 +86,13 @@ func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
 }
 
 // takeLoad keeps what a node tells of its load.
-func (h *Hub) takeLoad(node string, told map[string]loadOf) {
+func (h *Hub) takeLoad(node string, told *loadFrame) {
 	now := time.Now()
-	report := loadReport{components: make(map[string]cluster.ComponentLoad, len(told)), at: now}
-	for name, l := range told {
+	report := loadReport{
+		components: make(map[string]cluster.ComponentLoad, len(told.Components)),
+		meter:      told.meter(now), instances: told.Instances, at: now,
+	}
+	for name, l := range told.Components {
 		l.LastRequest = time.Time{}
 		if l.Idle >= 0 {
 			l.LastRequest = now.Add(-l.Idle)
@@ -172,19 +187,34 @@ func (h *Hub) holder() *stream {
 // report tells the load as it is; true: there is some.
 func (h *Hub) report(to *stream, now time.Time) (any bool) {
 	told := map[string]loadOf{}
-	for name, l := range h.deps.Loads.Load().Components {
+	load := h.deps.Loads.Load()
+	for name, l := range load.Components {
 		any = any || busy(l)
 		if busy(l) || l.Peak > 0 || now.Sub(l.LastRequest) < loadRecent {
 			told[name] = onWire(l, now)
 		}
 	}
-	encoded, err := (&frame{Load: &loadFrame{told}}).encode()
+	m := load.Meters[h.opt.Node]
+	f := &loadFrame{Components: told, Epoch: m.Epoch, Clock: m.Clock, Instances: load.Instances}
+	encoded, err := (&frame{Load: f}).encode()
 	if err != nil {
 		h.log.Error("load is not told", "error", err)
 		return any
 	}
 	to.put(partLoad, encoded)
 	return any
+}
+
+// meter is the reading that a report brings; nil: its node has no meter.
+func (f *loadFrame) meter(now time.Time) *cluster.Meter {
+	if f.Clock == 0 {
+		return nil
+	}
+	m := &cluster.Meter{Epoch: f.Epoch, Clock: f.Clock, At: now, Work: make(map[string]float64, len(f.Components))}
+	for name, l := range f.Components {
+		m.Work[name] = l.Work
+	}
+	return m
 }
 
 func onWire(l cluster.ComponentLoad, now time.Time) loadOf {

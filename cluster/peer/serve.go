@@ -256,7 +256,7 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 			h.takeDigest(s, f.Digest)
 		}
 		if f.Load != nil {
-			h.takeLoad(s.node, f.Load.Components)
+			h.takeLoad(s.node, f.Load)
 		}
 		if f.Hint > 0 {
 			h.takeHint(f.Hint)

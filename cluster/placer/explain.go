@@ -12,7 +12,7 @@ import (
 // component has failed before, nor how busy it is on other nodes.
 func (p *Placer) Explain(component string) (cluster.Explanation, bool) {
 	load := p.questions()
-	load.Components = p.loads.Load().Components
+	load.See(p.loads.Load())
 	p.mu.Lock()
 	memory := p.known
 	p.mu.Unlock()

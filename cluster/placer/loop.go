@@ -51,7 +51,7 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	load := l.questions()
 	seen := l.loads.Load()
-	load.Components, load.Partial = seen.Components, seen.Partial
+	load.See(seen)
 	load.Stopping = l.stillStopping(snap)
 	d := scheduler.Plan(scheduler.Input{
 		Snapshot: snap, Load: load, Memory: l.memory, Now: now, Zone: l.opt.Zone, NewID: l.opt.NewID,

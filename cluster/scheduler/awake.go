@@ -40,8 +40,5 @@ func (m *Scale) hold(n int, now time.Time) {
 	if m.Target == 0 && n > 0 {
 		m.Awake = now
 	}
-	for len(m.Needed) < n {
-		m.Needed = append(m.Needed, time.Time{})
-	}
-	m.Target = len(m.Needed)
+	m.Target = max(m.Target, n)
 }

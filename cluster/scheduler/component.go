@@ -31,9 +31,10 @@ type component struct {
 	gone    []*cluster.Placement // rows of lost nodes, deleted in this plan
 	lost    []*cluster.Placement // those of gone that were wanted: to be placed again
 
-	memory Scale
-	scaled bool // memory is this plan's
-	least  int  // instances that there are at any time
+	memory   Scale
+	scaled   bool // memory is this plan's
+	measured bool // so is what its autoscaler knows
+	least    int  // instances that there are at any time
 
 	adopted int // of fresh: what ran without a row
 

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"maelstrom/cluster"
 )
@@ -75,7 +76,7 @@ func (p *planner) drop(c *component, useless func(*cluster.Placement) bool) {
 }
 
 // stop takes n placements of a list back, those first that serve least, then
-// the highest slots.
+// those with the least in flight, the youngest, the highest slots.
 func (p *planner) stop(c *component, list *[]*cluster.Placement, n int) {
 	if n <= 0 {
 		return
@@ -89,7 +90,19 @@ func (p *planner) stop(c *component, list *[]*cluster.Placement, n int) {
 }
 
 func (p *planner) compareWorth(a, b *cluster.Placement) int {
-	return cmp.Or(cmp.Compare(p.worth(a), p.worth(b)), compareBool(p.draining(b), p.draining(a)), cmp.Compare(b.Slot, a.Slot))
+	return cmp.Or(
+		cmp.Compare(p.worth(a), p.worth(b)), compareBool(p.draining(b), p.draining(a)),
+		cmp.Compare(p.inFlight(a), p.inFlight(b)), p.readyAt(b).Compare(p.readyAt(a)), cmp.Compare(b.Slot, a.Slot),
+	)
+}
+
+// readyAt is when the instance of a placement was ready, by its node's clock.
+func (p *planner) readyAt(pl *cluster.Placement) time.Time {
+	i, _ := p.in.Snapshot.Instances.Get(pl.ID)
+	if i == nil {
+		return time.Time{}
+	}
+	return i.ReadyAt
 }
 
 // compareBool puts false first.

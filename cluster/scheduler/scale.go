@@ -48,15 +48,17 @@ func (p *planner) scale(c *component) {
 		m.need(1, wake.At)
 	}
 	if n := p.backlog(c, &m); n > m.Target {
+		m.Auto.turn(p.in.Now, n-m.Asked)
 		m.need(n, p.in.Now)
-		m.Grown = p.in.Now
+		m.Grown, m.Auto.Calm = p.in.Now, p.in.Now
 	}
+	p.autoscale(c, &m)
 	if c.live() > 0 && c.busy() {
 		m.need(1, p.in.Now) // of a probe too
 	}
 	always, open := p.minimum(c)
 	c.least = open
-	m.need(always, p.in.Now)
+	m.keep(always, p.in.Now)
 	m.hold(open, p.in.Now)
 	if n := c.most(); n > 0 {
 		m.cap(n)
@@ -81,7 +83,6 @@ func (p *planner) recall(c *component) Scale {
 		m.need(p.guess(c)+len(c.lost), p.in.Now)
 	}
 	c.scaled = true
-	m.Needed = slices.Clone(m.Needed)
 	if c.live()+len(c.lost) == 0 && !c.beingReplaced() && c.kept == nil {
 		m.cap(0)
 	}
@@ -125,39 +126,46 @@ func (m *Scale) need(n int, at time.Time) {
 	if m.Target == 0 && n > 0 {
 		m.Awake = at
 	}
-	for len(m.Needed) < n {
-		m.Needed = append(m.Needed, at)
+	m.Asked = max(m.Asked, n)
+	m.Target = max(m.Target, m.Asked)
+	if n > 0 && m.Needed.Before(at) {
+		m.Needed = at
 	}
-	m.Target = len(m.Needed)
-	for k := range min(n, len(m.Needed)) {
-		if m.Needed[k].Before(at) {
-			m.Needed[k] = at
-		}
+}
+
+// keep raises the target to n, which are there with or without work.
+func (m *Scale) keep(n int, now time.Time) {
+	if n == 0 {
+		return
 	}
+	if m.Target == 0 {
+		m.Awake = now
+	}
+	if m.Needed.IsZero() {
+		m.Needed = now
+	}
+	m.Asked = max(m.Asked, n)
+	m.Target = max(m.Target, m.Asked)
 }
 
 func (m *Scale) cap(n int) {
-	m.Needed = m.Needed[:min(n, len(m.Needed))]
-	m.Target = len(m.Needed)
+	m.Asked, m.Target = min(m.Asked, n), min(m.Target, n)
 }
 
-// touch notes which instances have work now, or had since the plan before.
+// touch notes when there was last work.
 func (p *planner) touch(c *component, m *Scale) {
 	if m.Target == 0 {
 		return
 	}
-	now := c.load.InFlight + c.load.Queued
-	if used := slots(max(c.load.Peak, now), c.spec.MaxConcurrency); used > 1 {
-		for k := 1; k < min(used, m.Target); k++ {
-			m.Needed[k] = p.in.Now
-		}
-	}
 	waking := p.waking(c)
-	if now > 0 || (m.Waking || waking) && !m.Needed[0].IsZero() {
-		m.Needed[0] = p.in.Now
+	if c.busy() || (m.Waking || waking) && !m.Needed.IsZero() {
+		m.Needed = p.in.Now
 	}
-	if m.Needed[0].Before(c.load.LastRequest) {
-		m.Needed[0] = c.load.LastRequest
+	if m.Needed.Before(c.load.LastRequest) {
+		m.Needed = c.load.LastRequest
+	}
+	if m.Asked == 0 && !m.Needed.IsZero() {
+		m.Asked = 1 // of those that are held
 	}
 	m.Waking = waking
 }
@@ -170,30 +178,22 @@ func (p *planner) waking(c *component) bool {
 	return p.count(c.running, starting) > 0 || c.kept != nil && p.count(c.outdated, starting) > 0
 }
 
-// expire lowers the target by what nobody needed for the idle time: instance
-// by instance while there is work, all of them when there was none. It never
-// goes below what there is at any time.
+// expire lets a component go to sleep that had no work for the idle time. It
+// never goes below what there is at any time.
 func (p *planner) expire(c *component, m *Scale) {
 	idle, least := c.spec.IdleTimeout(), c.least
-	if m.Target <= least {
+	if m.Target = max(m.Asked, least); m.Target <= least {
 		return
 	}
-	if !c.busy() && !m.Waking {
-		due := m.Needed[0].Add(idle)
-		if !due.After(p.in.Now) {
-			m.cap(least)
-			return
-		}
-		p.look(due)
+	if c.busy() || m.Waking {
+		return
 	}
-	for m.Target > max(1, least) {
-		due := m.Needed[m.Target-1].Add(idle)
-		if due.After(p.in.Now) {
-			p.look(due)
-			return
-		}
-		m.cap(m.Target - 1)
+	due := m.Needed.Add(idle)
+	if !due.After(p.in.Now) {
+		m.cap(least)
+		return
 	}
+	p.look(due)
 }
 
 // backlog returns how many instances the waiting requests justify: one, and

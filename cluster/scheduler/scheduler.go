@@ -17,6 +17,9 @@ import (
 type Load struct {
 	Components map[string]cluster.ComponentLoad // summed over nodes; what is quiet may be left out
 	Partial    bool                             // some node's part of it is missing: nothing shrinks for want of it
+	Meters     map[string]cluster.Meter         // of nodes, as read last
+	Unmetered  bool                             // some node has none: its work is not known
+	Instances  map[string]int                   // in flight on instances, by placement, where that is known
 	Wakes      map[string]Wake                  // asked for since the plan before, or not yet answered
 	Sleeps     map[string]bool                  // told to sleep now, down to mininstances
 
@@ -25,6 +28,12 @@ type Load struct {
 	Stopping map[string]bool
 
 	Runs []cluster.Run // that ask for memory on their nodes
+}
+
+// See takes in what is known of all nodes' load.
+func (l *Load) See(seen cluster.Load) {
+	l.Components, l.Partial = seen.Components, seen.Partial
+	l.Meters, l.Unmetered, l.Instances = seen.Meters, seen.Unmetered, seen.Instances
 }
 
 // Wake is a request to have at least one instance.
@@ -91,9 +100,13 @@ type Memory struct {
 type Scale struct {
 	Target int
 
-	// Needed tells for each instance, counted from the first, when there was
-	// last work for that many. What was not needed for the idle time is returned.
-	Needed []time.Time
+	// Asked is how many of them load asks for. What is held beyond that goes at
+	// once when it is not held any more.
+	Asked int
+
+	// Needed is when there was last work. What has none for the idle time goes
+	// to sleep.
+	Needed time.Time
 
 	// Awake is since when the target is not zero.
 	Awake time.Time
@@ -105,6 +118,8 @@ type Scale struct {
 	// Waking is set while nothing of the component has served yet, so that its
 	// idle time starts when it is ready.
 	Waking bool
+
+	Auto Auto
 }
 
 // Plan decides. Its cost is in the order of the components that are active:

@@ -81,7 +81,7 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 	}
 	if d.queue.size == 0 || again {
 		if i := d.takeSlot(now); i != nil {
-			d.taken(i, x.passive)
+			d.taken(i, x.passive, now)
 			return i, nil, nil
 		}
 	}
@@ -101,7 +101,7 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 		return nil, nil, refuseFull
 	}
 	if w.passive == 0 {
-		d.stats.loaded(d)
+		d.stats.loaded(d, now)
 	}
 	d.wakeIfNeeded()
 	return nil, w, nil
@@ -120,7 +120,7 @@ func (d *dispatcher) comeBack(x *exchange, now time.Time) {
 	x.waiter = d.newWaiter(x, now)
 	d.queue.putBack(x.waiter, x.client)
 	if x.passive == 0 {
-		d.stats.loaded(d)
+		d.stats.loaded(d, now)
 	}
 	d.wakeIfNeeded()
 }
@@ -182,13 +182,13 @@ func (d *dispatcher) inTurn(now time.Time) (found *instance) {
 }
 
 // taken counts a slot that was got for a request.
-func (d *dispatcher) taken(i *instance, passive int16) {
+func (d *dispatcher) taken(i *instance, passive int16, now time.Time) {
 	if passive != 0 {
 		i.passive++
 		return
 	}
 	d.stats.inFlight++
-	d.stats.loaded(d)
+	d.stats.loaded(d, now)
 }
 
 // grant hands out exactly the free slots, to the requests that wait longest.
@@ -262,6 +262,7 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.learn(i, x, err, now)
+	d.streamEnds(x)
 	d.vacate(i, x.passive)
 	if x.again {
 		d.comeBack(x, now)
@@ -316,5 +317,25 @@ func (d *dispatcher) look() {
 func (d *dispatcher) refuseAll(r *refusal) {
 	for w := d.queue.take(); w != nil; w = d.queue.take() {
 		w.outcome <- outcome{refusal: r}
+	}
+	d.stats.meter(d, time.Now())
+}
+
+// streamBegins notes that a request turns out to be a stream, which is no work:
+// it lasts as long as it pleases.
+func (d *dispatcher) streamBegins(x *exchange) {
+	now := time.Now()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	x.stream = true
+	d.stats.streams++
+	d.stats.meter(d, now)
+}
+
+// streamEnds notes that a request is none any more, if it was.
+func (d *dispatcher) streamEnds(x *exchange) {
+	if x.stream {
+		x.stream = false
+		d.stats.streams--
 	}
 }

@@ -36,12 +36,14 @@ type exchange struct {
 	granted  time.Time // when the last slot was got
 	waited   time.Duration
 	tries    int
-	place    uint64  // in the line, from 1; zero: it has none yet
-	again    bool    // the last try is followed by another
-	waiter   *waiter // in the queue again, since the last try
-	asker    string  // the node that sends it here; empty: a client does
-	instance string  // the placement it was sent to last
-	node     string  // of it; empty: this one
+	place    uint64      // in the line, from 1; zero: it has none yet
+	again    bool        // the last try is followed by another
+	waiter   *waiter     // in the queue again, since the last try
+	asker    string      // the node that sends it here; empty: a client does
+	instance string      // the placement it was sent to last
+	node     string      // of it; empty: this one
+	at       *dispatcher // while it is in flight
+	stream   bool        // it counts as one
 
 	undelivered int       // tries whose instance could not be dialled
 	returned    int       // tries that another node has answered by itself
@@ -73,6 +75,7 @@ func (x *exchange) Unwrap() http.ResponseWriter { return x.ResponseWriter }
 func (x *exchange) WriteHeader(status int) {
 	if status >= 200 && x.status == 0 {
 		x.status, x.answered = status, time.Now()
+		x.noteStream()
 	}
 	x.ResponseWriter.WriteHeader(status)
 }
@@ -92,8 +95,18 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(x.ResponseWriter).Hijack()
 	if err == nil {
 		x.status = http.StatusSwitchingProtocols
+		x.noteStream()
 	}
 	return conn, rw, err
+}
+
+// noteStream finds out whether x lasts as long as it pleases. A call of gRPC is
+// work like any other.
+func (x *exchange) noteStream() {
+	events := strings.HasPrefix(x.Header().Get("Content-Type"), "text/event-stream")
+	if d := x.at; d != nil && x.passive == 0 && !x.stream && (events || x.status == http.StatusSwitchingProtocols) {
+		d.streamBegins(x)
+	}
 }
 
 // endless tells whether the time the answer took says nothing of the time

@@ -29,7 +29,7 @@ func (d *dispatcher) enterForwarded(placement string) (*instance, *waiter, *refu
 	}
 	if i.free(d.limit, now) { // then nobody waits
 		i.inFlight++
-		d.taken(i, aside)
+		d.taken(i, aside, now)
 		return i, nil, nil
 	}
 	i.waiting.limit = max(fewForwarded, d.limit)
@@ -72,7 +72,7 @@ func (d *dispatcher) grantForwarded(now time.Time) {
 			}
 			i.waiting.take()
 			i.inFlight++
-			d.taken(i, aside)
+			d.taken(i, aside, now)
 			w.outcome <- outcome{instance: i}
 		}
 		d.uncrowd(i)

@@ -86,6 +86,7 @@ type Gateway struct {
 	waker     Waker
 	peers     Peers // nil: there are none
 	engine    proxy.Engine
+	begun     time.Time
 
 	leaving   atomic.Bool
 	ended     atomic.Bool               // Run is over: nobody is put in a queue any more
@@ -127,6 +128,7 @@ func New(opt Options, deps Deps) *Gateway {
 		waker:     deps.Waker,
 		peers:     deps.Peers,
 		engine:    opt.Engine,
+		begun:     time.Now(),
 		unmatched: map[result]*atomic.Uint64{},
 		load:      newPulse(),
 		wakeUp:    make(chan struct{}, 1),

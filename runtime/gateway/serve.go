@@ -171,13 +171,14 @@ func (g *Gateway) try(x *exchange, d *dispatcher) error {
 // forward sends a request to an instance, once.
 func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
 	defer func() {
-		x.again = g.again(x, err)
+		x.again, x.at = g.again(x, err), nil
 		d.release(i, x, err)
 		if i.link != nil {
 			i.link.count(x, err)
 		}
 	}()
 	x.tries++
+	x.at = d
 	x.granted, x.instance, x.node = time.Now(), i.placement, ""
 	if i.link != nil {
 		x.node = i.node

@@ -42,6 +42,8 @@ type stats struct {
 	total    int64
 	last     time.Time     // end of the latest activity
 	service  time.Duration // learned mean
+	streams  int           // of inFlight
+	work     meter
 
 	results  map[result]uint64
 	duration histogram
@@ -50,8 +52,27 @@ type stats struct {
 
 func newStats() stats { return stats{results: map[result]uint64{}} }
 
+// meter adds up what is in flight or queued, over time.
+type meter struct {
+	seconds float64
+	level   int // since at
+	at      time.Time
+}
+
+// turn takes in that from now on the level is another.
+func (m *meter) turn(level int, now time.Time) {
+	m.seconds += float64(m.level) * now.Sub(m.at).Seconds()
+	m.level, m.at = level, now
+}
+
+// meter takes in a change of what is in flight or queued.
+func (s *stats) meter(d *dispatcher, now time.Time) {
+	s.work.turn(s.inFlight-s.streams+d.queue.active(), now)
+}
+
 // loaded notes a load that grew.
-func (s *stats) loaded(d *dispatcher) {
+func (s *stats) loaded(d *dispatcher, now time.Time) {
+	s.meter(d, now)
 	load := s.inFlight + d.queue.active()
 	s.peak = max(s.peak, load)
 	if load == 1 {
@@ -62,6 +83,7 @@ func (s *stats) loaded(d *dispatcher) {
 // unloaded notes a load that shrank.
 func (s *stats) unloaded(d *dispatcher) {
 	s.last = time.Now()
+	s.meter(d, s.last)
 	if s.inFlight+d.queue.active() == 0 {
 		d.g.load.lazy()
 	}
@@ -107,9 +129,11 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := &d.stats
+	s.meter(d, now)
 	l := cluster.ComponentLoad{
 		InFlight: s.inFlight, Queued: d.queue.active(), Peak: s.peak,
 		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
+		Streams: s.streams, Work: s.work.seconds,
 	}
 	if d.queue.first != nil {
 		l.OldestWait = now.Sub(d.queue.first.since)
@@ -125,11 +149,32 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 func (g *Gateway) Load() cluster.Load {
 	now := time.Now()
 	all := g.dispatchers.Load()
-	load := cluster.Load{Node: g.opt.Node, Components: make(map[string]cluster.ComponentLoad, all.Len())}
+	m := cluster.Meter{Epoch: g.begun.UnixNano(), Clock: max(1, now.Sub(g.begun)), At: now, Work: map[string]float64{}}
+	load := cluster.Load{
+		Node: g.opt.Node, Components: make(map[string]cluster.ComponentLoad, all.Len()),
+		Meters: map[string]cluster.Meter{g.opt.Node: m}, Instances: map[string]int{},
+	}
 	for name, d := range all.All() {
-		load.Components[name] = d.report(now)
+		l := d.report(now)
+		load.Components[name], m.Work[name] = l, l.Work
+		d.fill(load.Instances)
 	}
 	return load
+}
+
+// fill tells what is in flight on each instance of this node, where there is a
+// choice between them.
+func (d *dispatcher) fill(inFlight map[string]int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.instances) < 2 {
+		return
+	}
+	for id, i := range d.instances {
+		if i.link == nil {
+			inFlight[id] = i.inFlight
+		}
+	}
 }
 
 // LoadChanged sends when a queue has grown or a component's load came from or

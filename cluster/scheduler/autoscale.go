@@ -1,0 +1,289 @@
+package scheduler
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// The figures of Knative's autoscaler.
+const (
+	stableWindow = 60 * time.Second
+	panicWindow  = 6 * time.Second
+	panicFrom    = 2.0  // times what is ready
+	fastestUp    = 1000 // times what is ready, at once
+	fastestDown  = 2    // to this part of what is ready, at once
+)
+
+// And our own.
+const (
+	tick = 2 * time.Second // of decisions, while there is load
+
+	// After a panic, or a backlog, the way down is taken in steps.
+	calmTime = 60 * time.Second
+	calmStep = 10 * time.Second
+	calmPart = 0.25
+
+	// Who changes direction too often waits longer before going down.
+	flapTime  = 10 * time.Minute
+	flapTurns = 6
+	flapDelay = 60 * time.Second // at least, and then doubled
+)
+
+// KPA is what Knative's autoscaler keeps from one decision to the next.
+type KPA struct {
+	Panic    time.Time // since it was last over the threshold; zero: no panic
+	MaxPanic int
+}
+
+// Averages are what a KPA decides by.
+type Averages struct {
+	Stable, Panic float64 // requests in flight or queued at a time
+	Target        float64 // of them for each instance
+	Ready         int     // instances
+}
+
+// Decide is Knative's arithmetic, without any of our corrections.
+func (k *KPA) Decide(now time.Time, in Averages) int {
+	want, panicking := in.desired()
+	ready := float64(max(1, in.Ready))
+	over := math.Ceil(in.Panic/in.Target)/ready >= panicFrom
+	switch {
+	case over:
+		k.Panic = now
+	case !k.Panic.IsZero() && k.Panic.Add(stableWindow).Before(now):
+		*k = KPA{}
+	}
+	if !k.Panic.IsZero() {
+		k.MaxPanic = max(k.MaxPanic, want, panicking)
+		want = k.MaxPanic
+	}
+	return want
+}
+
+// desired is what each window asks for, within what may change at once.
+func (in Averages) desired() (stable, panicking int) {
+	ready := float64(max(1, in.Ready))
+	clamp := func(average float64) int {
+		return int(min(max(math.Ceil(average/in.Target), math.Floor(ready/fastestDown)), math.Ceil(fastestUp*ready)))
+	}
+	return clamp(in.Stable), clamp(in.Panic)
+}
+
+// Auto is what the autoscaler keeps of a component from one plan to the next.
+type Auto struct {
+	KPA
+	Window Window
+	Ticked time.Time // when it last decided whether there may be less
+
+	Waiting   time.Time // since when there is a queue
+	Calm      time.Time // when the last panic ended, or a backlog was seen
+	StepAt    time.Time // of the way down
+	StepFrom  int
+	Shrinking bool
+
+	Wants []Wanted    // the highest lately, for scaledowndelayseconds
+	Turns []time.Time // when the direction changed, within flapTime
+	Way   int         // the last direction: 1 up, -1 down
+
+	Why Why
+}
+
+// Wanted is how many instances were wanted at a time.
+type Wanted struct {
+	At time.Time
+	N  int
+}
+
+// demand is what an autoscaler decides by.
+type demand struct {
+	Now         time.Time
+	Have        int // instances that load has asked for so far
+	Ready       int
+	Concurrency int
+	Up, Down    float64 // shares of it
+	Spare       int     // slots to keep free
+	Delay       time.Duration
+	Work        int           // in flight or queued now, without streams
+	Slots       int           // that are in use or waited for now
+	Wait        time.Duration // that it will take to work off the queue; negative: not known
+	Queued      int
+	Partial     bool // something is not known: nothing shrinks
+	Grown       time.Time
+}
+
+// decide returns how many instances load asks for, and keeps why.
+func (a *Auto) decide(in demand) int {
+	a.noteQueue(in)
+	stable, seconds := a.Window.Average(in.Now, stableWindow)
+	panicking, _ := a.Window.Average(in.Now, panicWindow)
+	target := float64(in.Concurrency) * in.Up
+	a.Why = Why{
+		At: in.Now, Have: in.Have, Want: in.Have, Ready: in.Ready, Stable: stable, Panic: panicking, Seconds: seconds, Target: target,
+		Work: in.Work, Queued: in.Queued, Spare: in.Spare,
+	}
+	if seconds == 0 {
+		a.Why.Limit = LimitYoung
+		return in.Have
+	}
+	was := a.Panic
+	want := a.KPA.Decide(in.Now, Averages{Stable: stable, Panic: panicking, Target: target, Ready: in.Ready})
+	if !was.IsZero() && a.Panic.IsZero() {
+		a.Calm = in.Now
+	}
+	a.Why.Asked, a.Why.Panicking = want, !a.Panic.IsZero()
+	want = a.grow(in, max(want, a.spare(in, stable)))
+	a.MaxPanic = min(a.MaxPanic, max(want, in.Have))
+	want = a.shrink(in, want)
+	a.Why.Want = want
+	a.turn(in.Now, want-in.Have)
+	return want
+}
+
+// noteQueue remembers since when there is a queue.
+func (a *Auto) noteQueue(in demand) {
+	switch {
+	case in.Queued == 0:
+		a.Waiting = time.Time{}
+	case a.Waiting.IsZero():
+		a.Waiting = in.Now
+	}
+}
+
+// spare is how many instances it takes to have the spare slots beside the load.
+func (a *Auto) spare(in demand, stable float64) int {
+	if in.Spare == 0 {
+		return 0
+	}
+	a.Why.ForSpare = int(math.Ceil((stable + float64(in.Spare)) / float64(in.Concurrency)))
+	return a.Why.ForSpare
+}
+
+// grow bounds what is wanted by what there is still to do: what was there in a
+// window but is no more needs no start, nor does a queue that will be gone by
+// itself before the panic window is over.
+func (a *Auto) grow(in demand, want int) int {
+	if want <= in.Have {
+		return want
+	}
+	present := max(in.Have, int(math.Ceil(float64(in.Work)/a.Why.Target)), a.Why.ForSpare)
+	if want > present {
+		want, a.Why.Limit = present, LimitPresent
+	}
+	if in.Queued > 0 && want > a.Why.ForSpare {
+		gone := in.Now.Add(max(in.Wait, 0))
+		if in.Wait < 0 && in.Now.Before(a.Waiting.Add(drainBudget)) || in.Wait >= 0 && gone.Before(a.Waiting.Add(panicWindow)) {
+			want, a.Why.Limit = max(in.Have, a.Why.ForSpare), LimitQueue
+		}
+	}
+	return want
+}
+
+// shrink bounds how soon and how far it goes down.
+func (a *Auto) shrink(in demand, want int) int {
+	due := !in.Now.Before(a.Ticked.Add(tick))
+	if due {
+		a.Ticked = in.Now
+		a.record(in, want)
+	}
+	if want >= in.Have {
+		a.Shrinking = false
+		return want
+	}
+	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), 1)
+	if limit := a.stays(in, want, due); limit != LimitNone {
+		a.Why.Limit = limit
+		return in.Have
+	}
+	a.Shrinking = true
+	if in.Now.Before(a.Calm.Add(calmTime)) {
+		want = max(want, a.step(in))
+	}
+	return want
+}
+
+// stays tells why there are to be no less for now.
+func (a *Auto) stays(in demand, want int, due bool) Limit {
+	settled := a.Window.Base.Add(max(stableWindow, a.delay(in)))
+	switch {
+	case in.Partial:
+		return LimitPartial
+	case !a.Panic.IsZero():
+		return LimitPanic
+	case in.Now.Before(settled) || in.Now.Before(in.Grown.Add(stableWindow)):
+		return LimitYoung
+	case !a.Shrinking && a.Why.Stable >= in.Down*float64(in.Concurrency*in.Have):
+		return LimitShare
+	case want >= in.Have && slots(in.Slots, in.Concurrency) >= in.Have:
+		return LimitSlots
+	case want >= in.Have:
+		return LimitDelay
+	case !due:
+		return LimitTick
+	}
+	return LimitNone
+}
+
+// step lets a quarter go in ten seconds.
+func (a *Auto) step(in demand) int {
+	if !in.Now.Before(a.StepAt.Add(calmStep)) || in.Have > a.StepFrom {
+		a.StepAt, a.StepFrom = in.Now, in.Have
+	}
+	return int(math.Ceil(float64(a.StepFrom) * (1 - calmPart)))
+}
+
+// record notes what is wanted now.
+func (a *Auto) record(in demand, want int) {
+	from := in.Now.Add(-max(a.delay(in), 2*max(in.Delay, flapDelay)))
+	var kept []Wanted
+	for _, w := range a.Wants {
+		if w.N > want && !w.At.Before(from) {
+			kept = append(kept, w)
+		}
+	}
+	a.Wants = append(kept, Wanted{At: in.Now, N: want})
+}
+
+// most is the most that was wanted within the delay.
+func (a *Auto) most(in demand) int {
+	from := in.Now.Add(-a.delay(in))
+	for _, w := range a.Wants {
+		if !w.At.Before(from) {
+			return w.N
+		}
+	}
+	return 0
+}
+
+// delay is how long it takes to go down, twice that for who flaps.
+func (a *Auto) delay(in demand) time.Duration {
+	turns := 0
+	for _, at := range a.Turns {
+		if in.Now.Sub(at) < flapTime {
+			turns++
+		}
+	}
+	if turns > flapTurns {
+		return 2 * max(in.Delay, flapDelay)
+	}
+	return in.Delay
+}
+
+// turn notes a change of direction.
+func (a *Auto) turn(now time.Time, by int) {
+	way := 0
+	switch {
+	case by > 0:
+		way = 1
+	case by < 0:
+		way = -1
+	}
+	if way == 0 {
+		return
+	}
+	if a.Way == -way {
+		turns := slices.DeleteFunc(slices.Clone(a.Turns), func(at time.Time) bool { return now.Sub(at) >= flapTime })
+		a.Turns = append(turns, now)
+	}
+	a.Way = way
+}

@@ -1,0 +1,69 @@
+package scheduler
+
+import (
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// autoscale sets how many instances the load asks for, of a component that is
+// awake and may have several.
+func (p *planner) autoscale(c *component, m *Scale) {
+	a := &m.Auto
+	if m.Asked == 0 || c.most() == 1 {
+		*a = Auto{}
+		return
+	}
+	if !c.measured {
+		c.measured = true
+		a.Window.read(p.in.Load.Meters, c.name, p.in.Now)
+	}
+	ready := p.serving(c)
+	if ready == 0 || a.Window.Base.IsZero() {
+		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business
+	}
+	want := a.decide(demand{
+		Now: p.in.Now, Have: m.Asked, Ready: ready,
+		Concurrency: c.spec.MaxConcurrency, Up: c.spec.ScaleUpConcurrencyPct, Down: c.spec.ScaleDownConcurrencyPct,
+		Spare: c.spec.SpareSlots, Delay: c.spec.ScaleDownDelay(),
+		Work: c.load.InFlight - c.load.Streams + c.load.Queued, Slots: c.slotsUsed(), Queued: c.load.Queued, Wait: c.wait(),
+		Partial: p.in.Load.Partial || p.in.Load.Unmetered || len(p.in.Load.Meters) == 0,
+		Grown:   m.Grown,
+	})
+	if want > m.Asked {
+		if p.count(c.serving(), failed) > 0 {
+			want = m.Asked // failing instances are not multiplied
+		}
+		m.Asked = want
+		m.Target = max(m.Target, want)
+	} else if want < m.Asked {
+		m.cap(want)
+	}
+	if c.busy() || m.Asked > max(1, c.spec.MinInstances) && !p.in.Load.Partial {
+		p.look(later(a.Ticked.Add(tick), p.in.Now.Add(time.Millisecond)))
+	}
+}
+
+// slotsUsed is how many slots are in use or waited for. Where there is no limit
+// to them, a stream has none.
+func (c *component) slotsUsed() int {
+	n := c.load.InFlight + c.load.Queued
+	if c.spec.SoftConcurrencyLimit {
+		n -= c.load.Streams
+	}
+	return n
+}
+
+// wait is how long those who wait will need, at the pace of late, with all that
+// is there or on its way; negative: not known.
+func (c *component) wait() time.Duration {
+	if c.load.ServiceTime == 0 {
+		return -1
+	}
+	slots := max(1, c.live()) * c.spec.MaxConcurrency
+	return time.Duration(float64(c.load.ServiceTime) * float64(c.load.Queued) / float64(slots))
+}
+
+// inFlight is what is in flight on the instance of a placement, as far as that
+// is known.
+func (p *planner) inFlight(pl *cluster.Placement) int { return p.in.Load.Instances[pl.ID] }
