@@ -122,6 +122,10 @@ func (a *Auto) decide(in demand) int {
 		At: in.Now, Have: in.Have, Want: in.Have, Ready: in.Ready, Stable: stable, Panic: panicking, Seconds: seconds, Target: target,
 		Work: in.Work, Queued: in.Queued, Spare: in.Spare,
 	}
+	due := !in.Now.Before(a.Ticked.Add(tick))
+	if due {
+		a.Ticked = in.Now
+	}
 	if seconds == 0 {
 		a.Why.Limit = LimitYoung
 		return in.Have
@@ -134,7 +138,7 @@ func (a *Auto) decide(in demand) int {
 	a.Why.Asked, a.Why.Panicking = want, !a.Panic.IsZero()
 	want = a.grow(in, max(want, a.spare(in, stable)))
 	a.MaxPanic = min(a.MaxPanic, max(want, in.Have))
-	want = a.shrink(in, want)
+	want = a.shrink(in, want, due)
 	a.Why.Want = want
 	a.turn(in.Now, want-in.Have)
 	return want
@@ -180,11 +184,9 @@ func (a *Auto) grow(in demand, want int) int {
 }
 
 // shrink bounds how soon and how far it goes down.
-func (a *Auto) shrink(in demand, want int) int {
-	due := !in.Now.Before(a.Ticked.Add(tick))
+func (a *Auto) shrink(in demand, want int, due bool) int {
 	if due {
-		a.Ticked = in.Now
-		a.record(in, want)
+		a.record(in, a.unclamped())
 	}
 	if want >= in.Have {
 		a.Shrinking = false
@@ -242,6 +244,11 @@ func (a *Auto) record(in demand, want int) {
 		}
 	}
 	a.Wants = append(kept, Wanted{At: in.Now, N: want})
+}
+
+// unclamped is what is wanted in the end, however many steps it takes.
+func (a *Auto) unclamped() int {
+	return max(int(math.Ceil(a.Why.Stable/a.Why.Target)), a.MaxPanic, a.Why.ForSpare)
 }
 
 // most is the most that was wanted within the delay.

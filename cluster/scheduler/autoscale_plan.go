@@ -40,7 +40,7 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		m.cap(want)
 	}
 	if c.busy() || m.Asked > max(1, c.spec.MinInstances) && !p.in.Load.Partial {
-		p.look(later(a.Ticked.Add(tick), p.in.Now.Add(time.Millisecond)))
+		p.look(a.Ticked.Add(tick))
 	}
 }
 

@@ -235,25 +235,6 @@ func TestFailingInstancesAreNotMultiplied(t *testing.T) {
 	}
 }
 
-func TestSurplusIsReturnedWhenNobodyNeededItForTheIdleTime(t *testing.T) {
-	w := newWorld()
-	w.node("n1", 4096)
-	w.declare("web", project.Component{MaxConcurrency: 10, IdleTimeoutSeconds: 60})
-	w.load.Components["web"] = cluster.ComponentLoad{Queued: 40, ServiceTime: time.Minute}
-	w.wake("web")
-	w.settle(t)
-	if got := w.running("web"); got != 4 {
-		t.Fatalf("%d instances, want 4", got)
-	}
-	w.now = w.now.Add(30 * time.Second)
-	w.load.Components["web"] = cluster.ComponentLoad{InFlight: 15, Peak: 15, ServiceTime: time.Minute}
-	w.settle(t)
-	w.wait(t, 59*time.Second)
-	if got := w.running("web"); got != 2 {
-		t.Errorf("%d instances for 15 requests at a time, want 2", got)
-	}
-}
-
 func TestMininstancesAreKept(t *testing.T) {
 	w := newWorld()
 	w.node("n1", 4096)

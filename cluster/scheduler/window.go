@@ -70,7 +70,7 @@ func (w *Window) Average(now time.Time, within time.Duration) (mean float64, sec
 	if seconds = end - first; seconds <= 0 {
 		return 0, 0
 	}
-	return mean / float64(seconds), seconds
+	return math.Round(mean/float64(seconds)*1e6) / 1e6, seconds // what is exact stays so
 }
 
 // read takes in what the meters of nodes have counted of a component since they

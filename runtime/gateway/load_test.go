@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 			synctest.Wait()
 		}
 		<-time.After(5 * time.Second)
-		want := cluster.ComponentLoad{InFlight: 1, Queued: 2, Peak: 3, OldestWait: 5 * time.Second, LastRequest: time.Now()}
+		want := cluster.ComponentLoad{InFlight: 1, Queued: 2, Peak: 3, OldestWait: 5 * time.Second, LastRequest: time.Now(), Work: 15}
 		if l := w.g.Load(); l.Node != node || len(l.Components) != 1 || l.Components["shop_web"] != want {
 			t.Errorf("load %+v, want %+v", l, want)
 		}
@@ -247,4 +247,40 @@ func TestAccessLog(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Work is the time in flight and in the queue, by the reading of a clock that
+// runs on; a stream is work until it turns out to be one.
+func TestWorkAddsUp(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", func(c *project.Component) { c.MaxConcurrency = 2 })
+		begin, release := make(chan struct{}), make(chan struct{})
+		w.serving("p", "shop_web", 0, func(rw http.ResponseWriter, r *http.Request) {
+			<-begin
+			rw.Header().Set("Content-Type", "text/event-stream")
+			rw.WriteHeader(200)
+			http.NewResponseController(rw).Flush()
+			<-release
+		})
+		before := w.g.Load().Meters[node]
+		answers := []<-chan *httptest.ResponseRecorder{w.begin("shop_web"), w.begin("shop_web"), w.begin("shop_web")}
+		<-time.After(2 * time.Second)
+		after := w.g.Load().Meters[node]
+		if d := after.Work["shop_web"] - before.Work["shop_web"]; d != 6 || after.Clock-before.Clock != 2*time.Second || after.Epoch != before.Epoch {
+			t.Errorf("%v in %v, want 6 in 2s", d, after.Clock-before.Clock)
+		}
+		close(begin)
+		synctest.Wait()
+		<-time.After(10 * time.Second)
+		if l := w.g.Load().Components["shop_web"]; l.Streams != 2 || l.InFlight != 2 || l.Queued != 1 || l.Work != 16 {
+			t.Errorf("with streams: %+v", l)
+		}
+		close(release)
+		for _, answer := range answers {
+			<-answer
+		}
+		if l := w.g.Load().Components["shop_web"]; l.Streams != 0 || l.InFlight != 0 || l.Work != 16 {
+			t.Errorf("after all: %+v", l)
+		}
+	})
 }

@@ -149,7 +149,7 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 func (g *Gateway) Load() cluster.Load {
 	now := time.Now()
 	all := g.dispatchers.Load()
-	m := cluster.Meter{Epoch: g.begun.UnixNano(), Clock: max(1, now.Sub(g.begun)), At: now, Work: map[string]float64{}}
+	m := cluster.Meter{Epoch: g.begun.UnixNano(), Clock: now.Sub(g.begun) + 1, At: now, Work: map[string]float64{}}
 	load := cluster.Load{
 		Node: g.opt.Node, Components: make(map[string]cluster.ComponentLoad, all.Len()),
 		Meters: map[string]cluster.Meter{g.opt.Node: m}, Instances: map[string]int{},
