@@ -167,3 +167,28 @@ func TestQuietComponentsAreLeftOut(t *testing.T) {
 		}
 	})
 }
+
+// Meters come along with the time at which they were read; one that is lost is
+// made up for by the next.
+func TestMetersOfAllNodesAreKnownAtTheHolder(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		w.setHolder("b")
+		a.setMeter(1, time.Minute)
+		a.setLoad("web", cluster.ComponentLoad{InFlight: 1, Work: 7})
+		pass(2 * loadPace)
+		l := b.hub.Load()
+		m, known := l.Meters["a"]
+		if !known || m.Epoch != 1 || m.Clock != time.Minute || m.Work["web"] != 7 || time.Since(m.At) > 2*loadPace {
+			t.Errorf("meter of a: %+v", l.Meters)
+		}
+		if !l.Unmetered {
+			t.Error("c has no meter, and nobody says so")
+		}
+		c.setMeter(1, time.Minute)
+		c.setLoad("web", cluster.ComponentLoad{})
+		pass(loadPeriod + loadPace)
+		if l := b.hub.Load(); l.Unmetered {
+			t.Errorf("all have a meter: %+v", l)
+		}
+	})
+}

@@ -80,6 +80,7 @@ type member struct {
 	mu      sync.Mutex
 	last    time.Time // of answered
 	load    map[string]cluster.ComponentLoad
+	meter   cluster.Meter
 	changed chan struct{}
 	decide  func(ctx context.Context, op, node, what string) error
 }
@@ -214,6 +215,13 @@ func (m *member) setLoad(component string, l cluster.ComponentLoad) {
 	signal(m.changed)
 }
 
+// setMeter lets a node have a meter.
+func (m *member) setMeter(epoch int64, clock time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.meter = cluster.Meter{Epoch: epoch, Clock: clock}
+}
+
 // Load is Loads.Load.
 func (m *member) Load() cluster.Load {
 	m.mu.Lock()
@@ -223,6 +231,9 @@ func (m *member) Load() cluster.Load {
 		l.Components[name] = one
 		one.Peak = one.InFlight + one.Queued
 		m.load[name] = one
+	}
+	if m.meter.Clock > 0 {
+		l.Meters = map[string]cluster.Meter{m.id: m.meter}
 	}
 	return l
 }
