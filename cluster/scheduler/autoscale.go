@@ -117,7 +117,8 @@ func (a *Auto) decide(in demand) int {
 	a.noteQueue(in)
 	stable, seconds := a.Window.Average(in.Now, stableWindow)
 	panicking, _ := a.Window.Average(in.Now, panicWindow)
-	target := float64(in.Concurrency) * in.Up
+	// An instance is for one request at least, or one request would want two.
+	target := max(1, float64(in.Concurrency)*in.Up)
 	a.Why = Why{
 		At: in.Now, Have: in.Have, Want: in.Have, Ready: in.Ready, Stable: stable, Panic: panicking, Seconds: seconds, Target: target,
 		Work: in.Work, Queued: in.Queued, Spare: in.Spare,
