@@ -128,7 +128,7 @@ func (d *decoder) suggest(name string, s *shape) string {
 	if d.suggested++; d.suggested > most {
 		return ""
 	}
-	return cmp.Or(s.meaning(name), nearest(name, s.names))
+	return cmp.Or(s.meaning(name), Nearest(name, s.names))
 }
 
 // otherNames are words that files of other systems use for a key.

@@ -78,9 +78,9 @@ func (u unset) hint() string {
 	return "set it, give it a default as in ${" + u.name + ":-default}, or write $${" + u.name + "} for the text itself"
 }
 
-// nearest is the candidate that word was most likely meant to be, "" if none
+// Nearest is the candidate that word was most likely meant to be, "" if none
 // is near: another case or another way to join words, else few wrong letters.
-func nearest(word string, candidates []string) string {
+func Nearest(word string, candidates []string) string {
 	bare := bareWord(word)
 	best, distance := "", 1+max(1, len(bare)/4)
 	for _, c := range candidates {

@@ -257,7 +257,7 @@ func (e *edit) componentKey(components *yaml.Node, component string) (string, er
 		}
 	}
 	missing := &EditError{Line: components.Line, Column: components.Column, Message: "there is no component " + quote(component) + " in this file", Absent: true}
-	if near := nearest(component, written); near != "" {
+	if near := Nearest(component, written); near != "" {
 		missing.Hint = "did you mean " + near + "?"
 	}
 	return "", missing

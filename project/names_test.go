@@ -77,8 +77,8 @@ func TestNearest(t *testing.T) {
 		{"x", ""},
 		{"", ""},
 	} {
-		if got := nearest(tt[0], words); got != tt[1] {
-			t.Errorf("nearest(%q) = %q, want %q", tt[0], got, tt[1])
+		if got := Nearest(tt[0], words); got != tt[1] {
+			t.Errorf("Nearest(%q) = %q, want %q", tt[0], got, tt[1])
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project/strict"
 )
 
 // filePeriod is how often the sources file, and what it names, is read again.
@@ -91,7 +92,7 @@ func (r *Reconciler) readFile() (data []byte, modified time.Time, err error) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err == nil {
-		data, err = io.ReadAll(io.LimitReader(f, maxSourcesFile+1))
+		data, err = io.ReadAll(io.LimitReader(f, strict.MaxFile+1))
 	}
 	if err != nil {
 		return nil, modified, fmt.Errorf("read sources file: %w", err)

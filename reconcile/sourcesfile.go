@@ -1,21 +1,18 @@
 package reconcile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
+	"maelstrom/project/strict"
 )
 
 // SourcesInput is everything that reading a sources file depends on.
@@ -53,38 +50,34 @@ type DeclaredNotifier struct {
 	At     project.Position
 }
 
-// maxSourcesFile bounds a sources file.
-const maxSourcesFile = 1 << 20
-
 // ParseSources reads a sources file and tells everything that is wrong with
 // it. What it returns counts only if no problem is an error.
 func ParseSources(in SourcesInput) (Declared, []project.Problem) {
-	p := &sourcesParser{in: in}
-	root := p.document()
+	p := &sourcesParser{Reader: strict.Reader{File: in.File}, in: in}
+	root := p.Document(in.Data, hintNone)
 	if root == nil {
-		return Declared{}, p.problems
+		return Declared{}, p.Problems
 	}
 	var out Declared
 	names := map[string]project.Position{}
 	p.listed(root)
-	p.mapping(root, "", keySet{
+	p.Mapping(root, "", strict.Keys{
 		"sources": func(n *yaml.Node, path string) {
-			p.each(n, path, func(item *yaml.Node, path string) {
+			p.Each(n, path, func(item *yaml.Node, path string) {
 				s := p.source(item, path)
 				p.once(names, "source "+s.Spec.Name, item, path)
 				out.Sources = append(out.Sources, s)
 			})
 		},
 		"notifiers": func(n *yaml.Node, path string) {
-			p.each(n, path, func(item *yaml.Node, path string) {
+			p.Each(n, path, func(item *yaml.Node, path string) {
 				s := p.notifier(item, path)
 				p.once(names, "notifier "+s.Spec.Name, item, path)
 				out.Notifiers = append(out.Notifiers, s)
 			})
 		},
 	})
-	slices.SortStableFunc(p.problems, func(a, b project.Problem) int { return 1000*(a.Line-b.Line) + a.Column - b.Column })
-	return out, p.problems
+	return out, p.Sorted()
 }
 
 // listed refuses a list at the top whose key has no value.
@@ -94,8 +87,8 @@ func (p *sourcesParser) listed(root *yaml.Node) {
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key := root.Content[i]
-		if root.Content[i+1].Tag == "!!null" {
-			p.add(key, key.Value, "nothing is declared here: the file may not be whole", "write "+key.Value+": [] if nothing is meant")
+		if strict.IsNull(root.Content[i+1]) {
+			p.Add(key, key.Value, strict.Empty, "write "+key.Value+": [] if nothing is meant")
 		}
 	}
 }
@@ -112,127 +105,33 @@ func firstError(problems []project.Problem) error {
 
 // sourcesParser reads one file and collects what is wrong.
 type sourcesParser struct {
-	in       SourcesInput
-	problems []project.Problem
-}
-
-// keySet says what is done with each key of a mapping.
-type keySet map[string]func(value *yaml.Node, path string)
-
-func (p *sourcesParser) add(n *yaml.Node, path, message, hint string) {
-	p.problems = append(p.problems, project.Problem{
-		Severity: project.Error, File: p.in.File, Line: max(n.Line, 1), Column: max(n.Column, 1), EndLine: max(n.Line, 1),
-		Path: path, Message: message, Hint: hint,
-	})
+	strict.Reader
+	in SourcesInput
 }
 
 // hintNone says how to declare nothing. Nothing else means that: all that was
 // declared before would go.
 const hintNone = "write sources: [] if nothing is meant"
 
-// isEmpty tells whether a document says nothing.
-func isEmpty(root *yaml.Node) bool {
-	return root.Tag == "!!null" || root.Kind == yaml.MappingNode && len(root.Content) == 0
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
-
-// document is the only document of the file, nil if there is none.
-func (p *sourcesParser) document() *yaml.Node {
-	top := &yaml.Node{Line: 1, Column: 1}
-	switch {
-	case len(p.in.Data) > maxSourcesFile:
-		p.add(top, "", "the file is larger than 1 MiB", "split it")
-		return nil
-	case !utf8.Valid(p.in.Data):
-		p.add(top, "", "the file is not UTF-8", "save it as UTF-8")
-		return nil
-	}
-	decoder := yaml.NewDecoder(bytes.NewReader(p.in.Data))
-	var doc, more yaml.Node
-	err := decoder.Decode(&doc)
-	if errors.Is(err, io.EOF) || err == nil && isEmpty(doc.Content[0]) {
-		p.add(top, "", "nothing is declared here: the file may not be whole", hintNone)
-		return nil
-	}
-	if err == nil {
-		if err = decoder.Decode(&more); err == nil {
-			p.add(&more, "", "the file holds more than one document", "remove the line ---")
-			return nil
-		} else if errors.Is(err, io.EOF) {
-			err = nil
-		}
-	}
-	if err != nil {
-		text := err.Error()
-		if m := yamlLine.FindStringSubmatch(text); m != nil {
-			top.Line, _ = strconv.Atoi(m[1])
-			text = text[len(m[0]):]
-		}
-		p.add(top, "", "this is not YAML: "+strings.TrimPrefix(text, "yaml: "), "a list item begins with - and a blank; keys of one mapping begin in one column")
-		return nil
-	}
-	return doc.Content[0]
-}
-
 // once refuses a second declaration of one name.
 func (p *sourcesParser) once(seen map[string]project.Position, name string, n *yaml.Node, path string) {
 	at := project.Position{File: p.in.File, Line: n.Line, Column: n.Column}
 	if first, twice := seen[name]; twice {
-		p.add(n, path+".name", fmt.Sprintf("the %s is declared in line %d as well", name, first.Line), "rename one of the two, or remove it")
+		p.Add(n, path+".name", fmt.Sprintf("the %s is declared in line %d as well", name, first.Line), "rename one of the two, or remove it")
 		return
 	}
 	seen[name] = at
-}
-
-// mapping calls what belongs to each key. A key without a value is not written.
-func (p *sourcesParser) mapping(n *yaml.Node, path string, keys keySet) {
-	if n.Kind != yaml.MappingNode {
-		p.add(n, path, "a mapping belongs here", "write keys and values, such as name: shop")
-		return
-	}
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, value := n.Content[i], n.Content[i+1]
-		below := strings.TrimPrefix(path+"."+key.Value, ".")
-		read, known := keys[key.Value]
-		switch {
-		case seen[key.Value]:
-			p.add(key, below, "the key is written twice", "remove one of the two")
-		case !known:
-			p.add(key, below, "there is no such key", nearestKey(key.Value, keys))
-		case value.Kind == yaml.AliasNode:
-			p.add(value, below, "aliases are not read here", "write it out")
-		case value.Tag != "!!null":
-			read(value, below)
-		}
-		seen[key.Value] = true
-	}
-}
-
-// each calls read for every item of a list.
-func (p *sourcesParser) each(n *yaml.Node, path string, read func(item *yaml.Node, path string)) {
-	if n.Kind != yaml.SequenceNode {
-		p.add(n, path, "a list belongs here", "begin each item with - and a blank")
-		return
-	}
-	for i, item := range n.Content {
-		read(item, fmt.Sprintf("%s[%d]", path, i))
-	}
 }
 
 var reference = regexp.MustCompile(`\$?\$\{([^}]*)\}`)
 
 // text is a scalar with its variables expanded.
 func (p *sourcesParser) text(n *yaml.Node, path string) string {
-	if n.Kind != yaml.ScalarNode {
-		p.add(n, path, "one value belongs here", "write it on this line")
-		return ""
+	value, ok := p.Scalar(n, path)
+	if !ok || p.in.Inside {
+		return value
 	}
-	if p.in.Inside {
-		return n.Value
-	}
-	return reference.ReplaceAllStringFunc(n.Value, func(raw string) string {
+	return reference.ReplaceAllStringFunc(value, func(raw string) string {
 		if strings.HasPrefix(raw, "$$") {
 			return raw[1:]
 		}
@@ -241,7 +140,7 @@ func (p *sourcesParser) text(n *yaml.Node, path string) string {
 			return value
 		}
 		if !optional {
-			p.add(n, path, fmt.Sprintf("the variable %s is not set", name), "set it in the environment, or give a default: ${"+name+":-value}")
+			p.Add(n, path, fmt.Sprintf("the variable %s is not set", name), "set it in the environment, or give a default: ${"+name+":-value}")
 		}
 		return fallback
 	})
@@ -255,14 +154,14 @@ func (p *sourcesParser) lookup(name string) (string, bool) {
 }
 
 func (p *sourcesParser) texts(n *yaml.Node, path string) (out []string) {
-	p.each(n, path, func(item *yaml.Node, path string) { out = append(out, p.text(item, path)) })
+	p.Each(n, path, func(item *yaml.Node, path string) { out = append(out, p.text(item, path)) })
 	return out
 }
 
 func (p *sourcesParser) number(n *yaml.Node, path string) int64 {
 	value, err := strconv.ParseInt(p.text(n, path), 10, 64)
 	if err != nil {
-		p.add(n, path, "a whole number belongs here", "")
+		p.Add(n, path, "a whole number belongs here", "")
 	}
 	return value
 }
@@ -274,7 +173,7 @@ func (p *sourcesParser) boolean(n *yaml.Node, path string) bool {
 	case "false":
 		return false
 	}
-	p.add(n, path, "true or false belongs here", "")
+	p.Add(n, path, "true or false belongs here", "")
 	return false
 }
 
@@ -282,12 +181,12 @@ func (p *sourcesParser) boolean(n *yaml.Node, path string) bool {
 func (p *sourcesParser) file(n *yaml.Node, path string) string {
 	name := p.text(n, path)
 	if p.in.Inside || p.in.ReadFile == nil {
-		p.add(n, path, "a file inside of a source can't name files of a node", "set secrets by maelctl source set; they are kept")
+		p.Add(n, path, "a file inside of a source can't name files of a node", "set secrets by maelctl source set; they are kept")
 		return ""
 	}
 	data, err := p.in.ReadFile(name)
 	if err != nil {
-		p.add(n, path, fmt.Sprintf("%q can't be read: %s", n.Value, unreadableReason(err, name == n.Value)), "it has to be there, and readable")
+		p.Add(n, path, fmt.Sprintf("%q can't be read: %s", n.Value, unreadableReason(err, name == n.Value)), "it has to be there, and readable")
 	}
 	return string(data)
 }
@@ -306,40 +205,4 @@ func unreadableReason(err error, written bool) string {
 		return err.Error()
 	}
 	return "there is no such file that can be read"
-}
-
-// nearestKey suggests what may have been meant.
-func nearestKey(word string, keys keySet) string {
-	var names []string
-	best, distance := "", 3
-	for name := range keys {
-		names = append(names, name)
-		if d := editDistance(strings.ToLower(word), name); d < distance || d == distance && name < best {
-			best, distance = name, d
-		}
-	}
-	if best != "" && distance < 3 {
-		return "did you mean " + best + "?"
-	}
-	slices.Sort(names)
-	return "the keys here are " + strings.Join(names, ", ")
-}
-
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(diagonal+cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

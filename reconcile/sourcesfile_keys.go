@@ -11,13 +11,14 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/project"
+	"maelstrom/project/strict"
 )
 
 // source reads one source.
 func (p *sourcesParser) source(n *yaml.Node, path string) DeclaredSource {
 	s, secrets := &cluster.Source{}, &cluster.SourceSecrets{}
 	at := map[string]*yaml.Node{} // by the field that a check names
-	keys := keySet{
+	keys := strict.Keys{
 		"name":        set(p.text, &s.Name),
 		"dir":         set(p.text, &s.Dir),
 		"paths":       set(p.texts, &s.Paths),
@@ -35,7 +36,7 @@ func (p *sourcesParser) source(n *yaml.Node, path string) DeclaredSource {
 		"git":         func(n *yaml.Node, path string) { s.Git = p.git(n, path, secrets, at) },
 	}
 	p.secret(keys, "webhooksecret", &secrets.WebhookSecret)
-	p.mapping(n, path, noting(keys, at, map[string]string{
+	p.Mapping(n, path, noting(keys, at, map[string]string{
 		"webhooksecret": "secrets.webhook_secret", "webhooksecretfile": "secrets.webhook_secret", "vars": "variables",
 	}))
 	declared := DeclaredSource{Spec: s, At: p.at(n)}
@@ -51,7 +52,7 @@ func (p *sourcesParser) source(n *yaml.Node, path string) DeclaredSource {
 
 func (p *sourcesParser) git(n *yaml.Node, path string, secrets *cluster.SourceSecrets, at map[string]*yaml.Node) *cluster.GitSource {
 	g := &cluster.GitSource{}
-	keys := keySet{
+	keys := strict.Keys{
 		"url":            set(p.text, &g.URL),
 		"ref":            set(p.text, &g.Ref),
 		"forcepush":      func(n *yaml.Node, path string) { g.ForcePush = cluster.ForcePush(p.text(n, path)) },
@@ -75,7 +76,7 @@ func (p *sourcesParser) git(n *yaml.Node, path string, secrets *cluster.SourceSe
 			fields[key] = "git." + strings.TrimSuffix(key, "file")
 		}
 	}
-	p.mapping(n, path, noting(keys, at, fields))
+	p.Mapping(n, path, noting(keys, at, fields))
 	return g
 }
 
@@ -83,7 +84,7 @@ func (p *sourcesParser) git(n *yaml.Node, path string, secrets *cluster.SourceSe
 func (p *sourcesParser) notifier(n *yaml.Node, path string) DeclaredNotifier {
 	s, secret := &cluster.Notifier{}, ""
 	at := map[string]*yaml.Node{}
-	keys := keySet{
+	keys := strict.Keys{
 		"name":    set(p.text, &s.Name),
 		"webhook": set(p.text, &s.Webhook),
 		"sources": set(p.texts, &s.Sources),
@@ -104,14 +105,14 @@ func (p *sourcesParser) notifier(n *yaml.Node, path string) DeclaredNotifier {
 		},
 		"commit": func(n *yaml.Node, path string) {
 			s.Commit = &cluster.CommitStatus{}
-			p.mapping(n, path, noting(keySet{
+			p.Mapping(n, path, noting(strict.Keys{
 				"provider": set(p.text, &s.Commit.Provider), "api": set(p.text, &s.Commit.API),
 				"repository": set(p.text, &s.Commit.Repository), "context": set(p.text, &s.Commit.Context),
 			}, at, map[string]string{"provider": "commit.provider", "api": "commit.api", "repository": "commit.repository"}))
 		},
 	}
 	p.secret(keys, "secret", &secret)
-	p.mapping(n, path, noting(keys, at, map[string]string{"secretfile": "secret"}))
+	p.Mapping(n, path, noting(keys, at, map[string]string{"secretfile": "secret"}))
 	declared := DeclaredNotifier{Spec: s, At: p.at(n)}
 	if !p.in.Inside {
 		declared.Secret = &secret
@@ -128,10 +129,10 @@ func set[T any](read func(*yaml.Node, string) T, field *T) func(*yaml.Node, stri
 }
 
 // secret adds a key and its twin that names a file.
-func (p *sourcesParser) secret(keys keySet, name string, field *string) {
+func (p *sourcesParser) secret(keys strict.Keys, name string, field *string) {
 	keys[name] = func(n *yaml.Node, path string) {
 		if p.in.Inside {
-			p.add(n, path, "a secret has no place in a repository", "set it by maelctl source set; it is kept")
+			p.Add(n, path, "a secret has no place in a repository", "set it by maelctl source set; it is kept")
 			return
 		}
 		*field = p.text(n, path)
@@ -141,8 +142,8 @@ func (p *sourcesParser) secret(keys keySet, name string, field *string) {
 
 // noting remembers where each field was written, under the name by which a
 // check calls it.
-func noting(keys keySet, at map[string]*yaml.Node, fields map[string]string) keySet {
-	out := keySet{}
+func noting(keys strict.Keys, at map[string]*yaml.Node, fields map[string]string) strict.Keys {
+	out := strict.Keys{}
 	for key, read := range keys {
 		field := fields[key]
 		if field == "" {
@@ -173,9 +174,9 @@ func (p *sourcesParser) found(findings []cluster.Finding, n *yaml.Node, path str
 		} else if parent, _, ok := strings.Cut(f.Field, "."); ok && at[parent] != nil {
 			where = at[parent]
 		}
-		p.add(where, path+"."+strings.TrimPrefix(f.Field, "secrets."), f.Message, "")
+		p.Add(where, path+"."+strings.TrimPrefix(f.Field, "secrets."), f.Message, "")
 		if f.Warning {
-			p.problems[len(p.problems)-1].Severity = project.Warning
+			p.Problems[len(p.Problems)-1].Severity = project.Warning
 		}
 	}
 }
@@ -188,7 +189,7 @@ func (p *sourcesParser) interval(n *yaml.Node, path string) int {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < time.Second || d%time.Second != 0 {
-		p.add(n, path, "an interval is a number of seconds or a duration, from 1s", "such as 30s or 5m")
+		p.Add(n, path, "an interval is a number of seconds or a duration, from 1s", "such as 30s or 5m")
 		return 0
 	}
 	return int(d / time.Second)
@@ -196,7 +197,7 @@ func (p *sourcesParser) interval(n *yaml.Node, path string) int {
 
 func (p *sourcesParser) brake(n *yaml.Node, path string) *cluster.Brake {
 	b := &cluster.Brake{Components: brakeComponents, Percent: brakePercent}
-	p.mapping(n, path, keySet{
+	p.Mapping(n, path, strict.Keys{
 		"components": func(n *yaml.Node, path string) { b.Components = int(p.number(n, path)) },
 		"percent":    func(n *yaml.Node, path string) { b.Percent = int(p.number(n, path)) },
 	})
@@ -204,7 +205,7 @@ func (p *sourcesParser) brake(n *yaml.Node, path string) *cluster.Brake {
 }
 
 func (p *sourcesParser) limits(n *yaml.Node, path string) (l cluster.Limits) {
-	p.mapping(n, path, keySet{
+	p.Mapping(n, path, strict.Keys{
 		"depth":      func(n *yaml.Node, path string) { l.Depth = int(p.number(n, path)) },
 		"files":      func(n *yaml.Node, path string) { l.Files = int(p.number(n, path)) },
 		"filebytes":  set(p.number, &l.FileBytes),
@@ -216,25 +217,15 @@ func (p *sourcesParser) limits(n *yaml.Node, path string) (l cluster.Limits) {
 
 // vars are variables as they are written; they count before those of a file.
 func (p *sourcesParser) vars(n *yaml.Node, path string, s *cluster.Source) {
-	if n.Kind != yaml.MappingNode {
-		p.add(n, path, "a mapping belongs here", "write names and values, such as REGION: eu")
-		return
-	}
 	written := map[string]string{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		name := n.Content[i].Value
-		if _, twice := written[name]; twice {
-			p.add(n.Content[i], path+"."+name, "the variable is set twice", "remove one of the two")
-		}
-		written[name] = p.text(n.Content[i+1], path+"."+name)
-	}
+	p.EachName(n, path, func(name string, value *yaml.Node, path string) { written[name] = p.text(value, path) })
 	s.Variables = merged(s.Variables, written)
 }
 
 func (p *sourcesParser) varsFile(n *yaml.Node, path string, s *cluster.Source) {
 	vars, err := project.ParseEnv([]byte(p.file(n, path)))
 	if err != nil {
-		p.add(n, path, strings.Join(slices.Sorted(strings.SplitSeq(err.Error(), "\n")), "; "), "each line is NAME=value")
+		p.Add(n, path, strings.Join(slices.Sorted(strings.SplitSeq(err.Error(), "\n")), "; "), "each line is NAME=value")
 	}
 	read := map[string]string{}
 	for _, v := range vars {

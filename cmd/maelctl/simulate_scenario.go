@@ -1,65 +1,37 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
 
 	"maelstrom/cluster/simulate"
 	"maelstrom/project"
+	"maelstrom/project/strict"
 )
 
 // scenarioParser reads a scenario file and collects what is wrong with it.
 type scenarioParser struct {
-	file     string
-	sim      *simulation
-	problems []project.Problem
+	strict.Reader
+	sim *simulation
 }
-
-// scenarioKeys says what is done with each key of a mapping.
-type scenarioKeys map[string]func(value *yaml.Node, path string)
-
-var scenarioLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 // parseScenario reads a scenario file.
 func parseScenario(file string, data []byte) (*simulation, []project.Problem) {
-	p := &scenarioParser{file: file, sim: &simulation{behaviors: map[string]simulate.Behavior{}}}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var doc, more yaml.Node
-	top := &yaml.Node{Line: 1, Column: 1}
-	switch err := decoder.Decode(&doc); {
-	case errors.Is(err, io.EOF):
-		p.add(top, "", "the file is empty", "write nodes, loads and projects")
-	case err != nil:
-		text := err.Error()
-		if m := scenarioLine.FindStringSubmatch(text); m != nil {
-			top.Line, _ = strconv.Atoi(m[1])
-			text = text[len(m[0]):]
-		}
-		p.add(top, "", "this is not YAML: "+strings.TrimPrefix(text, "yaml: "), "keys of one mapping begin in one column")
-	default:
-		p.mapping(doc.Content[0], "", p.keys())
-		if decoder.Decode(&more) == nil {
-			p.add(&more, "", "the file holds more than one document", "remove the line ---")
-		}
+	p := &scenarioParser{Reader: strict.Reader{File: file}, sim: &simulation{behaviors: map[string]simulate.Behavior{}}}
+	if root := p.Document(data, "write nodes, loads and projects"); root != nil {
+		p.Mapping(root, "", p.keys())
 	}
-	sortProblems(p.problems)
-	return p.sim, p.problems
+	return p.sim, p.Sorted()
 }
 
-func (p *scenarioParser) keys() scenarioKeys {
-	return scenarioKeys{
-		"projects":  func(n *yaml.Node, path string) { p.each(n, path, p.projectFile) },
-		"nodes":     func(n *yaml.Node, path string) { p.each(n, path, p.node) },
-		"loads":     func(n *yaml.Node, path string) { p.each(n, path, p.load) },
-		"events":    func(n *yaml.Node, path string) { p.each(n, path, p.event) },
+func (p *scenarioParser) keys() strict.Keys {
+	return strict.Keys{
+		"projects":  func(n *yaml.Node, path string) { p.Each(n, path, p.projectFile) },
+		"nodes":     func(n *yaml.Node, path string) { p.Each(n, path, p.node) },
+		"loads":     func(n *yaml.Node, path string) { p.Each(n, path, p.load) },
+		"events":    func(n *yaml.Node, path string) { p.Each(n, path, p.event) },
 		"log":       p.text(&p.sim.log),
 		"length":    p.duration(&p.sim.Length),
 		"tick":      p.duration(&p.sim.Tick),
@@ -69,64 +41,15 @@ func (p *scenarioParser) keys() scenarioKeys {
 	}
 }
 
-func (p *scenarioParser) add(n *yaml.Node, path, message, hint string) {
-	p.problems = append(p.problems, project.Problem{
-		Severity: project.Error, File: p.file, Line: max(n.Line, 1), Column: max(n.Column, 1), EndLine: max(n.Line, 1),
-		Path: path, Message: message, Hint: hint,
-	})
-}
-
-// mapping calls what belongs to each key.
-func (p *scenarioParser) mapping(n *yaml.Node, path string, keys scenarioKeys) {
-	if n.Kind != yaml.MappingNode {
-		p.add(n, path, "a mapping belongs here", "write keys and values, such as name: a")
-		return
-	}
-	seen := map[string]bool{}
-	for k := 0; k+1 < len(n.Content); k += 2 {
-		key, value := n.Content[k], n.Content[k+1]
-		below := strings.TrimPrefix(path+"."+key.Value, ".")
-		read := keys[key.Value]
-		switch {
-		case seen[key.Value]:
-			p.add(key, below, "the key is written twice", "remove one of the two")
-		case read == nil:
-			p.add(key, below, "there is no such key", "there are "+strings.Join(sortedKeys(keys), ", "))
-		default:
-			read(value, below)
-		}
-		seen[key.Value] = true
-	}
-}
-
-func (p *scenarioParser) each(n *yaml.Node, path string, read func(item *yaml.Node, path string)) {
-	if n.Kind != yaml.SequenceNode {
-		p.add(n, path, "a list belongs here", "begin each item with - and a blank")
-		return
-	}
-	for k, item := range n.Content {
-		read(item, fmt.Sprintf("%s[%d]", path, k))
-	}
-}
-
-// scalar returns a plain value; false: it is none, which is told.
-func (p *scenarioParser) scalar(n *yaml.Node, path string) (string, bool) {
-	if n.Kind != yaml.ScalarNode || n.Value == "" {
-		p.add(n, path, "a single value belongs here", "write one, or remove the key")
-		return "", false
-	}
-	return n.Value, true
-}
-
 // value reads a single value by a function that tells what is wrong with it.
 func (p *scenarioParser) value(read func(text string) error) func(*yaml.Node, string) {
 	return func(n *yaml.Node, path string) {
-		text, ok := p.scalar(n, path)
+		text, ok := p.Scalar(n, path)
 		if !ok {
 			return
 		}
 		if err := read(text); err != nil {
-			p.add(n, path, err.Error(), "")
+			p.Add(n, path, err.Error(), "")
 		}
 	}
 }
@@ -164,14 +87,16 @@ func (p *scenarioParser) moment(n *yaml.Node, path string) {
 }
 
 func (p *scenarioParser) projectFile(n *yaml.Node, path string) {
-	if text, ok := p.scalar(n, path); ok {
+	if text, ok := p.Scalar(n, path); text != "" {
 		p.sim.projects = append(p.sim.projects, text)
+	} else if ok {
+		p.Add(n, path, "a file belongs here", "write one, or remove the item")
 	}
 }
 
 func (p *scenarioParser) node(n *yaml.Node, path string) {
 	node := simulate.Node{Labels: map[string]string{}}
-	p.mapping(n, path, scenarioKeys{
+	p.Mapping(n, path, strict.Keys{
 		"name":  p.text(&node.Name),
 		"joins": p.duration(&node.Joins),
 		"memory": p.value(func(text string) (err error) {
@@ -179,41 +104,30 @@ func (p *scenarioParser) node(n *yaml.Node, path string) {
 			return err
 		}),
 		"labels": func(n *yaml.Node, path string) {
-			p.everyKey(n, path, func(name string, value *yaml.Node, path string) {
-				if text, ok := p.scalar(value, path); ok {
+			p.EachName(n, path, func(name string, value *yaml.Node, path string) {
+				if text, ok := p.Scalar(value, path); ok {
 					node.Labels[name] = text
 				}
 			})
 		},
 	})
 	if node.Name == "" {
-		p.add(n, path, "the node has no name", "write name: a")
+		p.Add(n, path, "the node has no name", "write name: a")
 	}
 	p.sim.Nodes = append(p.sim.Nodes, node)
 }
 
-// everyKey reads a mapping whose keys are names.
-func (p *scenarioParser) everyKey(n *yaml.Node, path string, read func(name string, value *yaml.Node, path string)) {
-	if n.Kind != yaml.MappingNode {
-		p.add(n, path, "a mapping belongs here", "write names and values")
-		return
-	}
-	for k := 0; k+1 < len(n.Content); k += 2 {
-		read(n.Content[k].Value, n.Content[k+1], path+"."+n.Content[k].Value)
-	}
-}
-
 func (p *scenarioParser) components(n *yaml.Node, path string) {
-	p.everyKey(n, path, func(name string, value *yaml.Node, path string) {
+	p.EachName(n, path, func(name string, value *yaml.Node, path string) {
 		var b simulate.Behavior
-		p.mapping(value, path, scenarioKeys{"starttime": p.spread(&b.Start), "servicetime": p.spread(&b.Service)})
+		p.Mapping(value, path, strict.Keys{"starttime": p.spread(&b.Start), "servicetime": p.spread(&b.Service)})
 		p.sim.behaviors[name] = b
 	})
 }
 
 func (p *scenarioParser) load(n *yaml.Node, path string) {
 	l := simulate.Load{Pattern: &simulate.Pattern{}}
-	keys := scenarioKeys{
+	keys := strict.Keys{
 		"component": p.text(&l.Component),
 		"shape": p.value(func(text string) error {
 			l.Pattern.Shape = simulate.Shape(text)
@@ -223,17 +137,17 @@ func (p *scenarioParser) load(n *yaml.Node, path string) {
 	for _, key := range []string{"rate", "to", "at", "over", "period", "random"} {
 		keys[key] = p.value(func(text string) error { return setPattern(l.Pattern, key, text) })
 	}
-	before := len(p.problems)
-	p.mapping(n, path, keys)
-	if err := l.Pattern.Check(); err != nil && len(p.problems) == before {
-		p.add(n, path, err.Error(), "")
+	before := len(p.Problems)
+	p.Mapping(n, path, keys)
+	if err := l.Pattern.Check(); err != nil && len(p.Problems) == before {
+		p.Add(n, path, err.Error(), "")
 	}
 	p.sim.loads = append(p.sim.loads, l)
 }
 
 func (p *scenarioParser) event(n *yaml.Node, path string) {
 	var e simulate.Event
-	p.mapping(n, path, scenarioKeys{
+	p.Mapping(n, path, strict.Keys{
 		"at":   p.duration(&e.At),
 		"node": p.text(&e.Node),
 		"does": p.value(func(text string) (err error) {
@@ -242,7 +156,7 @@ func (p *scenarioParser) event(n *yaml.Node, path string) {
 		}),
 	})
 	if n.Kind == yaml.MappingNode && (e.Node == "" || e.Kind == "") {
-		p.add(n, path, "an event has a node and what it does", "write node: a and does: dies")
+		p.Add(n, path, "an event has a node and what it does", "write node: a and does: dies")
 	}
 	p.sim.Events = append(p.sim.Events, e)
 }

@@ -22,6 +22,7 @@ var mayImport = map[string][]string{
 	"project":          {"project/schedule"},
 	"project/route":    {},
 	"project/schedule": {},
+	"project/strict":   {},
 	"schemas":          {},
 	"cluster":          {"project", "project/route"},
 
@@ -37,7 +38,7 @@ var mayImport = map[string][]string{
 	"cluster/rpc":           {"schemas"},
 	"runtime":               {"runtime/logring"},
 	"runtime/logring":       nil,
-	"reconcile":             {},
+	"reconcile":             {"project/strict"},
 	"runtime/proxy":         nil,
 	"runtime/gateway":       {"runtime/proxy"},
 	"runtime/names":         {},
@@ -50,7 +51,7 @@ var mayImport = map[string][]string{
 	"runtime/drivertest/testapp": nil,
 	"cluster/placer":             {"cluster/scheduler"},
 	"reconcile/*":                {"reconcile"},
-	"cmd/maelctl":                {"cluster/rpc", "cluster/store", "cluster/simulate", "reconcile", "reconcile/*", "schemas"},
+	"cmd/maelctl":                {"cluster/rpc", "cluster/store", "cluster/simulate", "project/strict", "reconcile", "reconcile/*", "schemas"},
 	"examples":                   {},
 	"examples/*":                 nil,
 	"make/*":                     nil,
@@ -68,7 +69,7 @@ var onlyIn = map[string][]string{
 	"github.com/go-sql-driver/mysql": {"cluster/store", "cluster/store/*"},
 	"github.com/spf13/cobra":         {"cmd/maelctl"},
 	"github.com/go-git/":             {"reconcile/gitsource"},
-	"gopkg.in/yaml.v3":               {"project", "reconcile", "cmd/maelctl"},
+	"gopkg.in/yaml.v3":               {"project", "project/strict", "reconcile", "cmd/maelctl"},
 }
 
 type goPackage struct {
