@@ -68,7 +68,7 @@ func (w *world) wanted(component string) bool {
 // load is what the holder of the role placement hears of.
 func (w *world) load() scheduler.Load {
 	l := scheduler.Load{
-		Components: map[string]cluster.ComponentLoad{}, Wakes: maps.Clone(w.wakes), Sleeps: map[string]bool{}, Stopping: w.stopping,
+		Components: map[string]cluster.ComponentLoad{}, Wakes: maps.Clone(w.wakes), Sleeps: map[string]bool{}, Stopping: w.stopping, Instances: map[string]int{},
 	}
 	for _, q := range w.all {
 		if q.total > 0 && (q.load() > 0 || q.peak > 0 || w.now-q.last <= loadRecent) {
@@ -77,8 +77,24 @@ func (w *world) load() scheduler.Load {
 	}
 	for _, n := range w.listed {
 		l.Partial = l.Partial || n.stale
+		for id, i := range n.instances {
+			l.Instances[id] = i.inFlight
+		}
 	}
+	l.Meters = map[string]cluster.Meter{"gateways": w.meter()}
 	return l
+}
+
+// meter is the work of all gateways together.
+func (w *world) meter() cluster.Meter {
+	m := cluster.Meter{Epoch: 1, Clock: w.now, At: w.time(), Work: map[string]float64{}}
+	for _, q := range w.all {
+		if q.total > 0 {
+			q.count(w.now)
+			m.Work[q.name] = q.work
+		}
+	}
+	return m
 }
 
 // plan lets the scheduler decide and does what it says.
