@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"maelstrom/project"
 	"maelstrom/project/route"
 )
 
@@ -67,10 +68,11 @@ func (s *Snapshot) keepLists(old *Snapshot, stored []InstanceList) {
 
 func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	minimum := map[string]int{}
-	unreleased, rolling, awake := map[string]*ComponentRow{}, map[string]*ComponentRow{}, map[string]*ComponentRow{}
+	unreleased, rolling := map[string]*ComponentRow{}, map[string]*ComponentRow{}
+	awake, learned := map[string]*ComponentRow{}, map[string]*ComponentRow{}
 	var remove []string
 	for name, row := range rows {
-		unreleased[name], rolling[name], awake[name] = nil, nil, nil
+		unreleased[name], rolling[name], awake[name], learned[name] = nil, nil, nil, nil
 		if row != nil && row.Unreleased() {
 			unreleased[name] = row
 		}
@@ -79,6 +81,9 @@ func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 		}
 		if row != nil && len(row.Current().Effective.Awake) > 0 {
 			awake[name] = row
+		}
+		if row != nil && row.Current().Effective.Idle == project.IdleLearned {
+			learned[name] = row
 		}
 		if row != nil && row.Current().Effective.MinInstances > 0 {
 			minimum[name] = row.Current().Effective.MinInstances
@@ -90,6 +95,7 @@ func (s *Snapshot) putComponents(rows map[string]*ComponentRow) {
 	s.Unreleased = withRows(s.Unreleased, unreleased)
 	s.Rolling = withRows(s.Rolling, rolling)
 	s.Awake = withRows(s.Awake, awake)
+	s.Learned = withRows(s.Learned, learned)
 	s.Minimum = s.Minimum.With(minimum, remove)
 }
 

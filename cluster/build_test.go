@@ -52,6 +52,7 @@ func contents(s *Snapshot) map[string]any {
 		"by project": maps.Collect(s.ByProject.All()), "controls": maps.Collect(s.Controls.All()),
 		"notifiers": maps.Collect(s.Notifiers.All()), "rolling": maps.Collect(s.Rolling.All()),
 		"awake": maps.Collect(s.Awake.All()), "unreleased": maps.Collect(s.Unreleased.All()),
+		"learned": maps.Collect(s.Learned.All()),
 	}
 }
 
@@ -118,6 +119,9 @@ func (w *world) component(t *rapid.T, name string) *ComponentRow {
 		row := componentRow(name, w.rows.Number, rapid.IntRange(0, 1).Draw(t, "min"))
 		if rapid.Bool().Draw(t, "hours") {
 			row.Effective.Awake = []project.AwakeWindow{{Cron: "@daily", ForSeconds: 60}}
+		}
+		if rapid.Bool().Draw(t, "learned") {
+			row.Effective.Idle = project.IdleLearned
 		}
 		row.RestartVersion, row.Proven = w.rows.Number+1, rapid.SampledFrom([]int64{0, w.rows.Number + 1}).Draw(t, "proven")
 		return row

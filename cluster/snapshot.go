@@ -54,6 +54,7 @@ type Snapshot struct {
 	Minimum Map[int]             // by component: mininstances, where there are any
 	Rolling Map[*ComponentRow]   // by name: Gated, or Failed and to be tried again
 	Awake   Map[*ComponentRow]   // by name: with hours to be awake in
+	Learned Map[*ComponentRow]   // by name: with `idle: learned`
 	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
 	Routes   *route.Table

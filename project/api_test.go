@@ -96,12 +96,12 @@ func TestPositionsPointToTheFileOfEachValue(t *testing.T) {
 		"components.shop_web.environment.FROM_FILE":                2, // of the envfile
 		"components.shop_web.environment.SHARED":                   6,
 		"components.shop_web.environment.MODE":                     14,
-		"components.shop_web.volumes./cache":                       48,
+		"components.shop_web.volumes./cache":                       49,
 		"components.shop_web.command.1":                            11,
-		"components.shop_web.logdriveroptions.max-file":            45,
-		"components.shop_web.ulimits.nofile":                       55,
-		"eventsources.shop_web-cron-1":                             81,
-		"eventsources.shop_report.cron.http.headers.Authorization": 97,
+		"components.shop_web.logdriveroptions.max-file":            46,
+		"components.shop_web.ulimits.nofile":                       56,
+		"eventsources.shop_web-cron-1":                             82,
+		"eventsources.shop_report.cron.http.headers.Authorization": 98,
 	} {
 		if got := full.Positions[key]; got.Line != line {
 			t.Errorf("%s stands at %v, want line %d", key, got, line)

@@ -33,6 +33,7 @@ var componentFields = []diffField[*Component]{
 	{"scaledowndelayseconds", ImpactNone, func(c *Component) any { return c.ScaleDownDelaySeconds }},
 	{"maxdurationseconds", ImpactNone, func(c *Component) any { return c.MaxDurationSeconds }},
 	{"idletimeoutseconds", ImpactNone, func(c *Component) any { return c.IdleTimeoutSeconds }},
+	{"idle", ImpactNone, func(c *Component) any { return string(c.Idle) }},
 	{"drainseconds", ImpactNone, func(c *Component) any { return c.DrainSeconds }},
 
 	{"httpport", ImpactRestart, func(c *Component) any { return c.HTTPPort }},

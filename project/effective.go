@@ -49,6 +49,7 @@ func (c *Component) Effective() Component {
 	orDefault(&e.Protocol, DefaultProtocol)
 	orDefault(&e.StartParallelism, StartParallel)
 	orDefault(&e.Balance, BalanceRoundRobin)
+	orDefault(&e.Idle, IdleFixed)
 	e.Volumes = effectiveVolumes(c.Volumes)
 	e.Files = effectiveFileMounts(c.Files)
 	e.Wake = effectiveList(c.Wake, func(r *WakeRule) { orDefault(&r.Answer, DefaultWakeAnswer) })

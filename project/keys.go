@@ -71,6 +71,7 @@ var componentKeys = []key{
 	{name: "scaledowndelayseconds", doc: "Time for which fewer instances must have been enough before some are stopped.", max: 3600},
 	{name: "maxdurationseconds", doc: "Longest time a request may take, waiting included.", def: DefaultMaxDurationSeconds, max: unbounded},
 	{name: "idletimeoutseconds", doc: "Time without a request after which the component sleeps.", def: DefaultIdleTimeoutSeconds, max: unbounded},
+	{name: "idle", doc: "Sleep after idletimeoutseconds, or as what was learned of the times between requests says.", def: string(IdleFixed), enum: []string{"fixed", "learned"}},
 	{name: "drainseconds", doc: "Time that a stopping instance may use to finish its requests.", def: DefaultDrainSeconds, max: unbounded},
 	{name: "httpport", doc: "Port on which the container listens.", def: DefaultHTTPPort, min: 1, max: 65535},
 	{name: "protocol", doc: "Protocol spoken to the container: HTTP/1.1, or HTTP/2 in clear.", def: DefaultProtocol, enum: []string{"http", "h2c"}},

@@ -46,6 +46,7 @@ type Component struct {
 	ScaleDownDelaySeconds   int     `json:"scaledowndelayseconds,omitempty"`
 	MaxDurationSeconds      int     `json:"maxdurationseconds,omitempty"`
 	IdleTimeoutSeconds      int     `json:"idletimeoutseconds,omitempty"`
+	Idle                    Idle    `json:"idle,omitempty"`
 	DrainSeconds            int     `json:"drainseconds,omitempty"`
 
 	HTTPPort                    int      `json:"httpport,omitempty"`
@@ -143,6 +144,16 @@ type PlacementPolicy string
 const (
 	PlacementSpread PlacementPolicy = "spread" // the emptiest
 	PlacementPack   PlacementPolicy = "pack"   // the fullest
+)
+
+// Idle says what a component without a request waits for before it sleeps.
+// Empty means IdleFixed.
+type Idle string
+
+// The ways to wait.
+const (
+	IdleFixed   Idle = "fixed"   // the idle time-out
+	IdleLearned Idle = "learned" // what its requests have taught of when the next one comes
 )
 
 // Balance says which of the instances that have a free slot gets a request.

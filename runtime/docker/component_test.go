@@ -88,7 +88,7 @@ var notOfContainers = map[string]string{
 
 	"maxconcurrency": "gateway", "softconcurrencylimit": "gateway", "maxdurationseconds": "gateway", "wake": "gateway", "balance": "gateway",
 
-	"mininstances": "scheduler", "maxinstances": "scheduler", "maxinstancespernode": "scheduler", "idletimeoutseconds": "scheduler", "spareslots": "scheduler", "scaledowndelayseconds": "scheduler",
+	"mininstances": "scheduler", "maxinstances": "scheduler", "maxinstancespernode": "scheduler", "idletimeoutseconds": "scheduler", "idle": "scheduler", "spareslots": "scheduler", "scaledowndelayseconds": "scheduler",
 	"scaledownconcurrencypct": "scheduler", "scaleupconcurrencypct": "scheduler", "awake": "scheduler",
 	"restartorder": "scheduler", "startparallelism": "scheduler", "nodes": "scheduler", "placement": "scheduler", "ondisconnect": "agent",
 
