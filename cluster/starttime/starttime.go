@@ -5,7 +5,6 @@ package starttime
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,27 +17,15 @@ type Feed interface {
 	Subscribe() (changed <-chan struct{}, cancel func())
 }
 
-// kept is how many starts of a component count, the last ones.
-const kept = 20
-
-// longest is more than any start takes: what is longer was interrupted.
-const longest = time.Hour
-
 // Times are the start times of components. All methods are safe for concurrent
 // use.
 type Times struct {
 	mu sync.Mutex
-	by map[string]*starts
-}
-
-// starts are the last starts of one component.
-type starts struct {
-	took  [kept]time.Duration
-	count int // of all, those that are forgotten too
+	by map[string]cluster.Starts
 }
 
 // New returns Times that know nothing.
-func New() *Times { return &Times{by: map[string]*starts{}} }
+func New() *Times { return &Times{by: map[string]cluster.Starts{}} }
 
 // Run learns from what a feed shows until ctx ends.
 func (t *Times) Run(ctx context.Context, feed Feed) error {
@@ -62,12 +49,7 @@ func (t *Times) Run(ctx context.Context, feed Feed) error {
 func (t *Times) P95(component string) (time.Duration, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.by[component]
-	if s == nil {
-		return 0, false
-	}
-	took := slices.Sorted(slices.Values(s.took[:min(s.count, kept)]))
-	return took[(len(took)*95+99)/100-1], true
+	return t.by[component].P95()
 }
 
 // observe learns from the step from one snapshot to the next, and forgets what
@@ -81,7 +63,7 @@ func (t *Times) observe(old, s *cluster.Snapshot) {
 			continue
 		}
 		if was, ok := old.Instances.Get(id); !ok || !was.ReadyAt.Equal(i.ReadyAt) {
-			t.add(i)
+			t.by[i.Component] = t.by[i.Component].Add(i)
 		}
 	}
 	for name := range s.Components.Differing(old.Components) {
@@ -89,18 +71,4 @@ func (t *Times) observe(old, s *cluster.Snapshot) {
 			delete(t.by, name)
 		}
 	}
-}
-
-func (t *Times) add(i *cluster.Instance) {
-	took := i.ReadyAt.Sub(i.LaunchedAt)
-	if i.LaunchedAt.IsZero() || took <= 0 || took > longest {
-		return
-	}
-	s := t.by[i.Component]
-	if s == nil {
-		s = &starts{}
-		t.by[i.Component] = s
-	}
-	s.took[s.count%kept] = took
-	s.count++
 }

@@ -1,0 +1,105 @@
+package cluster
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// HabitMinutes is how long an idle time may be to have a bin of its own.
+const HabitMinutes = 240
+
+// HabitBins counts idle times by whole minutes. What is old counts less, so
+// counts are not whole.
+type HabitBins [HabitMinutes]float32
+
+// Habit is what was learned of when requests come to a component. Nobody
+// changes one.
+type Habit struct {
+	Bins   HabitBins       `json:"bins"`
+	Beyond float64         `json:"beyond"` // idle times longer than any bin
+	Recent []time.Duration `json:"recent"` // the last idle times, the newest last
+	Aged   time.Time       `json:"aged"`   // since when what is counted has not been halved
+	Starts Starts          `json:"starts"` // how long it took to start
+
+	Last  time.Time `json:"last"`  // end of the latest activity; zero: none was seen
+	Slept time.Time `json:"slept"` // when it was last told to sleep
+	Left  bool      `json:"left"`  // stored when the role was given up: Last is exact
+
+	Effect HabitEffect `json:"effect"`
+}
+
+// HabitEffect is what came of it, over the idle times that have ended, beside
+// what a fixed time to wait for the next request would have come to.
+type HabitEffect struct {
+	Since   time.Time     `json:"since"`   // when this was counted from
+	Spells  int64         `json:"spells"`  // idle times
+	Cold    int64         `json:"cold"`    // that ended without an instance
+	Avoided int64         `json:"avoided"` // that a fixed time would have let end so, and did not
+	Added   int64         `json:"added"`   // that did, and with a fixed time would not have
+	Kept    time.Duration `json:"kept"`    // instance time without a request
+	Fixed   time.Duration `json:"fixed"`   // and with a fixed time
+}
+
+// Add returns the effects of two together.
+func (e HabitEffect) Add(o HabitEffect) HabitEffect {
+	if e.Since.IsZero() || !o.Since.IsZero() && o.Since.Before(e.Since) {
+		e.Since = o.Since
+	}
+	e.Spells, e.Cold, e.Avoided, e.Added = e.Spells+o.Spells, e.Cold+o.Cold, e.Avoided+o.Avoided, e.Added+o.Added
+	e.Kept, e.Fixed = e.Kept+o.Kept, e.Fixed+o.Fixed
+	return e
+}
+
+// MarshalJSON writes the bins that are not empty, by minute.
+func (b HabitBins) MarshalJSON() ([]byte, error) {
+	filled := map[int]float32{}
+	for i, n := range b {
+		if n != 0 {
+			filled[i] = n
+		}
+	}
+	return json.Marshal(filled)
+}
+
+// UnmarshalJSON reads what MarshalJSON has written.
+func (b *HabitBins) UnmarshalJSON(data []byte) error {
+	var filled map[int]float32
+	if err := json.Unmarshal(data, &filled); err != nil {
+		return fmt.Errorf("read bins: %w", err)
+	}
+	*b = HabitBins{}
+	for i, n := range filled {
+		if i >= 0 && i < HabitMinutes && n > 0 {
+			b[i] = n
+		}
+	}
+	return nil
+}
+
+// startsKept is how many starts count.
+const startsKept = 20
+
+// longestStart is more than any start takes: what is longer was interrupted.
+const longestStart = time.Hour
+
+// Starts are how long the last starts of a component took, the newest last.
+type Starts []time.Duration
+
+// Add returns the starts with that of an instance that is ready.
+func (s Starts) Add(i *Instance) Starts {
+	took := i.ReadyAt.Sub(i.LaunchedAt)
+	if i.LaunchedAt.IsZero() || took <= 0 || took > longestStart {
+		return s
+	}
+	return append(slices.Clone(s[max(0, len(s)-startsKept+1):]), took)
+}
+
+// P95 is what 95 of 100 of them took at most; false if none is known.
+func (s Starts) P95() (time.Duration, bool) {
+	if len(s) == 0 {
+		return 0, false
+	}
+	return slices.Sorted(slices.Values(s))[(len(s)*95+99)/100-1], true
+}
