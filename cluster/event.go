@@ -67,7 +67,8 @@ const (
 	EventRole             EventKind = "role" // taken or lost
 	EventWake             EventKind = "wake"
 	EventSleep            EventKind = "sleep"
-	EventCrash            EventKind = "crash" // an instance failed
+	EventScaled           EventKind = "scaled" // a component shall have more or fewer instances
+	EventCrash            EventKind = "crash"  // an instance failed
 	EventCron             EventKind = "cron"
 	EventRelease          EventKind = "release"       // a version's release command has ended
 	EventRollout          EventKind = "rollout"       // a version is proven, has failed, or is tried again

@@ -14,6 +14,8 @@ type Explanation struct {
 	// will once what leaves has left.
 	Refusal string `json:"refusal"`
 
+	Scale ScaleExplanation `json:"scale"`
+
 	Nodes     []NodeExplanation     `json:"nodes"`     // the best one first
 	Instances []InstanceExplanation `json:"instances"` // by slot
 }

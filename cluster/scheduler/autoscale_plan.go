@@ -30,9 +30,13 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		Partial: p.in.Load.Partial || p.in.Load.Unmetered || len(p.in.Load.Meters) == 0,
 		Grown:   m.Grown,
 	})
+	if most := c.most(); most > 0 && want > most {
+		a.Why.Limit = LimitMost
+	}
 	if want > m.Asked {
 		if p.count(c.serving(), failed) > 0 {
 			want = m.Asked // failing instances are not multiplied
+			a.Why.Limit = LimitFailing
 		}
 		m.Asked = want
 		m.Target = max(m.Target, want)

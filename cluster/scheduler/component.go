@@ -36,7 +36,8 @@ type component struct {
 	measured bool // so is what its autoscaler knows
 	least    int  // instances that there are at any time
 
-	adopted int // of fresh: what ran without a row
+	cause   cluster.ScaleCause // of what changed its target last, in this plan
+	adopted int                // of fresh: what ran without a row
 
 	wanted int  // placements to add in this plan
 	surge  bool // one of wanted is for a roll-out: an outdated one may go if it does not fit

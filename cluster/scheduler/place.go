@@ -81,7 +81,7 @@ func (p *planner) giveUp(c *component) {
 // can make room for its successor.
 func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 	if !c.surge {
-		c.memory.cap(max(c.live(), c.least))
+		p.lack(c)
 		if c.live() == 0 || c.live() < c.least {
 			p.refusals[c.name] = refusal
 		}

@@ -36,10 +36,13 @@ func (p *planner) scale(c *component) {
 	if c.beingReplaced() {
 		m.Grown = p.in.Now // one thing at a time
 	}
+	m.Lacking = 0
+	because := p.watch(c, &m)
 	if c.adopted > 0 {
 		m.need(m.Target+c.adopted, p.in.Now)
 		c.adopted = 0
 	}
+	because(cluster.ScaleFound)
 	wake, woken := p.in.Load.Wakes[c.name]
 	switch {
 	case wake.Waiting:
@@ -47,28 +50,41 @@ func (p *planner) scale(c *component) {
 	case woken:
 		m.need(1, wake.At)
 	}
+	because(cluster.ScaleWake)
 	if n := p.backlog(c, &m); n > m.Target {
 		m.Auto.turn(p.in.Now, n-m.Asked)
 		m.need(n, p.in.Now)
 		m.Grown, m.Auto.Calm = p.in.Now, p.in.Now
 	}
+	because(cluster.ScaleBacklog)
 	p.autoscale(c, &m)
+	because(m.Auto.Why.cause())
 	if c.live() > 0 && c.busy() {
 		m.need(1, p.in.Now) // of a probe too
 	}
+	because(cluster.ScaleWake)
 	always, open := p.minimum(c)
 	c.least = open
 	m.keep(always, p.in.Now)
+	because(cluster.ScaleLeast)
 	m.hold(open, p.in.Now)
+	because(cluster.ScaleAwake)
 	if n := c.most(); n > 0 {
 		m.cap(n)
 	}
+	because(cluster.ScaleMost)
 	p.touch(c, &m)
+	asked := m.Asked
 	if p.in.Load.Sleeps[c.name] {
 		m.cap(c.least)
+		because(cluster.ScaleTold)
 	} else if !p.in.Load.Partial {
 		p.expire(c, &m)
 	}
+	if m.Asked < asked {
+		because(cluster.ScaleIdle)
+	}
+	because(cluster.ScaleAwake)
 	c.memory = m
 }
 

@@ -66,6 +66,14 @@ type Decision struct {
 	Reserved    []cluster.Run
 	RunRefusals map[string]*cluster.Failure
 
+	// Changes tell which components shall have more or fewer instances than the
+	// plan before meant, and why.
+	Changes []cluster.ScaleChange
+
+	// Unplaceable is the memory, in MiB, of what components need and what would
+	// fit on one more machine, but on none that there is; by component.
+	Unplaceable map[string]int64
+
 	// Next is when to plan again if nothing changes before; zero: never.
 	Next time.Time
 
@@ -119,6 +127,9 @@ type Scale struct {
 	// idle time starts when it is ready.
 	Waking bool
 
+	// Lacking is how many more it needed that fit nowhere.
+	Lacking int
+
 	Auto Auto
 }
 
@@ -145,11 +156,17 @@ func Plan(in Input) Decision {
 	for _, c := range active {
 		p.remember(c)
 	}
-	return Decision{Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Next: p.next, Memory: p.memory}
+	return Decision{
+		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused,
+		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
+	}
 }
 
 func newPlanner(in Input) *planner {
-	return &planner{in: in, memory: newMemory(), wants: map[string]*cluster.Placement{}, refusals: map[string]*cluster.Failure{}}
+	return &planner{
+		in: in, memory: newMemory(), wants: map[string]*cluster.Placement{},
+		refusals: map[string]*cluster.Failure{}, unplaceable: map[string]int64{},
+	}
 }
 
 func newMemory() Memory {
@@ -171,8 +188,11 @@ type planner struct {
 	wants    map[string]*cluster.Placement // by id
 	inserts  []cluster.PlacementWrite
 	refusals map[string]*cluster.Failure
+	changes  []cluster.ScaleChange
 	memory   Memory
 	next     time.Time
+
+	unplaceable map[string]int64 // MiB by component
 }
 
 // active returns what a plan has to look at, in the order of names.
@@ -298,6 +318,7 @@ func (p *planner) look(t time.Time) {
 
 // remember keeps what the next plan needs of a component.
 func (p *planner) remember(c *component) {
+	p.noteChange(c)
 	if c.memory.Target > 0 || c.rows() > 0 {
 		p.memory.Scales[c.name] = c.memory
 	}
