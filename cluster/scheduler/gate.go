@@ -117,8 +117,9 @@ func (p *planner) fitsFor(c *component, victim *cluster.Placement) bool {
 	c.outdated = slices.DeleteFunc(slices.Clone(outdated), func(pl *cluster.Placement) bool { return pl == victim })
 	c.leaving = append(slices.Clone(leaving), victim)
 	if n := p.room().byID[victim.Node]; n != nil {
-		n.leaving += victim.MemoryMiB
-		defer func() { n.leaving -= victim.MemoryMiB }()
+		weight := p.weight(victim, n)
+		n.leaving += weight
+		defer func() { n.leaving -= weight }()
 	}
 	return slices.ContainsFunc(p.room().list, func(n *node) bool { return p.obstacle(c, n, soon) == nil })
 }

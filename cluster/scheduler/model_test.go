@@ -129,6 +129,7 @@ func (w *world) snapshot() *cluster.Snapshot {
 func (w *world) decide(t tester) Decision {
 	t.Helper()
 	d := w.plan()
+	w.checkDisplaced(t, d)
 	w.apply(t, d.Writes)
 	w.memory, w.next, w.refusals = d.Memory, d.Next, d.Refusals
 	if again := w.plan(); slices.ContainsFunc(again.Writes, func(write cluster.PlacementWrite) bool { return !w.forcedOff(write) }) {

@@ -67,10 +67,9 @@ func (p *planner) promise(c *component, pl *cluster.Placement) bool {
 	if len(c.outdated) < len(outdated) {
 		c.leaving = append(slices.Clone(leaving), pl)
 	}
-	need := c.row.Effective.ReserveMemory
 	var best *node
 	for _, n := range p.room().list {
-		if n.free(soon)-n.promised < need || p.obstacle(c, n, soon) != nil {
+		if p.freeFor(c, n, soon)-n.promised < p.need(c, n) || p.obstacle(c, n, soon) != nil {
 			continue
 		}
 		if best == nil || n.free(soon)-n.promised > best.free(soon)-best.promised {
@@ -80,7 +79,7 @@ func (p *planner) promise(c *component, pl *cluster.Placement) bool {
 	if best == nil {
 		return false
 	}
-	best.promised += need
+	best.promised += p.need(c, best)
 	return true
 }
 

@@ -14,11 +14,13 @@ type node struct {
 	reserved int64
 	leaving  int64
 	promised int64           // to what moves
+	claimed  int64           // of what is free or leaving, by those who others made room for
 	images   map[string]bool // that are there
 	probes   int             // components that are asleep and prove their version here
 }
 
-func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants map[string]*cluster.Placement) *nodes {
+func (p *planner) newNodes() *nodes {
+	snap := p.in.Snapshot
 	ns := &nodes{byID: make(map[string]*node, snap.Nodes.Len())}
 	for id, row := range snap.Nodes.Sorted() {
 		n := &node{row: row, images: make(map[string]bool, len(row.Images))}
@@ -27,9 +29,10 @@ func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants ma
 		}
 		rows, _ := snap.ByNode.Get(id)
 		for _, pl := range rows {
-			n.reserved += pl.MemoryMiB
+			weight := p.weight(pl, n)
+			n.reserved += weight
 			if pl.Want == cluster.WantStop {
-				n.leaving += pl.MemoryMiB
+				n.leaving += weight
 			}
 		}
 		ns.byID[id] = n
@@ -45,39 +48,65 @@ func newNodes(snap *cluster.Snapshot, deletes []cluster.PlacementWrite, wants ma
 			n.reserved += r.MemoryMiB
 		}
 	}
-	for _, w := range deletes {
+	for _, w := range p.deletes {
 		if n := ns.byID[w.Delete.Node]; n != nil {
-			n.reserved -= w.Delete.MemoryMiB
+			weight := p.weight(w.Delete, n)
+			n.reserved -= weight
 			if w.Delete.Want == cluster.WantStop {
-				n.leaving -= w.Delete.MemoryMiB
+				n.leaving -= weight
 			}
 		}
 	}
-	for _, pl := range wants {
-		ns.change(pl)
+	for _, pl := range p.wants {
+		p.turn(ns, pl)
+	}
+	for _, claim := range p.claims {
+		if n := ns.byID[claim.Node]; n != nil {
+			n.claimed += claim.MiB
+		}
 	}
 	return ns
 }
 
-// change takes a changed want in.
-func (ns *nodes) change(pl *cluster.Placement) {
+// turn takes a changed want in.
+func (p *planner) turn(ns *nodes, pl *cluster.Placement) {
 	n := ns.byID[pl.Node]
 	if n == nil {
 		return
 	}
 	if pl.Want == cluster.WantStop {
-		n.leaving += pl.MemoryMiB
+		n.leaving += p.weight(pl, n)
 	} else {
-		n.leaving -= pl.MemoryMiB
+		n.leaving -= p.weight(pl, n)
 	}
 }
 
 // room returns the nodes as they are now.
 func (p *planner) room() *nodes {
 	if p.nodes == nil {
-		p.nodes = newNodes(p.in.Snapshot, p.deletes, p.wants)
+		p.nodes = p.newNodes()
 	}
 	return p.nodes
 }
 
-func (ns *nodes) reserve(pl *cluster.Placement) { ns.byID[pl.Node].reserved += pl.MemoryMiB }
+// weight is the memory that an instance counts for on its node: what is reserved
+// for it, or what those of its component have been seen to take, if that is
+// more. More than all that the node has is nobody's business.
+func (p *planner) weight(pl *cluster.Placement, n *node) int64 {
+	return max(pl.MemoryMiB, min(p.in.Load.Observed[pl.Component], n.row.MemoryTotalMiB))
+}
+
+// need is the weight of one more instance of c. What takes more than a node has
+// may have all of it, as long as no more than that is reserved.
+func (p *planner) need(c *component, n *node) int64 {
+	return max(c.next().Effective.ReserveMemory, min(p.in.Load.Observed[c.name], n.row.MemoryTotalMiB))
+}
+
+// freeFor is the memory of a node that an instance of c could have.
+func (p *planner) freeFor(c *component, n *node, w when) int64 {
+	free := n.free(w) - n.claimed
+	if claim, ok := p.claims[c.name]; ok && claim.Node == n.row.ID {
+		free += claim.MiB
+	}
+	return free
+}

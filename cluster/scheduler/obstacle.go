@@ -129,8 +129,8 @@ func (p *planner) checkLabels(c *component, n *node, _ when) *obstacle {
 }
 
 func (p *planner) checkFree(c *component, n *node, w when) *obstacle {
-	free := n.free(w)
-	if n.row.MemoryTotalMiB <= 0 || free >= c.next().Effective.ReserveMemory {
+	free := p.freeFor(c, n, w)
+	if n.row.MemoryTotalMiB <= 0 || free >= p.need(c, n) {
 		return nil
 	}
 	return &obstacle{

@@ -64,10 +64,16 @@ func (p *planner) placeOne(c *component) bool {
 // giveUp deals with what fits nowhere.
 func (p *planner) giveUp(c *component) {
 	refusal, gate := p.refusal(c), c.kept != nil && c.wanted > 0
+	room := refusal == nil || p.yield(c)
+	if room {
+		p.keepClaim(c)
+	} else {
+		room = p.displace(c)
+	}
 	c.wanted, c.fill, c.stuck = 0, 0, false
 	switch {
-	case refusal == nil || p.yield(c):
-		p.awaited = true // what is leaving will make room
+	case room:
+		p.awaited = true // what is leaving will make it
 	case gate:
 		p.makeRoom(c, refusal)
 	case c.kept != nil && len(c.outdated) == 0 && p.pulls(c) > 0:
@@ -115,7 +121,8 @@ func (p *planner) insert(c *component, n *node) {
 		MemoryMiB:     row.Effective.ReserveMemory,
 	}
 	c.fresh = append(c.fresh, pl)
-	p.nodes.reserve(pl)
+	p.release(c)
+	n.reserved += p.weight(pl, n)
 	p.inserts = append(p.inserts, cluster.PlacementWrite{Insert: pl})
 	p.addHomes(pl)
 }

@@ -136,8 +136,9 @@ func (p *planner) fitsWithout(c *component, pl *cluster.Placement) bool {
 	if n == nil {
 		return false
 	}
-	n.leaving += pl.MemoryMiB
-	defer func() { n.leaving -= pl.MemoryMiB }()
+	weight := p.weight(pl, n)
+	n.leaving += weight
+	defer func() { n.leaving -= weight }()
 	return p.obstacle(c, n, soon) == nil
 }
 

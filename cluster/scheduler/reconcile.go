@@ -146,7 +146,7 @@ func (p *planner) turnBack(c *component, n int) {
 
 func (p *planner) canTurnBack(c *component, pl *cluster.Placement) bool {
 	node, ok := p.in.Snapshot.Nodes.Get(pl.Node)
-	if !ok || node.State != cluster.NodeUp || !c.current(pl) {
+	if !ok || node.State != cluster.NodeUp || !c.current(pl) || p.claimed(pl) {
 		return false
 	}
 	s := p.stage(pl)

@@ -38,9 +38,9 @@ func runObstacle(r cluster.Run, n *node) *cluster.Failure {
 		f.Message = fmt.Sprintf("node %s runs nothing. Change MAEL_TOTAL_MEMORY", n.row.Name)
 	case n.row.Engine != "":
 		f.Reason, f.Message = cluster.ReasonEngineDown, fmt.Sprintf("node %s has no container engine: %s", n.row.Name, n.row.Engine)
-	case n.row.MemoryTotalMiB-n.reserved < r.MemoryMiB:
+	case n.free(now)-n.claimed < r.MemoryMiB:
 		f.Message = fmt.Sprintf("a command of %s reserves %d MiB, and node %s has %d of %d MiB free. Change reservememory of the component or MAEL_TOTAL_MEMORY of the node",
-			r.Component, r.MemoryMiB, n.row.Name, max(0, n.row.MemoryTotalMiB-n.reserved), n.row.MemoryTotalMiB)
+			r.Component, r.MemoryMiB, n.row.Name, max(0, n.free(now)-n.claimed), n.row.MemoryTotalMiB)
 	default:
 		return nil
 	}

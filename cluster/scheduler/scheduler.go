@@ -28,6 +28,8 @@ type Load struct {
 	Stopping map[string]bool
 
 	Runs []cluster.Run // that ask for memory on their nodes
+
+	Observed map[string]int64 // MiB that an instance takes, by component, where that is known
 }
 
 // See takes in what is known of all nodes' load.
@@ -74,6 +76,8 @@ type Decision struct {
 	// fit on one more machine, but on none that there is; by component.
 	Unplaceable map[string]int64
 
+	Displaced []Displacement // by these writes
+
 	// Next is when to plan again if nothing changes before; zero: never.
 	Next time.Time
 
@@ -102,6 +106,8 @@ type Memory struct {
 	// Unbegun tells of placements on nodes that the database is away from since
 	// when nothing was heard of them.
 	Unbegun map[string]time.Time
+
+	Claims map[string]Claim // by the component that waits for the room
 }
 
 // Scale is how many instances a component shall have, and why still.
@@ -144,6 +150,8 @@ func Plan(in Input) Decision {
 		p.removeGone(c)
 		p.adopt(c)
 	}
+	p.looked = active
+	p.recallClaims()
 	p.noteFailures(active)
 	p.promiseMoves(active)
 	for _, c := range active {
@@ -157,7 +165,7 @@ func Plan(in Input) Decision {
 		p.remember(c)
 	}
 	return Decision{
-		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused,
+		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Displaced: p.displaced,
 		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
 	}
 }
@@ -165,7 +173,7 @@ func Plan(in Input) Decision {
 func newPlanner(in Input) *planner {
 	return &planner{
 		in: in, memory: newMemory(), wants: map[string]*cluster.Placement{},
-		refusals: map[string]*cluster.Failure{}, unplaceable: map[string]int64{},
+		refusals: map[string]*cluster.Failure{}, claims: map[string]Claim{}, unplaceable: map[string]int64{},
 	}
 }
 
@@ -173,6 +181,7 @@ func newMemory() Memory {
 	return Memory{
 		Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{},
 		Failures: map[string]time.Time{}, Untold: map[string]time.Time{}, Unbegun: map[string]time.Time{},
+		Claims: map[string]Claim{},
 	}
 }
 
@@ -191,6 +200,12 @@ type planner struct {
 	changes  []cluster.ScaleChange
 	memory   Memory
 	next     time.Time
+
+	looked    []*component // by this plan
+	views     map[string]*component
+	victims   map[string][]victim // by node
+	claims    map[string]Claim    // that count now
+	displaced []Displacement
 
 	unplaceable map[string]int64 // MiB by component
 }
@@ -305,7 +320,7 @@ func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 		p.look(until)
 	}
 	if p.nodes != nil {
-		p.nodes.change(&changed)
+		p.turn(p.nodes, &changed)
 	}
 }
 

@@ -39,7 +39,7 @@ func (p *planner) score(c *component, n *node) cluster.PlacementScore {
 		return cluster.PlacementScore{}
 	}
 	next := c.next().Effective
-	free := max(0, float64(n.row.MemoryTotalMiB-n.reserved-next.ReserveMemory)/float64(n.row.MemoryTotalMiB))
+	free := max(0, float64(n.row.MemoryTotalMiB-n.reserved-p.need(c, n))/float64(n.row.MemoryTotalMiB))
 	s := cluster.PlacementScore{Fit: (20 - 2*math.Pow(10, free)) / fitNormalizer}
 	if next.Placement == project.PlacementSpread {
 		s.Fit = 1 - s.Fit
