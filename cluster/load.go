@@ -6,7 +6,6 @@ import "time"
 type ComponentLoad struct {
 	InFlight    int           `json:"in_flight"`
 	Queued      int           `json:"queued"`
-	Peak        int           `json:"peak"`         // most in flight plus queued since the last report
 	OldestWait  time.Duration `json:"oldest_wait"`  // of the request at the head of the queue
 	ServiceTime time.Duration `json:"service_time"` // learned mean; zero: unknown
 	LastRequest time.Time     `json:"last_request"` // end of the latest activity; zero: none seen

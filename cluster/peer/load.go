@@ -21,11 +21,10 @@ type loadReport struct {
 	meter      *cluster.Meter // nil: the node has none
 	instances  map[string]int
 	at         time.Time // zero: nothing yet
-	read       bool      // a plan has seen its peaks
 }
 
 // Load is the load of the whole cluster, as far as it was told lately. It is
-// Partial if any node's is missing. Reading it starts the next peaks.
+// Partial if any node's is missing. Reading it changes nothing.
 func (h *Hub) Load() cluster.Load {
 	sum := h.deps.Loads.Load()
 	if sum.Components == nil {
@@ -44,7 +43,6 @@ func (h *Hub) Load() cluster.Load {
 			sum.Partial = sum.Partial || node.State != cluster.NodeDown
 			continue
 		}
-		r.load.read = true
 		if r.load.meter != nil {
 			sum.Meters[id] = *r.load.meter
 		} else {
@@ -53,8 +51,6 @@ func (h *Hub) Load() cluster.Load {
 		maps.Copy(sum.Instances, r.load.instances)
 		for name, l := range r.load.components {
 			sum.Components[name] = add(sum.Components[name], l)
-			l.Peak = l.InFlight + l.Queued
-			r.load.components[name] = l
 		}
 	}
 	return sum
@@ -67,7 +63,7 @@ func (h *Hub) LoadChanged() <-chan struct{} { return h.loadChanged }
 // add sums two nodes' load of a component.
 func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
 	sum := cluster.ComponentLoad{
-		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued, Peak: a.Peak + b.Peak,
+		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued,
 		OldestWait: max(a.OldestWait, b.OldestWait), ServiceTime: a.ServiceTime,
 		LastRequest: a.LastRequest, Total: a.Total + b.Total, Streams: a.Streams + b.Streams, Work: a.Work + b.Work,
 	}
@@ -109,19 +105,6 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 	r.load = report
 	if old.at.IsZero() || now.Sub(old.at) > loadFresh || urgent(old.components, report.components) {
 		signal(h.loadChanged)
-	}
-	if !old.read {
-		report.keepPeaks(old)
-	}
-}
-
-// keepPeaks keeps what no plan has seen of the report before.
-func (r *loadReport) keepPeaks(old loadReport) {
-	for name, before := range old.components {
-		l := r.components[name]
-		if l.Peak = max(l.Peak, before.Peak); l.Peak > 0 {
-			r.components[name] = l
-		}
 	}
 }
 
@@ -190,7 +173,7 @@ func (h *Hub) report(to *stream, now time.Time) (any bool) {
 	load := h.deps.Loads.Load()
 	for name, l := range load.Components {
 		any = any || busy(l)
-		if busy(l) || l.Peak > 0 || now.Sub(l.LastRequest) < loadRecent {
+		if busy(l) || now.Sub(l.LastRequest) < loadRecent {
 			told[name] = onWire(l, now)
 		}
 	}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,9 +21,9 @@ func TestLoadsAddUpAtTheHolder(t *testing.T) {
 			t.Error("who does not hold the role is told of all load")
 		}
 		last := time.Now().Add(-time.Second)
-		a.setLoad("web", cluster.ComponentLoad{InFlight: 2, Queued: 3, Peak: 7, OldestWait: time.Second, ServiceTime: 100 * time.Millisecond, LastRequest: last, Total: 30})
-		b.setLoad("web", cluster.ComponentLoad{InFlight: 1, Peak: 1, ServiceTime: 500 * time.Millisecond, Total: 10})
-		c.setLoad("api", cluster.ComponentLoad{Queued: 1, Peak: 1})
+		a.setLoad("web", cluster.ComponentLoad{InFlight: 2, Queued: 3, OldestWait: time.Second, ServiceTime: 100 * time.Millisecond, LastRequest: last, Total: 30})
+		b.setLoad("web", cluster.ComponentLoad{InFlight: 1, ServiceTime: 500 * time.Millisecond, Total: 10})
+		c.setLoad("api", cluster.ComponentLoad{Queued: 1})
 		select {
 		case <-b.hub.LoadChanged():
 		default: // its own change may have been told before
@@ -30,7 +31,7 @@ func TestLoadsAddUpAtTheHolder(t *testing.T) {
 		pass(2 * loadPace)
 		<-b.hub.LoadChanged()
 		l := b.hub.Load()
-		want := cluster.ComponentLoad{InFlight: 3, Queued: 3, Peak: 8, OldestWait: time.Second, ServiceTime: 200 * time.Millisecond, Total: 40}
+		want := cluster.ComponentLoad{InFlight: 3, Queued: 3, OldestWait: time.Second, ServiceTime: 200 * time.Millisecond, Total: 40}
 		got := l.Components["web"]
 		if since := got.LastRequest.Sub(last).Abs(); since > 2*loadPace {
 			t.Errorf("last request is off by %v", since)
@@ -39,26 +40,8 @@ func TestLoadsAddUpAtTheHolder(t *testing.T) {
 		if got != want || l.Partial || l.Components["api"].Queued != 1 {
 			t.Errorf("%+v and %+v, want %+v", l, got, want)
 		}
-		if again := b.hub.Load().Components["web"]; again.Peak != 6 {
-			t.Errorf("a peak is told twice: %+v", again)
-		}
-	})
-}
-
-// A peak between two plans is not overtaken by the reports that follow it.
-func TestPeaksAreKeptUntilTheyAreRead(t *testing.T) {
-	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
-		w.setHolder("b")
-		pass(2 * loadPace)
-		b.hub.Load()
-		a.setLoad("web", cluster.ComponentLoad{InFlight: 1, Peak: 9, LastRequest: time.Now()})
-		pass(5 * loadPeriod)
-		if got := b.hub.Load().Components["web"].Peak; got != 9 {
-			t.Errorf("peak %d, want 9", got)
-		}
-		pass(2 * loadPeriod)
-		if got := b.hub.Load().Components["web"].Peak; got != 1 {
-			t.Errorf("peak %d after it was read, want 1", got)
+		if again := b.hub.Load(); !reflect.DeepEqual(again.Components["api"], l.Components["api"]) || again.Components["web"].Queued != 3 {
+			t.Errorf("another after it was read: %+v", again)
 		}
 	})
 }

@@ -229,8 +229,6 @@ func (m *member) Load() cluster.Load {
 	l := cluster.Load{Node: m.id, Components: map[string]cluster.ComponentLoad{}}
 	for name, one := range m.load {
 		l.Components[name] = one
-		one.Peak = one.InFlight + one.Queued
-		m.load[name] = one
 	}
 	if m.meter.Clock > 0 {
 		l.Meters = map[string]cluster.Meter{m.id: m.meter}

@@ -104,15 +104,13 @@ func randomSpec(t *rapid.T) project.Component {
 }
 
 func randomLoad(t *rapid.T, now time.Time) cluster.ComponentLoad {
-	l := cluster.ComponentLoad{
+	return cluster.ComponentLoad{
 		InFlight:    rapid.IntRange(0, 6).Draw(t, "in flight"),
 		Queued:      rapid.SampledFrom([]int{0, 0, 1, 5, 30}).Draw(t, "queued"),
 		ServiceTime: time.Duration(rapid.SampledFrom([]int{0, 1, 100, 5000}).Draw(t, "service")) * time.Millisecond,
 		OldestWait:  time.Duration(rapid.IntRange(0, 5000).Draw(t, "wait")) * time.Millisecond,
 		LastRequest: now,
 	}
-	l.Peak = l.InFlight + l.Queued
-	return l
 }
 
 // calmDown ends all load and faults and checks that everything falls asleep

@@ -38,7 +38,6 @@ type queue struct {
 	rows     int
 
 	inFlight int
-	peak     int
 	total    int64
 	last     time.Duration // end of the latest activity
 	service  time.Duration // learned mean
@@ -90,17 +89,16 @@ func (q *queue) count(now time.Duration) {
 	q.memory += seconds * float64(q.reserved)
 }
 
-// report is the component's part of the load report, as the gateway makes it,
-// and starts the next peak.
+// report is the component's part of the load report, as the gateway makes it.
 func (q *queue) report(now time.Duration, start time.Time) cluster.ComponentLoad {
 	l := cluster.ComponentLoad{
-		InFlight: q.inFlight, Queued: q.waiting.len(), Peak: q.peak,
+		InFlight: q.inFlight, Queued: q.waiting.len(),
 		ServiceTime: q.service, LastRequest: start.Add(q.last), Total: q.total,
 	}
 	if q.waiting.len() > 0 {
 		l.OldestWait = now - q.waiting.oldest().at
 	}
-	if q.peak = q.load(); q.peak > 0 {
+	if q.load() > 0 {
 		l.LastRequest = start.Add(now)
 	}
 	return l
@@ -181,7 +179,6 @@ func (w *world) arrive(q *queue, asked Request) {
 	default:
 		w.enqueue(q, r)
 	}
-	q.peak = max(q.peak, q.load())
 	if q.load() == 1 {
 		w.lazily()
 	}

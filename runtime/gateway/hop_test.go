@@ -65,13 +65,13 @@ func TestOneHop(t *testing.T) {
 		if _, ok := rec.Header()[proxy.FieldForward]; ok {
 			t.Error("the client is told what nodes tell each other")
 		}
-		if l := owner.Load().Components["shop_web"]; l.Total != 0 || l.Peak != 0 {
+		if l := owner.Load().Components["shop_web"]; l.Total != 0 {
 			t.Errorf("load of the owner %+v", l)
 		}
 		if here, there := w.g.InstanceLoads()["p1"], owner.InstanceLoads()["p1"]; here.Total != 0 || there.Total != 1 {
 			t.Errorf("instance loads %+v, %+v", here, there)
 		}
-		if l := w.g.Load().Components["shop_web"]; l.Total != 1 || l.Peak != 1 {
+		if l := w.g.Load().Components["shop_web"]; l.Total != 1 {
 			t.Errorf("load of the asker %+v", l)
 		}
 	})

@@ -38,7 +38,6 @@ type result struct {
 // guards it, so that counting shares nothing between components.
 type stats struct {
 	inFlight int
-	peak     int
 	total    int64
 	last     time.Time     // end of the latest activity
 	service  time.Duration // learned mean
@@ -73,9 +72,7 @@ func (s *stats) meter(d *dispatcher, now time.Time) {
 // loaded notes a load that grew.
 func (s *stats) loaded(d *dispatcher, now time.Time) {
 	s.meter(d, now)
-	load := s.inFlight + d.queue.active()
-	s.peak = max(s.peak, load)
-	if load == 1 {
+	if s.inFlight+d.queue.active() == 1 {
 		d.g.load.lazy()
 	}
 }
@@ -124,28 +121,27 @@ func (s *stats) learn(took time.Duration) {
 	s.service += (took - s.service) / 8
 }
 
-// report is the component's part of a load report, and starts the next peak.
+// report is the component's part of a load report.
 func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := &d.stats
 	s.meter(d, now)
 	l := cluster.ComponentLoad{
-		InFlight: s.inFlight, Queued: d.queue.active(), Peak: s.peak,
+		InFlight: s.inFlight, Queued: d.queue.active(),
 		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
 		Streams: s.streams, Work: s.work.seconds,
 	}
 	if d.queue.first != nil {
 		l.OldestWait = now.Sub(d.queue.first.since)
 	}
-	s.peak = l.InFlight + l.Queued
-	if s.peak > 0 {
+	if l.InFlight+l.Queued > 0 {
 		l.LastRequest = now
 	}
 	return l
 }
 
-// Load reports what each component is asked to do, and starts the next peak.
+// Load reports what each component is asked to do. Asking changes nothing.
 func (g *Gateway) Load() cluster.Load {
 	now := time.Now()
 	all := g.dispatchers.Load()
