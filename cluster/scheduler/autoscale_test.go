@@ -209,7 +209,7 @@ func TestScaleConverges(t *testing.T) {
 		// Not below a quarter of the capacity, or what is asked for anyway.
 		most := max(1, spec.MinInstances, least, int(math.Ceil(float64(n)/(0.25*float64(s.slots)))), (n+spec.SpareSlots+s.slots-1)/s.slots)
 		if got := s.running("web"); got < least || got > most {
-			t.Fatalf("%d instances for %d at a time, want %d to %d, %+v", got, n, least, most, s.memory.Scales["web"].Auto.Why)
+			t.Fatalf("%d instances for %d at a time, want %d to %d, %+v", got, n, least, most, s.memory.Scale("web").Auto.Why)
 		}
 	})
 }
@@ -373,7 +373,7 @@ func TestFlappingIsDamped(t *testing.T) {
 		return 1
 	}
 	s.run(30*time.Minute, square)
-	if n := len(s.memory.Scales["web"].Auto.Turns); n > flapTurns+1 {
+	if n := len(s.memory.Scale("web").Auto.Turns); n > flapTurns+1 {
 		t.Errorf("%d turns in ten minutes", n)
 	}
 }

@@ -68,7 +68,7 @@ func (w *Why) by(average float64) int {
 // it was called before. What only takes back a part of what this plan adds is
 // no cause.
 func (p *planner) watch(c *component, m *Scale) func(cluster.ScaleCause) {
-	first, was := p.in.Memory.Scales[c.name].Target, m.Target
+	first, was := p.in.Memory.Scale(c.name).Target, m.Target
 	return func(cause cluster.ScaleCause) {
 		if m.Target > was || m.Target < was && m.Target < first {
 			c.cause = cause
@@ -80,7 +80,8 @@ func (p *planner) watch(c *component, m *Scale) func(cluster.ScaleCause) {
 // noteChange tells that a component shall have more or fewer instances than the
 // plan before meant. What a plan without memory finds is no change.
 func (p *planner) noteChange(c *component) {
-	before, known := p.in.Memory.Scales[c.name]
+	before := p.in.Memory.Scale(c.name)
+	_, known := p.in.Memory.Scales.Get(c.name)
 	rows, _ := p.in.Snapshot.ByComponent.Get(c.name)
 	if c.row == nil || c.held || before.Target == c.memory.Target || !known && len(rows) > 0 {
 		return
@@ -108,7 +109,7 @@ func (p *planner) lack(c *component) {
 		p.unplaceable[c.name] = int64(c.memory.Lacking) * c.next().Effective.ReserveMemory
 	}
 	c.memory.cap(max(c.live(), c.least))
-	if c.memory.Target < p.in.Memory.Scales[c.name].Target {
+	if c.memory.Target < p.in.Memory.Scale(c.name).Target {
 		c.cause = cluster.ScaleRoom
 	}
 }

@@ -29,7 +29,7 @@ func (p *planner) whyChanged(c *component) string {
 	case cluster.ScaleLeast:
 		return fmt.Sprintf("mininstances is %d", c.least)
 	case cluster.ScaleAwake:
-		if to < p.in.Memory.Scales[c.name].Target {
+		if to < p.in.Memory.Scale(c.name).Target {
 			return "its hours to be awake in are over"
 		}
 		return "it is to be awake in these hours"

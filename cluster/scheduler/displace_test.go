@@ -283,7 +283,7 @@ func TestDisplacementNeverFlapsBetweenBusyComponents(t *testing.T) {
 					w.load.Components[other] = cluster.ComponentLoad{InFlight: 1, LastRequest: w.now}
 				case served[other]:
 					t.Fatalf("%s was busy and has lost its instance: %s", other, w.picture())
-				case w.running(other) == 0 && w.refusals[other] == nil && w.memory.Scales[other].Target > 0:
+				case w.running(other) == 0 && w.refusals[other] == nil && w.memory.Scale(other).Target > 0:
 					t.Fatalf("%s waits for ever: %s", other, w.picture())
 				default:
 					delete(busy, other) // it was refused

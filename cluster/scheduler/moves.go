@@ -48,7 +48,7 @@ func (p *planner) promiseMoves(active []*component) {
 		if c.row == nil {
 			continue
 		}
-		away := p.in.Memory.Scales[c.name].Target - c.live()
+		away := p.in.Memory.Scale(c.name).Target - c.live()
 		for _, pl := range slices.Concat(c.removed, c.leaving) {
 			if away > 0 && runs(c.row, pl) && c.misplaced(pl) {
 				p.promise(c, pl)

@@ -100,7 +100,7 @@ func (l *rolloutLaw) noneGoesEarly(t *rapid.T, before *cluster.Snapshot, d Decis
 		}
 		return cluster.WantStop
 	})
-	if target := d.Memory.Scales["web"].Target; is < min(was, target) {
+	if target := d.Memory.Scale("web").Target; is < min(was, target) {
 		t.Fatalf("%d of %d go on to serve, %d are wanted: %s", is, was, target, show(d.Writes))
 	}
 }

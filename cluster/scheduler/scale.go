@@ -91,7 +91,8 @@ func (p *planner) scale(c *component) {
 // recall returns what the plan before remembered of c, or else what the
 // placements tell.
 func (p *planner) recall(c *component) Scale {
-	m, known := p.in.Memory.Scales[c.name]
+	m := p.in.Memory.Scale(c.name)
+	_, known := p.in.Memory.Scales.Get(c.name)
 	switch {
 	case c.scaled: // by another version, in this plan
 		return c.memory

@@ -226,7 +226,7 @@ func TestFailingInstancesAreNotMultiplied(t *testing.T) {
 	w.node("n1", 4096)
 	w.declare("web", project.Component{})
 	w.load.Components["web"] = cluster.ComponentLoad{Queued: 100, ServiceTime: time.Minute}
-	w.memory = Memory{Scales: map[string]Scale{"web": {Target: 1, Asked: 1, Needed: w.now}}}
+	w.memory.Scales = w.memory.Scales.With(map[string]*Scale{"web": {Target: 1, Asked: 1, Needed: w.now}}, nil)
 	w.placements["a"] = &cluster.Placement{ID: "a", Component: "web", Node: "n1", Want: cluster.WantRun, PlacedVersion: 1, Version: 1}
 	w.report(w.placements["a"], cluster.InstanceBackoff, cluster.ReasonExited)
 	w.decide(t)

@@ -87,7 +87,9 @@ type Decision struct {
 // Memory is what a plan passes to the next one. What is lost is derived again
 // from the placements.
 type Memory struct {
-	Scales map[string]Scale // by component; one without placements that is asleep has none
+	// Scales are kept by component; one without placements that is asleep has
+	// none. Nobody changes one.
+	Scales cluster.Map[*Scale]
 
 	// Stops tells of each placement that shall stop until when its row is kept
 	// although its node reports no instance of it: the node may be about to
@@ -108,6 +110,14 @@ type Memory struct {
 	Unbegun map[string]time.Time
 
 	Claims map[string]Claim // by the component that waits for the room
+}
+
+// Scale returns that of a component; zero: it has none.
+func (m *Memory) Scale(component string) Scale {
+	if s, ok := m.Scales.Get(component); ok {
+		return *s
+	}
+	return Scale{}
 }
 
 // Scale is how many instances a component shall have, and why still.
@@ -164,6 +174,7 @@ func Plan(in Input) Decision {
 	for _, c := range active {
 		p.remember(c)
 	}
+	p.memory.Scales = p.memory.Scales.With(p.scales, nil)
 	return Decision{
 		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Displaced: p.displaced,
 		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
@@ -172,14 +183,14 @@ func Plan(in Input) Decision {
 
 func newPlanner(in Input) *planner {
 	return &planner{
-		in: in, memory: newMemory(), wants: map[string]*cluster.Placement{},
+		in: in, memory: newMemory(), scales: map[string]*Scale{}, wants: map[string]*cluster.Placement{},
 		refusals: map[string]*cluster.Failure{}, claims: map[string]Claim{}, unplaceable: map[string]int64{},
 	}
 }
 
 func newMemory() Memory {
 	return Memory{
-		Scales: map[string]Scale{}, Stops: map[string]time.Time{}, Trials: map[string]time.Time{},
+		Stops: map[string]time.Time{}, Trials: map[string]time.Time{},
 		Failures: map[string]time.Time{}, Untold: map[string]time.Time{}, Unbegun: map[string]time.Time{},
 		Claims: map[string]Claim{},
 	}
@@ -199,6 +210,7 @@ type planner struct {
 	refusals map[string]*cluster.Failure
 	changes  []cluster.ScaleChange
 	memory   Memory
+	scales   map[string]*Scale
 	next     time.Time
 
 	looked    []*component // by this plan
@@ -233,7 +245,7 @@ func (p *planner) active() []*component {
 	for _, name := range p.unplacedNames() {
 		names[name] = true
 	}
-	for name, scale := range p.in.Memory.Scales {
+	for name, scale := range p.in.Memory.Scales.All() {
 		if scale.Target > 0 && p.declared(name) != nil {
 			names[name] = true // its last row is gone, and the next waits for room
 		}
@@ -335,7 +347,7 @@ func (p *planner) look(t time.Time) {
 func (p *planner) remember(c *component) {
 	p.noteChange(c)
 	if c.memory.Target > 0 || c.rows() > 0 {
-		p.memory.Scales[c.name] = c.memory
+		p.scales[c.name] = &c.memory
 	}
 }
 
