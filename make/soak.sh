@@ -150,12 +150,19 @@ faults() {
   done
 }
 
+# simulate: requests are recorded for LENGTH (5m), replayed against containers,
+# and what was foretold of them compared.
+simulate() {
+  make/engine.sh
+  step "${LENGTH:-5m} of requests" go test -run '^TestSimulationForetellsReality$' -timeout 3h -v ./cmd/maelstromd -simulate.length "${LENGTH:-5m}"
+}
+
 case $scenario in
-  cluster | deploys | faults | fuzz | histories | kills | logs | restarts | rolling | simulation)
+  cluster | deploys | faults | fuzz | histories | kills | logs | restarts | rolling | simulate | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, faults, fuzz, histories, kills, logs, restarts, rolling, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, faults, fuzz, histories, kills, logs, restarts, rolling, simulate, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac

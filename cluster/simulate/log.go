@@ -3,7 +3,6 @@ package simulate
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -268,7 +267,9 @@ type recording struct {
 	requests   []Request
 	ours       bool
 	placements map[string]bool // of cold requests
-	waited     map[string]time.Duration
+	starts     []time.Duration
+	woken      time.Duration // when the last start was asked for
+	ready      time.Duration // when its instance got a request
 	wait, took histogram
 }
 
@@ -294,20 +295,27 @@ func (r *recording) add(e *entry, at time.Duration) {
 		r.placements[e.placement] = true
 		r.ColdStarts++
 	}
-	if r.waited == nil {
-		r.waited = map[string]time.Duration{}
-	}
-	r.waited[e.placement] = max(r.waited[e.placement], e.queue)
+	r.learn(at, at+e.queue)
 }
 
-// learned is the time of starts: that of the request which waited longest for
-// each instance, which came first.
+// learn notes how long a start took: from the first request that found nothing
+// ready until one of those that did had an instance.
+func (r *recording) learn(at, granted time.Duration) {
+	if at >= r.ready || len(r.starts) == 0 {
+		r.starts = append(r.starts, 0)
+		r.woken, r.ready = at, granted
+	}
+	r.ready = min(r.ready, granted)
+	r.starts[len(r.starts)-1] = max(1, r.ready-r.woken)
+}
+
+// learned is how long starts took.
 func (r *recording) learned() (Spread, bool) {
-	if len(r.waited) == 0 {
+	if len(r.starts) == 0 {
 		return Spread{}, false
 	}
-	all := slices.SortedFunc(maps.Values(r.waited), func(a, b time.Duration) int { return cmp.Compare(a, b) })
-	return Spread{Median: max(1, all[(len(all)-1)/2]), P95: max(1, all[(len(all)*95+99)/100-1])}, true
+	all := slices.Sorted(slices.Values(r.starts))
+	return Spread{Median: all[(len(all)-1)/2], P95: all[(len(all)*95+99)/100-1]}, true
 }
 
 // AccessLine is an outcome as a line of our access log; start is when the

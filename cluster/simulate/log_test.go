@@ -67,6 +67,23 @@ func TestReadOurLog(t *testing.T) {
 	}
 }
 
+// A start takes from the first request that found nothing ready until one of
+// those had an instance: those that came later waited for less, and those that
+// were served later waited for others too.
+func TestStartTimesOfALog(t *testing.T) {
+	l, err := read(`{"time":"2026-01-05T00:00:01Z","msg":"request","component":"web","placement":"p1","cold":true,"queue_ms":1000,"duration_ms":1000}
+{"time":"2026-01-05T00:00:01.5Z","msg":"request","component":"web","placement":"p1","cold":true,"queue_ms":1400,"duration_ms":1500}
+{"time":"2026-01-05T00:00:03Z","msg":"request","component":"web","placement":"p2","cold":true,"queue_ms":2500,"duration_ms":2500}
+{"time":"2026-01-05T00:00:15Z","msg":"request","component":"web","placement":"p3","cold":true,"queue_ms":3000,"duration_ms":5000}
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Learned["web"].Start; s != (Spread{Median: time.Second, P95: 3 * time.Second}) {
+		t.Errorf("learned %v", s)
+	}
+}
+
 func TestReadLogErrors(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"", "access.log: no line is a request"},

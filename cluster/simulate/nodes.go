@@ -10,7 +10,7 @@ import (
 
 // The times of nodes, as in a cluster.
 const (
-	quietTime  = time.Second            // that an instance drains at least
+	quietTime  = 10 * time.Millisecond  // until a node has agreed with the database that an idle instance stops
 	stopTime   = 100 * time.Millisecond // that a container takes to be gone
 	silentTime = 2 * time.Second        // until a node that died is not heard
 	staleTime  = 3 * time.Second        // until its load is not known

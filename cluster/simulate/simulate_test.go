@@ -240,8 +240,8 @@ func TestMemoryByHand(t *testing.T) {
 	s := with(scenario(time.Hour, component("web", nil)), at("web", 0))
 	r := run(t, s)
 	// A second to start, a tenth to answer, a minute of idleness from then on,
-	// a second to drain and a tenth to be gone.
-	const seconds = 1 + 0.1 + 60 + 1 + 0.1
+	// and a tenth to be gone.
+	const seconds = 1 + 0.1 + 60 + 0.01 + 0.1
 	want := 128.0 / 1024 * seconds / 3600
 	if r.MemoryGiBHours < want*0.999 || r.MemoryGiBHours > want*1.02 || r.PeakMemoryMiB != 128 {
 		t.Errorf("%f GiB-hours, peak %d; want %f and 128", r.MemoryGiBHours, r.PeakMemoryMiB, want)
