@@ -55,6 +55,10 @@ type Driver interface {
 	// is made again inside and announced by a send.
 	Watch(ctx context.Context) <-chan struct{}
 
+	// MemoryUse returns the bytes that a container has in memory, without what
+	// the kernel would give back at once; 0: it does not run.
+	MemoryUse(ctx context.Context, id string) (int64, error)
+
 	// Exec runs a command in a running container to its end.
 	Exec(ctx context.Context, id string, command []string) (ExecResult, error)
 

@@ -25,6 +25,7 @@ var cases = []struct {
 	{"followed logs end with the container", testLogsFollow},
 	{"kept logs have all that the container said", testLogsKeep},
 	{"logs of a driver that keeps none", testLogsNone},
+	{"memory in use", testMemoryUse},
 	{"exec", testExec},
 	{"a command in a container of its own", testRunCommand},
 	{"a command that can't run leaves nothing", testRunCommandFails},

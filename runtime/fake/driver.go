@@ -260,6 +260,21 @@ func (d *Driver) Exec(ctx context.Context, id string, command []string) (runtime
 	return c.image.Exec(command), nil
 }
 
+// MemoryUse implements runtime.Driver.
+func (d *Driver) MemoryUse(ctx context.Context, id string) (int64, error) {
+	d.engine.count(func(c *Counts) { c.MemoryReads++ })
+	c, err := d.find(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	d.engine.mu.Lock()
+	defer d.engine.mu.Unlock()
+	if c.state != runtime.ContainerRunning {
+		return 0, nil
+	}
+	return max(1, c.image.MemoryMiB) << 20, nil
+}
+
 // Logs implements runtime.Driver.
 func (d *Driver) Logs(ctx context.Context, id string, opt runtime.LogOptions) (runtime.LogStream, error) {
 	c, err := d.find(ctx, id)

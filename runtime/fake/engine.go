@@ -31,7 +31,7 @@ type Engine struct {
 
 // Counts is how often the engine was asked.
 type Counts struct {
-	Starts, Stops, Pulls, Lists, Execs int
+	Starts, Stops, Pulls, Lists, Execs, MemoryReads int
 
 	// ParallelStarts is the most Start calls at one moment.
 	ParallelStarts int
