@@ -137,8 +137,8 @@ faults() {
   make/databases.sh
   local on first
   step "1000 sleepers in a second" go test -run '^TestManySleepersInASecond$' -timeout 30m -v ./cmd/maelstromd/daemon -sleepers 1000
-  step "${HERD:-10000} requests at once" go test -run '^TestThreeDaemons$' -timeout 1h -v ./cmd/maelstromd -trio.herd "${HERD:-10000}"
   for on in postgres mariadb; do
+    step "$on, ${HERD:-10000} requests at once" go test -run "^TestThreeDaemons\$/^$on\$" -timeout 1h -v ./cmd/maelstromd -trio.herd "${HERD:-10000}"
     for ((first = 1; first <= ${KILLS:-400} / 2; first += 20)); do
       step "$on, kills from $first" go test -run '^TestRolesOutliveTheirHolders$' -timeout 1h -v \
         ./cmd/maelstromd -faults.on $on -faults.kills 20 -faults.bound 4s
