@@ -87,6 +87,7 @@ func (r *rollouts) run(steps int) {
 		r.burst(p, 1)
 	}
 	r.requests.Wait()
+	wait(time.Second) // until it is stored that the first version works: one that is unknown is not kept
 	for range steps {
 		r.step()
 		synctest.Wait()
