@@ -74,6 +74,7 @@ type Agent struct {
 	tried    bool                        // the engine was asked at least once
 	adopted  bool                        // and has answered
 	apart    apart
+	memory   map[string]int64 // in use, by placement; nobody changes one
 }
 
 // NewAgent returns an Agent. Nothing runs until Adopt or Run.
@@ -113,6 +114,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { return a.followPlacements(work) })
 	group.Go(func() error { return a.followLedger(work) })
 	group.Go(func() error { return a.followImages(work) })
+	group.Go(func() error { return a.followMemory(work) })
 	group.Go(func() error { return a.board.write(work, a.deps.Ledger, a.log) })
 	group.Go(func() error {
 		select {

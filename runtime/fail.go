@@ -100,6 +100,7 @@ func (u *unit) blame(f *cluster.Failure) {
 // backOff waits until the next try. One that failed for want of an engine is
 // tried as soon as the engine answers.
 func (u *unit) backOff(ctx context.Context) phase {
+	u.agent.dismiss(u)
 	conditions := []condition{stopWanted}
 	if u.inst.Reason == cluster.ReasonEngineDown {
 		conditions = append(conditions, engineBack(u.agent.engine.ends()))

@@ -25,6 +25,9 @@ func (u *unit) launch(ctx context.Context) phase {
 	if u.spec == nil {
 		return u.await
 	}
+	if f := u.agent.admit(u, t.row.MemoryMiB); f != nil {
+		return u.fail(f)
+	}
 	began := time.Now()
 	u.inst.Image, u.inst.LaunchedAt = u.spec.Image, began
 	u.report()

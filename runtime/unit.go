@@ -39,7 +39,8 @@ type unit struct {
 	agent    *Agent
 	id       string
 	log      *slog.Logger
-	launched bool // under the agent's lock
+	launched bool  // under the agent's lock
+	memory   int64 // that is set aside for it; under the agent's lock
 
 	mu      sync.Mutex
 	target  target
@@ -100,6 +101,10 @@ func (u *unit) adopt(c Container, orphan bool) {
 	u.inst.Component, u.inst.ComponentVersion = c.Component, c.Version
 	u.log = u.agent.log.With("component", c.Component, "placement", u.id)
 	u.spec = u.target.settings(c)
+	u.memory = u.spec.ReserveMemory
+	if u.target.row != nil {
+		u.memory = u.target.row.MemoryMiB
+	}
 	if orphan || u.target.want == cluster.WantStop {
 		u.inst.State = cluster.InstanceDraining
 	}

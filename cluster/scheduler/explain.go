@@ -111,7 +111,7 @@ func (p *planner) whyNot(c *component, pl *cluster.Placement) string {
 		return "is not known"
 	}
 	for _, check := range []func(*planner, *component, *node, when) *obstacle{
-		(*planner).checkState, (*planner).checkLabels, (*planner).checkMounts,
+		(*planner).checkState, (*planner).checkLabels, (*planner).checkMounts, (*planner).checkRefused,
 	} {
 		if o := check(p, c, n, soon); o != nil {
 			return o.text

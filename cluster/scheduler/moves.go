@@ -16,7 +16,14 @@ func (c *component) misplaced(pl *cluster.Placement) bool {
 	case n.State == cluster.NodeDraining || !n.Labelled(c.spec.Nodes):
 		return true
 	}
-	return c.lacks(n, pl)
+	return c.lacks(n, pl) || c.refused(pl)
+}
+
+// refused tells whether the node of a placement would not start it: something
+// that has no row any more still has the memory.
+func (c *component) refused(pl *cluster.Placement) bool {
+	i, ok := c.snap.Instances.Get(pl.ID)
+	return ok && i.State == cluster.InstanceBackoff && i.Reason == cluster.ReasonNoCapacity
 }
 
 // lacks tells whether an instance can't start because its node has not what it

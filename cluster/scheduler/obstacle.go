@@ -39,6 +39,7 @@ var checks = []struct {
 	{kindLabels, (*planner).checkLabels},
 	{"mounts", (*planner).checkMounts},
 	{"free", (*planner).checkFree},
+	{"refused", (*planner).checkRefused},
 	{"probes", (*planner).checkProbes},
 	{"most", (*planner).checkMost},
 }
@@ -138,6 +139,15 @@ func (p *planner) checkFree(c *component, n *node, w when) *obstacle {
 		text:   fmt.Sprintf("has %d of %d MiB free", max(0, free), n.row.MemoryTotalMiB),
 		key:    "reservememory of the component or MAEL_TOTAL_MEMORY of the node",
 	}
+}
+
+func (p *planner) checkRefused(c *component, n *node, _ when) *obstacle {
+	for _, pl := range c.all() {
+		if pl.Node == n.row.ID && c.refused(pl) {
+			return &obstacle{reason: cluster.ReasonNoCapacity, text: "has refused a start, for containers that are to go still have its memory"}
+		}
+	}
+	return nil
 }
 
 func (p *planner) checkProbes(c *component, n *node, w when) *obstacle {

@@ -73,7 +73,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 			continue
 		}
 		d.placed = true
-		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && d.lastWord(p) {
+		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && d.lastWord(p) && !movesOn(in) {
 			failed = soonest(failed, failureOf(in))
 		} else {
 			hope = true
@@ -91,6 +91,12 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 // comes for it.
 func (d *dispatcher) lastWord(p *cluster.Placement) bool {
 	return !d.gated && d.declared.Placed(p.PlacedVersion) == d.row
+}
+
+// movesOn tells whether a node has just refused a start: another one is looked
+// for.
+func movesOn(in *cluster.Instance) bool {
+	return in.Reason == cluster.ReasonNoCapacity && in.Restarts == 0
 }
 
 // versionOf is what the version of p says of its containers: the declared one or
