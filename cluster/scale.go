@@ -11,18 +11,19 @@ type ScaleCause string
 
 // The causes.
 const (
-	ScaleWake    ScaleCause = "wake"         // somebody asks for it
-	ScaleBacklog ScaleCause = "backlog"      // requests wait
-	ScaleLoad    ScaleCause = "load"         // the average of the stable window
-	ScalePanic   ScaleCause = "panic"        // the average of the panic window
-	ScaleSpare   ScaleCause = "spareslots"   // slots to keep free
-	ScaleLeast   ScaleCause = "mininstances" // what there is at any time
-	ScaleAwake   ScaleCause = "awake"        // hours to be awake in begin or end
-	ScaleMost    ScaleCause = "maxinstances" // what there may be
-	ScaleRoom    ScaleCause = "room"         // what was to be there fits nowhere
-	ScaleFound   ScaleCause = "found"        // what ran without a row
-	ScaleTold    ScaleCause = "told"         // to sleep
-	ScaleIdle    ScaleCause = "idle"         // nobody has asked for idletimeoutseconds
+	ScaleWake      ScaleCause = "wake"         // somebody asks for it
+	ScaleBacklog   ScaleCause = "backlog"      // requests wait
+	ScaleLoad      ScaleCause = "load"         // the average of the stable window
+	ScalePanic     ScaleCause = "panic"        // the average of the panic window
+	ScaleSpare     ScaleCause = "spareslots"   // slots to keep free
+	ScaleLeast     ScaleCause = "mininstances" // what there is at any time
+	ScaleAwake     ScaleCause = "awake"        // hours to be awake in begin or end
+	ScaleMost      ScaleCause = "maxinstances" // what there may be
+	ScaleRoom      ScaleCause = "room"         // what was to be there fits nowhere
+	ScaleDisplaced ScaleCause = "displaced"    // another component needs the room
+	ScaleFound     ScaleCause = "found"        // what ran without a row
+	ScaleTold      ScaleCause = "told"         // to sleep
+	ScaleIdle      ScaleCause = "idle"         // nobody has asked for idletimeoutseconds
 )
 
 // ScaleSight is what the number of instances is decided by.
@@ -61,7 +62,7 @@ type ScaleExplanation struct {
 	ForLoad int `json:"for_load"` // of them for load
 	Least   int `json:"least"`    // that there are at any time
 	Most    int `json:"most"`     // that there may be; 0: any number
-	Lacking int `json:"lacking"`  // that it needs and that fit nowhere
+	Lacking int `json:"lacking"`  // of the wanted: they fit nowhere
 
 	Sight ScaleSight `json:"sight"`
 

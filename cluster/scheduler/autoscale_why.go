@@ -106,7 +106,8 @@ func (p *planner) sight(c *component) cluster.ScaleSight {
 func (p *planner) lack(c *component) {
 	c.memory.Lacking = max(0, c.memory.Target-c.live())
 	if c.memory.Lacking > 0 && p.wantsMachine(c) {
-		p.unplaceable[c.name] = int64(c.memory.Lacking) * c.next().Effective.ReserveMemory
+		need := max(c.next().Effective.ReserveMemory, p.in.Load.Observed[c.name])
+		p.unplaceable[c.name] = int64(c.memory.Lacking) * need
 	}
 	c.memory.cap(max(c.live(), c.least))
 	if c.memory.Target < p.in.Memory.Scale(c.name).Target {
@@ -120,9 +121,8 @@ var ofMachines = map[string]bool{"state": true, "total": true, "engine": true, "
 // wantsMachine tells whether what fits nowhere would fit on one more machine
 // like one that there is.
 func (p *planner) wantsMachine(c *component) bool {
-	need := c.next().Effective.ReserveMemory
 	for _, n := range p.room().list {
-		helps := n.row.MemoryTotalMiB <= 0 || need <= n.row.MemoryTotalMiB
+		helps := n.row.MemoryTotalMiB <= 0 || p.need(c, n) <= n.row.MemoryTotalMiB
 		for _, o := range p.obstacles(c, n, soon) {
 			helps = helps && ofMachines[o.kind]
 		}

@@ -37,6 +37,8 @@ func (p *planner) whyChanged(c *component) string {
 		return fmt.Sprintf("maxinstances is %d", c.most())
 	case cluster.ScaleRoom:
 		return "more fit nowhere"
+	case cluster.ScaleDisplaced:
+		return "idle instances make room for " + p.displacer(c)
 	case cluster.ScaleFound:
 		return "they ran without being known"
 	case cluster.ScaleTold:
@@ -47,7 +49,22 @@ func (p *planner) whyChanged(c *component) string {
 	return "what there was is gone"
 }
 
-func requests(average float64) string { return figure(average) + " requests at a time" }
+// displacer is who needs the room that c gives up.
+func (p *planner) displacer(c *component) string {
+	for _, d := range p.displaced {
+		if d.Component == c.name {
+			return d.For
+		}
+	}
+	return "another component"
+}
+
+func requests(average float64) string {
+	if text := figure(average); text != "1" {
+		return text + " requests at a time"
+	}
+	return "1 request at a time"
+}
 
 // figure is a number for people: to two places, without zeros at its end.
 func figure(x float64) string {

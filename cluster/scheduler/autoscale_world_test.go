@@ -25,6 +25,7 @@ type scaled struct {
 	busy   bool
 	moved  bool // nodes have told something since the plan before
 
+	seen          func(Decision) // nil, or is shown each
 	most, changes int
 	wanted        int
 }
@@ -59,7 +60,10 @@ func (s *scaled) run(d time.Duration, load func(at time.Duration) int) {
 		s.progress()
 		s.offer(n)
 		if s.planDue() {
-			s.decide(s.t)
+			d := s.decide(s.t)
+			if s.seen != nil {
+				s.seen(d)
+			}
 			s.moved = false
 		}
 		wanted := s.running("web")

@@ -214,6 +214,7 @@ func (p *planner) evict(v victim) {
 	p.want(v.pl, cluster.WantStop)
 	v.c.leaving = append(v.c.leaving, v.pl)
 	v.c.memory.cap(v.c.live())
+	v.c.cause = cluster.ScaleDisplaced
 }
 
 // recallClaims takes up what the plan before has set aside. What is not said

@@ -25,6 +25,7 @@ func Explain(in Input, name string) (cluster.Explanation, bool) {
 		Placement: string(next.Effective.Placement), Labels: c.spec.Nodes, Target: c.memory.Target, Limit: c.most(),
 		Nodes: p.explainNodes(c), Instances: p.explainInstances(c),
 	}
+	e.Scale = p.explainScale(c)
 	if e.Labels == nil {
 		e.Labels = map[string]string{}
 	}
