@@ -127,13 +127,16 @@ func (h *history) of(action events.Action, component string) []events.Message {
 
 func (h *history) starts(component string) int { return len(h.of(events.ActionStart, component)) }
 
-// most is how many containers ran at once at most.
-func (h *history) most() int {
+// most is how many containers of one component or of all ran at once at most.
+func (h *history) most(component string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	running, most := map[string]bool{}, 0
 	byTime := slices.SortedFunc(slices.Values(h.list), func(a, b events.Message) int { return int(a.TimeNano - b.TimeNano) })
 	for _, m := range byTime {
+		if component != "" && m.Actor.Attributes[runtime.LabelComponent] != component {
+			continue
+		}
 		switch m.Action {
 		case events.ActionStart:
 			running[m.Actor.ID] = true

@@ -29,7 +29,7 @@ type exchange struct {
 
 // steady starts a load of some clients.
 func (n *node) steady(t testing.TB, clients int, host, path string) *load {
-	l := &load{stop: make(chan struct{})}
+	l := newLoad(t)
 	for range clients {
 		l.all.Go(func() {
 			pace := time.NewTicker(5 * time.Millisecond)
@@ -45,6 +45,12 @@ func (n *node) steady(t testing.TB, clients int, host, path string) *load {
 			}
 		})
 	}
+	return l
+}
+
+// newLoad is a load without a client, which ends with the test.
+func newLoad(t testing.TB) *load {
+	l := &load{stop: make(chan struct{})}
 	t.Cleanup(l.end)
 	return l
 }

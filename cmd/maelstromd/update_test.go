@@ -57,8 +57,8 @@ func TestAnUpdateUnderLoadFailsNoRequest(t *testing.T) {
 			if versions[0] != "one" || versions[len(versions)-1] != "two" {
 				t.Errorf("answered by %v in turn, want one first, two in the end", versions)
 			}
-			if seen.starts("") != 3 || seen.most() > order.most {
-				t.Errorf("%d starts, %d containers at once; want 3 and at most %d", seen.starts(""), seen.most(), order.most)
+			if seen.starts("") != 3 || seen.most("") > order.most {
+				t.Errorf("%d starts, %d containers at once; want 3 and at most %d", seen.starts(""), seen.most(""), order.most)
 			}
 			if c := n.component(component); c.Version != 3 {
 				t.Errorf("version %d, want 3: put, changed, restarted", c.Version)

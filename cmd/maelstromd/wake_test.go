@@ -80,7 +80,7 @@ func TestAThousandRequestsAtOnceToASleepingComponent(t *testing.T) {
 	if bad > 0 {
 		t.Errorf("%d of %d requests failed", bad, requests)
 	}
-	if most := seen.most(); most < 1 || most > 2 {
+	if most := seen.most(""); most < 1 || most > 2 {
 		t.Errorf("%d containers ran at once, maxinstances is 2", most)
 	}
 	for _, i := range n.ps("thousand_crowd") {

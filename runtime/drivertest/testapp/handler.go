@@ -65,6 +65,7 @@ func well(next http.Handler) http.Handler {
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	pause(r.Context(), r.URL.Query().Get("ms"))
+	burn(integer(r.URL.Query().Get("cpu")))
 	fmt.Fprintln(w, "ok")
 }
 

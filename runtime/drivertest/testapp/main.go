@@ -16,7 +16,8 @@
 // (an event stream), /upload and /download (large bodies), /call (a request to
 // another component), /resolve (looks ?name= up), /crash (exits with CRASH_CODE), /env, /file
 // (what is at ?path=), /print (?text= to the output), and anything else
-// "ok"; this and /echo after ?ms= milliseconds. `testapp exec TEXT CODE` prints and exits;
+// "ok"; this and /echo after ?ms= milliseconds, this also after ?cpu= milliseconds
+// of a processor. `testapp exec TEXT CODE` prints and exits;
 // `testapp cat` copies its input to its output and says so on the other;
 // `testapp hold` waits for a signal.
 package main
@@ -168,6 +169,26 @@ func pause(ctx context.Context, milliseconds string) {
 	case <-wait.C:
 	case <-ctx.Done():
 	}
+}
+
+// burn uses so many milliseconds of a processor.
+func burn(milliseconds int) {
+	if milliseconds == 0 {
+		return
+	}
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	for until := usedByThread() + time.Duration(milliseconds)*time.Millisecond; usedByThread() < until; {
+	}
+}
+
+func usedByThread() time.Duration {
+	const thread = 1 // RUSAGE_THREAD
+	var used syscall.Rusage
+	if err := syscall.Getrusage(thread, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func argument(n int) string {
