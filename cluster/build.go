@@ -123,10 +123,35 @@ func (s *Snapshot) putEventSources(rows map[string]*EventSourceRow) {
 			cronless = append(cronless, name)
 		}
 	}
+	s.putCronsOf(rows)
 	s.EventSources = withRows(s.EventSources, rows)
 	s.Crons = s.Crons.With(crons, cronless)
 	s.Routes = s.Routes.With(rules, routeless)
 	s.Disabled = s.Disabled.With(disabled, enabled)
+}
+
+// putCronsOf takes in rows that take the place of those in EventSources.
+func (s *Snapshot) putCronsOf(rows map[string]*EventSourceRow) {
+	lists := map[string][]*EventSourceRow{}
+	own := func(component string) []*EventSourceRow {
+		if _, mine := lists[component]; !mine {
+			list, _ := s.CronsOf.Get(component)
+			lists[component] = slices.Clone(list)
+		}
+		return lists[component]
+	}
+	for name, row := range rows {
+		if old, _ := s.EventSources.Get(name); old != nil && old.Spec.Cron != nil {
+			lists[old.Spec.Component] = slices.DeleteFunc(own(old.Spec.Component), func(r *EventSourceRow) bool { return r.Spec.Name == name })
+		}
+		if row != nil && row.Spec.Cron != nil && row.Enabled {
+			lists[row.Spec.Component] = append(own(row.Spec.Component), row)
+		}
+	}
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b *EventSourceRow) int { return cmp.Compare(a.Spec.Name, b.Spec.Name) })
+	}
+	s.CronsOf = withFilled(s.CronsOf, lists, func(l []*EventSourceRow) bool { return len(l) > 0 })
 }
 
 func (s *Snapshot) putPlacements(rows map[string]*Placement) {

@@ -52,7 +52,7 @@ func contents(s *Snapshot) map[string]any {
 		"by project": maps.Collect(s.ByProject.All()), "controls": maps.Collect(s.Controls.All()),
 		"notifiers": maps.Collect(s.Notifiers.All()), "rolling": maps.Collect(s.Rolling.All()),
 		"awake": maps.Collect(s.Awake.All()), "unreleased": maps.Collect(s.Unreleased.All()),
-		"learned": maps.Collect(s.Learned.All()),
+		"learned": maps.Collect(s.Learned.All()), "crons of": maps.Collect(s.CronsOf.All()),
 	}
 }
 

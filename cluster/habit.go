@@ -21,11 +21,14 @@ type Habit struct {
 	Beyond float64         `json:"beyond"` // idle times longer than any bin
 	Recent []time.Duration `json:"recent"` // the last idle times, the newest last
 	Aged   time.Time       `json:"aged"`   // since when what is counted has not been halved
-	Starts Starts          `json:"starts"` // how long it took to start
+	Crons  int64           `json:"crons"`  // idle times that a schedule has ended, which count nowhere else
+
+	Starts  Starts    `json:"starts"`  // how long it took to start
+	Started time.Time `json:"started"` // when the latest of them was ready
 
 	Last  time.Time `json:"last"`  // end of the latest activity; zero: none was seen
 	Slept time.Time `json:"slept"` // when it was last told to sleep
-	Left  bool      `json:"left"`  // stored when the role was given up: Last is exact
+	Doubt bool      `json:"doubt"` // there may have been requests since Last that nobody took note of
 
 	Effect HabitEffect `json:"effect"`
 }

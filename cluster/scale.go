@@ -18,6 +18,7 @@ const (
 	ScaleSpare     ScaleCause = "spareslots"   // slots to keep free
 	ScaleLeast     ScaleCause = "mininstances" // what there is at any time
 	ScaleAwake     ScaleCause = "awake"        // hours to be awake in begin or end
+	ScaleAhead     ScaleCause = "ahead"        // by what was learned, the next request is near, or did not come
 	ScaleMost      ScaleCause = "maxinstances" // what there may be
 	ScaleRoom      ScaleCause = "room"         // what was to be there fits nowhere
 	ScaleDisplaced ScaleCause = "displaced"    // another component needs the room

@@ -57,6 +57,8 @@ type Snapshot struct {
 	Learned Map[*ComponentRow]   // by name: with `idle: learned`
 	Crons   Map[*EventSourceRow] // by name: event sources of type cron, disabled ones too
 
+	CronsOf Map[[]*EventSourceRow] // by component: the enabled ones, sorted by name
+
 	Routes   *route.Table
 	Disabled *route.Table // of disabled http event sources: asked where Routes has no match
 

@@ -33,6 +33,11 @@ func (p *planner) whyChanged(c *component) string {
 			return "its hours to be awake in are over"
 		}
 		return "it is to be awake in these hours"
+	case cluster.ScaleAhead:
+		if to < p.in.Memory.Scale(c.name).Target {
+			return "the request that was to be expected did not come"
+		}
+		return "its next request is to be expected soon"
 	case cluster.ScaleMost:
 		return fmt.Sprintf("maxinstances is %d", c.most())
 	case cluster.ScaleRoom:
@@ -44,6 +49,9 @@ func (p *planner) whyChanged(c *component) string {
 	case cluster.ScaleTold:
 		return "it was told to sleep"
 	case cluster.ScaleIdle:
+		if c.learns && c.keep.By != KeepFixed {
+			return "nobody has asked since " + c.habit.Last.UTC().Format(time.TimeOnly) + " UTC, and by what was learned nobody will soon"
+		}
 		return "nobody has asked for " + c.spec.IdleTimeout().String()
 	}
 	return "what there was is gone"

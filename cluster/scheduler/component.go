@@ -36,6 +36,11 @@ type component struct {
 	measured bool // so is what its autoscaler knows
 	least    int  // instances that there are at any time
 
+	learns bool // the rest is of those that do
+	habit  *cluster.Habit
+	keep   Keep
+	ahead  int // instances that are held for the next request
+
 	cause   cluster.ScaleCause // of what changed its target last, in this plan
 	adopted int                // of fresh: what ran without a row
 

@@ -145,7 +145,8 @@ func (s *sacrifice) dearest() (copies int, last time.Time) {
 }
 
 // victimsOn lists what may be displaced on a node: of the component with most
-// instances first, then of the one that has had no work for longest.
+// instances first, then of the one that has had no work for longest, then of the
+// one whose next request is farthest.
 func (p *planner) victimsOn(n *node) []victim {
 	if found, known := p.victims[n.row.ID]; known {
 		return found
@@ -177,7 +178,8 @@ func (p *planner) victimsOn(n *node) []victim {
 		}
 	}
 	slices.SortStableFunc(found, func(a, b victim) int {
-		return cmp.Or(cmp.Compare(b.copies, a.copies), a.c.memory.Needed.Compare(b.c.memory.Needed))
+		return cmp.Or(cmp.Compare(b.copies, a.copies), a.c.memory.Needed.Compare(b.c.memory.Needed),
+			p.nextRequest(b.c).Compare(p.nextRequest(a.c)))
 	})
 	if p.victims == nil {
 		p.victims = map[string][]victim{}
@@ -213,6 +215,7 @@ func (p *planner) evict(v victim) {
 	v.c.running = slices.DeleteFunc(slices.Clone(v.c.running), func(pl *cluster.Placement) bool { return pl == v.pl })
 	p.want(v.pl, cluster.WantStop)
 	v.c.leaving = append(v.c.leaving, v.pl)
+	p.forgo(v.c)
 	v.c.memory.cap(v.c.live())
 	v.c.cause = cluster.ScaleDisplaced
 }

@@ -86,6 +86,9 @@ func (p *planner) giveUp(c *component) {
 // refuse gives up what fits nowhere and will not, unless an outdated instance
 // can make room for its successor.
 func (p *planner) refuse(c *component, refusal *cluster.Failure) {
+	if p.forgo(c) {
+		return
+	}
 	if !c.surge {
 		p.lack(c)
 		if c.live() == 0 || c.live() < c.least {

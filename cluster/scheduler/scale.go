@@ -65,10 +65,13 @@ func (p *planner) scale(c *component) {
 	because(cluster.ScaleWake)
 	always, open := p.minimum(c)
 	c.least = open
+	p.learn(c)
 	m.keep(always, p.in.Now)
 	because(cluster.ScaleLeast)
 	m.hold(open, p.in.Now)
 	because(cluster.ScaleAwake)
+	m.hold(c.ahead, p.in.Now)
+	because(cluster.ScaleAhead)
 	if n := c.most(); n > 0 {
 		m.cap(n)
 	}
@@ -198,14 +201,14 @@ func (p *planner) waking(c *component) bool {
 // expire lets a component go to sleep that had no work for the idle time. It
 // never goes below what there is at any time.
 func (p *planner) expire(c *component, m *Scale) {
-	idle, least := c.spec.IdleTimeout(), c.least
+	least := max(c.least, c.ahead)
 	if m.Target = max(m.Asked, least); m.Target <= least {
 		return
 	}
 	if c.busy() || m.Waking {
 		return
 	}
-	due := m.Needed.Add(idle)
+	due := p.sleepsAt(c, m)
 	if !due.After(p.in.Now) {
 		m.cap(least)
 		return

@@ -110,6 +110,8 @@ type Memory struct {
 	Unbegun map[string]time.Time
 
 	Claims map[string]Claim // by the component that waits for the room
+
+	Habits Habits
 }
 
 // Scale returns that of a component; zero: it has none.
@@ -175,6 +177,7 @@ func Plan(in Input) Decision {
 		p.remember(c)
 	}
 	p.memory.Scales = p.memory.Scales.With(p.scales, nil)
+	p.memory.Habits = p.keepHabits()
 	return Decision{
 		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Displaced: p.displaced,
 		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
@@ -183,7 +186,8 @@ func Plan(in Input) Decision {
 
 func newPlanner(in Input) *planner {
 	return &planner{
-		in: in, memory: newMemory(), scales: map[string]*Scale{}, wants: map[string]*cluster.Placement{},
+		in: in, memory: newMemory(), scales: map[string]*Scale{}, habits: map[string]*cluster.Habit{}, rises: map[string]time.Time{},
+		wants:    map[string]*cluster.Placement{},
 		refusals: map[string]*cluster.Failure{}, claims: map[string]Claim{}, unplaceable: map[string]int64{},
 	}
 }
@@ -211,6 +215,8 @@ type planner struct {
 	changes  []cluster.ScaleChange
 	memory   Memory
 	scales   map[string]*Scale
+	habits   map[string]*cluster.Habit // that have changed
+	rises    map[string]time.Time      // of those that were looked at
 	next     time.Time
 
 	looked    []*component // by this plan
@@ -243,6 +249,9 @@ func (p *planner) active() []*component {
 		names[name] = true
 	}
 	for _, name := range p.unplacedNames() {
+		names[name] = true
+	}
+	for _, name := range p.in.Memory.Habits.toLookAt(&p.in) {
 		names[name] = true
 	}
 	for name, scale := range p.in.Memory.Scales.All() {
@@ -346,6 +355,7 @@ func (p *planner) look(t time.Time) {
 // remember keeps what the next plan needs of a component.
 func (p *planner) remember(c *component) {
 	p.noteChange(c)
+	p.noteRise(c)
 	if c.memory.Target > 0 || c.rows() > 0 {
 		p.scales[c.name] = &c.memory
 	}
