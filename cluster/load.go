@@ -34,6 +34,10 @@ type Load struct {
 	// Instances tells what is in flight on instances, by placement, as far as
 	// their nodes have told.
 	Instances map[string]int `json:"instances"`
+
+	// Memory tells, node by node, how many MiB instances have in use, by
+	// placement, as far as their nodes have told. Nobody changes one.
+	Memory []map[string]int64 `json:"memory,omitempty"`
 }
 
 // Meter is the work of one node's gateway, read at a moment. What two readings
@@ -51,4 +55,5 @@ type InstanceLoad struct {
 	Queued      int       `json:"queued"`       // requests that wait for any instance of its component
 	Total       int64     `json:"total"`        // requests since the daemon started
 	LastRequest time.Time `json:"last_request"` // end of the latest activity; zero: none seen
+	MemoryMiB   int64     `json:"memory_mib"`   // in use, as its node last saw; 0: not known
 }

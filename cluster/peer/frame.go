@@ -55,6 +55,8 @@ type loadFrame struct {
 	Clock time.Duration `json:"clock,omitempty"`
 
 	Instances map[string]int `json:"instances,omitempty"` // in flight on them
+
+	Memory map[string]int64 `json:"memory,omitempty"` // MiB that they have in use; none: as told before
 }
 
 // loadOf is a component's load on the wire, where nobody's clock counts.

@@ -85,6 +85,7 @@ type Hub struct {
 
 	news        chan struct{} // buffered 1: somebody is heard again
 	loadChanged chan struct{} // buffered 1
+	memory      toldMemory    // of reportLoads alone
 
 	mu      sync.Mutex // guards what follows
 	open    bool       // Run runs, and this node does not leave

@@ -20,7 +20,8 @@ type loadReport struct {
 	components map[string]cluster.ComponentLoad
 	meter      *cluster.Meter // nil: the node has none
 	instances  map[string]int
-	at         time.Time // zero: nothing yet
+	memory     map[string]int64 // kept until it is told again
+	at         time.Time        // zero: nothing yet
 }
 
 // Load is the load of the whole cluster, as far as it was told lately. It is
@@ -49,6 +50,9 @@ func (h *Hub) Load() cluster.Load {
 			sum.Unmetered = true
 		}
 		maps.Copy(sum.Instances, r.load.instances)
+		if r.load.memory != nil {
+			sum.Memory = append(sum.Memory, r.load.memory)
+		}
 		for name, l := range r.load.components {
 			sum.Components[name] = add(sum.Components[name], l)
 		}
@@ -86,7 +90,7 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 	now := time.Now()
 	report := loadReport{
 		components: make(map[string]cluster.ComponentLoad, len(told.Components)),
-		meter:      told.meter(now), instances: told.Instances, at: now,
+		meter:      told.meter(now), instances: told.Instances, memory: told.Memory, at: now,
 	}
 	for name, l := range told.Components {
 		l.LastRequest = time.Time{}
@@ -102,6 +106,9 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 		return
 	}
 	old := r.load
+	if report.memory == nil {
+		report.memory = old.memory
+	}
 	r.load = report
 	if old.at.IsZero() || now.Sub(old.at) > loadFresh || urgent(old.components, report.components) {
 		signal(h.loadChanged)
@@ -178,7 +185,7 @@ func (h *Hub) report(to *stream, now time.Time) (any bool) {
 		}
 	}
 	m := load.Meters[h.opt.Node]
-	f := &loadFrame{Components: told, Epoch: m.Epoch, Clock: m.Clock, Instances: load.Instances}
+	f := &loadFrame{Components: told, Epoch: m.Epoch, Clock: m.Clock, Instances: load.Instances, Memory: h.memory.due(to, load.Memory, now)}
 	encoded, err := (&frame{Load: f}).encode()
 	if err != nil {
 		h.log.Error("load is not told", "error", err)
@@ -186,6 +193,30 @@ func (h *Hub) report(to *stream, now time.Time) (any bool) {
 	}
 	to.put(partLoad, encoded)
 	return any
+}
+
+// memoryPeriod is how often the memory in use is told although it is the same: a
+// report that was overtaken by the next one is not missed for long.
+const memoryPeriod = 15 * time.Second
+
+// toldMemory is what was told of the memory in use, so that not every report
+// has it.
+type toldMemory struct {
+	to  *stream
+	mib map[string]int64
+	at  time.Time
+}
+
+// due returns what is to be told now; nil: nothing that is new.
+func (m *toldMemory) due(to *stream, own []map[string]int64, now time.Time) map[string]int64 {
+	if len(own) == 0 {
+		return nil
+	}
+	if m.to == to && now.Sub(m.at) < memoryPeriod && maps.Equal(m.mib, own[0]) {
+		return nil
+	}
+	m.to, m.mib, m.at = to, own[0], now
+	return m.mib
 }
 
 // meter is the reading that a report brings; nil: its node has no meter.

@@ -1,8 +1,12 @@
 package peer
 
 import (
+	"encoding/binary"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -174,4 +178,92 @@ func TestMetersOfAllNodesAreKnownAtTheHolder(t *testing.T) {
 			t.Errorf("all have a meter: %+v", l)
 		}
 	})
+}
+
+// The memory in use is known at the holder of every node, also of who told it
+// to another holder before, and goes on counting while nothing new is told.
+func TestMemoryInUseIsKnownAtTheHolder(t *testing.T) {
+	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+		known := func(at *member) map[string]int64 {
+			all := map[string]int64{}
+			for _, node := range at.hub.Load().Memory {
+				maps.Copy(all, node)
+			}
+			return all
+		}
+		w.setHolder("b")
+		a.setMemory("pa", 70)
+		b.setMemory("pb", 20)
+		pass(loadPeriod + loadPace)
+		if got := known(b); got["pa"] != 70 || got["pb"] != 20 || len(got) != 2 {
+			t.Errorf("known are %v", got)
+		}
+		a.setMemory("pa", 90)
+		pass(loadPeriod + loadPace)
+		if got := known(b); got["pa"] != 90 {
+			t.Errorf("known are %v", got)
+		}
+		pass(10 * memoryPeriod)
+		if got := known(b); got["pa"] != 90 {
+			t.Errorf("known are %v after a while", got)
+		}
+		w.setHolder("c")
+		pass(loadPeriod + loadPace)
+		if got := known(c); got["pa"] != 90 || got["pb"] != 20 {
+			t.Errorf("the next holder knows %v", got)
+		}
+	})
+}
+
+func TestMemoryInUseIsNotInEveryReport(t *testing.T) {
+	var m toldMemory
+	now, to := time.Now(), &stream{}
+	own := []map[string]int64{{"p": 1}}
+	told := 0
+	for range 600 {
+		now = now.Add(loadPace)
+		if m.due(to, own, now) != nil {
+			told++
+		}
+	}
+	if told != 4 {
+		t.Errorf("told %d times in a minute", told)
+	}
+	for _, c := range []struct {
+		name string
+		to   *stream
+		own  []map[string]int64
+		want bool
+	}{
+		{"nothing new", to, own, false},
+		{"another reading", to, []map[string]int64{{"p": 2}}, true},
+		{"to somebody else", &stream{}, []map[string]int64{{"p": 2}}, true},
+		{"nothing known", to, nil, false},
+	} {
+		if got := m.due(c.to, c.own, now) != nil; got != c.want {
+			t.Errorf("%s: told %v", c.name, got)
+		}
+	}
+}
+
+// A node of the release before tells no memory, and reads a report that does.
+func TestReportsWithAndWithoutMemory(t *testing.T) {
+	var older struct {
+		Load struct {
+			Components map[string]loadOf `json:"components"`
+			Instances  map[string]int    `json:"instances"`
+		} `json:"load"`
+	}
+	sent, err := (&frame{Load: &loadFrame{Instances: map[string]int{"p": 1}, Memory: map[string]int64{"p": 5}}}).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(sent[4:], &older); err != nil || older.Load.Instances["p"] != 1 {
+		t.Errorf("the release before reads %+v: %v", older, err)
+	}
+	body := `{"load":{"components":{},"instances":{"p":1}}}`
+	f, err := readFrame(strings.NewReader(string(binary.BigEndian.AppendUint32(nil, uint32(len(body)))) + body))
+	if err != nil || f.Load.Memory != nil || f.Load.Instances["p"] != 1 {
+		t.Errorf("a report of the release before is %+v: %v", f, err)
+	}
 }

@@ -81,6 +81,7 @@ type member struct {
 	last    time.Time // of answered
 	load    map[string]cluster.ComponentLoad
 	meter   cluster.Meter
+	memory  []map[string]int64
 	changed chan struct{}
 	decide  func(ctx context.Context, op, node, what string) error
 }
@@ -222,11 +223,18 @@ func (m *member) setMeter(epoch int64, clock time.Duration) {
 	m.meter = cluster.Meter{Epoch: epoch, Clock: clock}
 }
 
+// setMemory tells what an instance has in use.
+func (m *member) setMemory(placement string, mib int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.memory = []map[string]int64{{placement: mib}}
+}
+
 // Load is Loads.Load.
 func (m *member) Load() cluster.Load {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l := cluster.Load{Node: m.id, Components: map[string]cluster.ComponentLoad{}}
+	l := cluster.Load{Node: m.id, Components: map[string]cluster.ComponentLoad{}, Memory: m.memory}
 	for name, one := range m.load {
 		l.Components[name] = one
 	}
