@@ -95,8 +95,8 @@ func (c *ScaleChange) Event(project string) Event {
 }
 
 // Tells says whether the change is worth an event: that a component wakes or
-// sleeps is one already.
-func (c *ScaleChange) Tells() bool { return max(c.From, c.To) > 1 }
+// sleeps is one already, unless another needed its memory.
+func (c *ScaleChange) Tells() bool { return max(c.From, c.To) > 1 || c.Cause == ScaleDisplaced }
 
 func countInstances(n int) string {
 	if n == 1 {
