@@ -193,8 +193,9 @@ func (p *planner) victimsOn(n *node) []victim {
 // and no version of it has to prove itself.
 func (p *planner) displaceable(c *component) bool {
 	_, asked := p.in.Load.Wakes[c.name]
-	return c.row != nil && c.kept == nil && !asked && c.load.Queued == 0 && !c.memory.Waking &&
-		len(c.outdated)+len(c.fresh)+c.wanted+c.fill == 0
+	return c.row != nil && c.kept == nil && !asked && c.load.Queued == 0 &&
+		len(c.outdated)+len(c.fresh)+c.wanted+c.fill == 0 &&
+		p.count(c.running, starting)+p.count(c.running, unknown) == 0
 }
 
 // idle tells whether an instance has nothing in flight, as far as that is
