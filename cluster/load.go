@@ -7,7 +7,7 @@ type ComponentLoad struct {
 	InFlight    int           `json:"in_flight"`
 	Queued      int           `json:"queued"`
 	OldestWait  time.Duration `json:"oldest_wait"`  // of the request at the head of the queue
-	ServiceTime time.Duration `json:"service_time"` // learned mean; zero: unknown
+	ServiceTime time.Duration `json:"service_time"` // learned mean, or how long nobody was answered if that is longer; zero: unknown
 	LastRequest time.Time     `json:"last_request"` // end of the latest activity; zero: none seen
 	Total       int64         `json:"total"`        // requests since the daemon started
 	Streams     int           `json:"streams"`      // of InFlight: WebSockets and the like, which last as long as they please

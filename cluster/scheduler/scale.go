@@ -19,6 +19,10 @@ const (
 	// recheck bounds how soon a plan asks for the next one while the service
 	// time is still a guess.
 	recheck = 20 * time.Millisecond
+
+	// relook bounds it while a queue waits for what has answered before: the
+	// service time that gateways tell grows while nobody is answered.
+	relook = startWorth / 4
 )
 
 // scale sets how many instances a component shall have: what it had, more for
@@ -238,8 +242,12 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	if n <= have && p.stuck(c, m, service) {
 		n = have + 1
 	}
-	if n = max(1, min(n, useful)); n <= have && c.load.ServiceTime == 0 {
+	switch n = max(1, min(n, useful)); {
+	case n > have || have >= useful || c.full():
+	case c.load.ServiceTime == 0:
 		p.lookWhileGuessing(c, have, since)
+	default:
+		p.look(p.in.Now.Add(relook))
 	}
 	return n
 }
@@ -271,7 +279,7 @@ func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 // lookWhileGuessing asks for a plan when the guess, which grows with time,
 // would justify one instance more.
 func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
-	if since.IsZero() || have >= slots(c.load.Queued+c.load.InFlight, c.spec.MaxConcurrency) || c.full() {
+	if since.IsZero() {
 		return
 	}
 	each := float64(c.spec.MaxConcurrency)

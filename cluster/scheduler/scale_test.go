@@ -111,14 +111,39 @@ func TestLearnedServiceTimeThatIsOutOfDateDoesNotHoldGrowthUp(t *testing.T) {
 	if got := w.running("web"); got != 1 {
 		t.Fatalf("%d instances at once, want 1", got)
 	}
-	if want := w.now.Add(2 * time.Second); !w.next.Equal(want) {
+	if want := w.now.Add(125 * time.Millisecond); !w.next.Equal(want) {
 		t.Fatalf("looks again at %v, want %v", w.next, want)
 	}
-	w.now = w.next
+	w.now = w.now.Add(2 * time.Second)
 	w.load.Components["web"] = cluster.ComponentLoad{Queued: 1, InFlight: 1, ServiceTime: time.Millisecond, OldestWait: 2 * time.Second}
 	w.decide(t)
 	if got := w.running("web"); got != 2 {
 		t.Errorf("%d instances for a request that waited two seconds, want 2", got)
+	}
+}
+
+// Requests that take longer than those before hold their slots: the time for
+// which nobody was answered is told in the place of what was learned.
+func TestGrowsWhileNobodyIsAnswered(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 8192)
+	w.declare("job", project.Component{MaxConcurrency: 1, ReserveMemory: 16})
+	w.wake("job")
+	w.settle(t)
+	held := w.now
+	for looks := 0; w.running("job") < 20; looks++ {
+		silence := max(time.Millisecond, w.now.Sub(held))
+		w.load.Components["job"] = cluster.ComponentLoad{Queued: 19, InFlight: 1, ServiceTime: silence, OldestWait: silence}
+		w.decide(t)
+		if w.running("job") == 1 && silence >= 500*time.Millisecond || looks > 20 {
+			t.Fatalf("%d instances after %s", w.running("job"), silence)
+		}
+		if w.running("job") < 20 {
+			w.now = w.next
+		}
+	}
+	if took := w.now.Sub(held); took > 2*time.Second+125*time.Millisecond {
+		t.Errorf("an instance for each request after %s", took)
 	}
 }
 

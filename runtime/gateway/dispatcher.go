@@ -187,7 +187,7 @@ func (d *dispatcher) taken(i *instance, passive int16, now time.Time) {
 		i.passive++
 		return
 	}
-	d.stats.inFlight++
+	d.stats.begins(now)
 	d.stats.loaded(d, now)
 }
 
@@ -208,7 +208,7 @@ func (d *dispatcher) grant(now time.Time) {
 		if w.passive != 0 {
 			i.passive++
 		} else {
-			d.stats.inFlight++
+			d.stats.begins(now)
 		}
 		w.outcome <- outcome{instance: i}
 	}
@@ -270,6 +270,7 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	d.grant(now)
 	d.sync(now)
 	if x.passive == 0 {
+		d.stats.quiet = now
 		d.stats.unloaded(d)
 	}
 }

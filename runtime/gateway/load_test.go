@@ -185,6 +185,43 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
+func TestServiceTimeGrowsWhileNobodyIsAnswered(t *testing.T) {
+	bubble(t, Options{}, func(t *testing.T, w *world) {
+		w.component("shop_web", nil)
+		h := newHeld()
+		w.serving("p", "shop_web", 0, h.serve)
+		told := func() time.Duration { return w.g.Load().Components["shop_web"].ServiceTime }
+		first := w.begin("shop_web")
+		<-time.After(10 * time.Millisecond)
+		if got := told(); got != 0 {
+			t.Errorf("%s before anybody was answered", got)
+		}
+		close(h.release)
+		<-first
+		h.release = make(chan struct{})
+		<-time.After(time.Minute)
+		if got := told(); got != 10*time.Millisecond {
+			t.Errorf("learned %s, want 10ms", got)
+		}
+		second, third := w.begin("shop_web"), w.begin("shop_web")
+		<-time.After(8 * time.Millisecond)
+		if got := told(); got != 10*time.Millisecond {
+			t.Errorf("%s while it may be as it was", got)
+		}
+		<-time.After(992 * time.Millisecond)
+		if got := told(); got != time.Second {
+			t.Errorf("%s when nobody was answered for a second", got)
+		}
+		close(h.release)
+		<-second
+		<-third
+		<-time.After(time.Minute)
+		if got := told(); got > time.Second/4 {
+			t.Errorf("%s when all were answered", got)
+		}
+	})
+}
+
 func TestServiceTimeIsLearned(t *testing.T) {
 	var s stats
 	s.learn(80 * time.Millisecond)

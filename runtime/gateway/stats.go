@@ -41,6 +41,7 @@ type stats struct {
 	total    int64
 	last     time.Time     // end of the latest activity
 	service  time.Duration // learned mean
+	quiet    time.Time     // since when nobody in flight was answered
 	streams  int           // of inFlight
 	work     meter
 
@@ -62,6 +63,23 @@ type meter struct {
 func (m *meter) turn(level int, now time.Time) {
 	m.seconds += float64(m.level) * now.Sub(m.at).Seconds()
 	m.level, m.at = level, now
+}
+
+// begins counts a request that has got a slot.
+func (s *stats) begins(now time.Time) {
+	if s.inFlight == s.streams {
+		s.quiet = now
+	}
+	s.inFlight++
+}
+
+// served is for how long requests have their slots: what was learned, or the
+// time for which nobody was answered if that is longer already.
+func (s *stats) served(now time.Time) time.Duration {
+	if s.service == 0 || s.inFlight == s.streams {
+		return s.service
+	}
+	return max(s.service, now.Sub(s.quiet))
 }
 
 // meter takes in a change of what is in flight or queued.
@@ -129,7 +147,7 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 	s.meter(d, now)
 	l := cluster.ComponentLoad{
 		InFlight: s.inFlight, Queued: d.queue.active(),
-		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
+		ServiceTime: s.served(now), LastRequest: s.last, Total: s.total,
 		Streams: s.streams, Work: s.work.seconds,
 	}
 	if d.queue.first != nil {
