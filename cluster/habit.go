@@ -28,7 +28,10 @@ type Habit struct {
 
 	Last  time.Time `json:"last"`  // end of the latest activity; zero: none was seen
 	Slept time.Time `json:"slept"` // when it was last told to sleep
-	Doubt bool      `json:"doubt"` // there may have been requests since Last that nobody took note of
+
+	// Unwatched is until when there may have been requests that nobody took note
+	// of: an idle time that began before is not known.
+	Unwatched time.Time `json:"unwatched"`
 
 	Effect HabitEffect `json:"effect"`
 }

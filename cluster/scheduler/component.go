@@ -3,6 +3,7 @@ package scheduler
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -39,7 +40,8 @@ type component struct {
 	learns bool // the rest is of those that do
 	habit  *cluster.Habit
 	keep   Keep
-	ahead  int // instances that are held for the next request
+	last   time.Time // its latest request
+	ahead  int       // instances that are held for the next request
 
 	cause   cluster.ScaleCause // of what changed its target last, in this plan
 	adopted int                // of fresh: what ran without a row

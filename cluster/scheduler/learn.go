@@ -137,7 +137,7 @@ func (p *planner) learn(c *component) {
 	if c.busy() {
 		at = p.in.Now
 	}
-	if !at.IsZero() && (at.After(learned.Last.Add(time.Second)) || learned.Doubt && at.After(learned.Last)) {
+	if !at.IsZero() && at.After(learned.Last.Add(time.Second)) {
 		learned = p.learnRequest(c, learned, at)
 	}
 	if p.in.Load.Sleeps[c.name] && !learned.Slept.Equal(p.in.Now) {
@@ -148,7 +148,8 @@ func (p *planner) learn(c *component) {
 	if learned != h {
 		p.habits[c.name] = learned
 	}
-	c.habit, c.keep = learned, p.keep(c, learned)
+	c.habit, c.last = learned, later(learned.Last, at)
+	c.keep = p.keep(c, learned, c.last)
 	c.ahead = p.heldAhead(c)
 }
 
@@ -178,7 +179,7 @@ func startTime(h *cluster.Habit) time.Duration {
 // after another goes on with that.
 func (p *planner) learnRequest(c *component, h *cluster.Habit, at time.Time) *cluster.Habit {
 	next, idle := *h, at.Sub(h.Last)
-	if !h.Last.IsZero() && !h.Doubt && idle > restTime {
+	if !h.Last.IsZero() && !h.Last.Before(h.Unwatched) && idle > restTime {
 		if due := p.cronAfter(c, h.Last); !due.IsZero() && within(at, due) {
 			next.Crons++
 		} else {
@@ -188,7 +189,7 @@ func (p *planner) learnRequest(c *component, h *cluster.Habit, at time.Time) *cl
 			next.Effect = p.effect(c, h, idle)
 		}
 	}
-	next.Last, next.Doubt = at, false
+	next.Last = at
 	return &next
 }
 
@@ -199,7 +200,7 @@ func within(at, due time.Time) bool {
 // effect counts an idle time that has ended, by what was decided and by what
 // idletimeoutseconds would have come to.
 func (p *planner) effect(c *component, h *cluster.Habit, idle time.Duration) cluster.HabitEffect {
-	fixed, mine, start := Keep{Until: c.spec.IdleTimeout()}, p.keep(c, h), startTime(h)
+	fixed, mine, start := Keep{Until: c.spec.IdleTimeout()}, p.keep(c, h, h.Last), startTime(h)
 	if h.Slept.After(h.Last) {
 		fixed.Until = min(fixed.Until, h.Slept.Sub(h.Last))
 		mine.Until = min(mine.Until, h.Slept.Sub(h.Last))
@@ -215,17 +216,17 @@ func (p *planner) effect(c *component, h *cluster.Habit, idle time.Duration) clu
 }
 
 // keep is for how long a component is kept after its latest request.
-func (p *planner) keep(c *component, h *cluster.Habit) Keep {
+func (p *planner) keep(c *component, h *cluster.Habit, last time.Time) Keep {
 	facts, start := factsOf(h), startTime(h)
 	k := keepBy(facts, c.spec.IdleTimeout(), start)
 	if h.Crons == 0 || facts.Samples+facts.Beyond > 0 {
 		return k
 	}
-	due := p.cronAfter(c, h.Last)
+	due := p.cronAfter(c, last)
 	if due.IsZero() {
 		return k
 	}
-	next := due.Sub(h.Last)
+	next := due.Sub(last)
 	k = Keep{By: KeepCron, Ahead: next - start, Until: next + cronLate}
 	if k.Ahead <= start+restTime {
 		k.Ahead = 0
@@ -255,7 +256,7 @@ func (p *planner) cronAfter(c *component, after time.Time) (first time.Time) {
 
 // heldAhead is how many instances there are ahead of the next request.
 func (p *planner) heldAhead(c *component) int {
-	k, last := c.keep, c.habit.Last
+	k, last := c.keep, c.last
 	if k.Ahead == 0 || last.IsZero() || c.habit.Slept.After(last) || c.busy() {
 		return 0
 	}
@@ -272,14 +273,14 @@ func (p *planner) heldAhead(c *component) int {
 func (p *planner) sleepsAt(c *component, m *Scale) time.Time {
 	fixed := m.Needed.Add(c.spec.IdleTimeout())
 	switch {
-	case !c.learns || c.habit.Last.IsZero() || m.Needed.After(c.habit.Last.Add(restTime)):
+	case !c.learns || c.last.IsZero() || m.Needed.After(c.last.Add(restTime)):
 		return fixed
 	case c.keep.By == KeepFixed:
 		return fixed
 	case c.keep.Ahead > 0:
-		return c.habit.Last.Add(restTime)
+		return c.last.Add(restTime)
 	}
-	return c.habit.Last.Add(c.keep.Until)
+	return c.last.Add(c.keep.Until)
 }
 
 // noteRise sets when a component that sleeps is to be started ahead.
@@ -288,10 +289,10 @@ func (p *planner) noteRise(c *component) {
 		return
 	}
 	p.rises[c.name] = time.Time{}
-	if c.memory.Target > 0 || c.keep.Ahead == 0 || c.habit.Last.IsZero() || c.habit.Slept.After(c.habit.Last) {
+	if c.memory.Target > 0 || c.keep.Ahead == 0 || c.last.IsZero() || c.habit.Slept.After(c.last) {
 		return
 	}
-	if at := c.habit.Last.Add(c.keep.Ahead); at.After(p.in.Now) {
+	if at := c.last.Add(c.keep.Ahead); at.After(p.in.Now) {
 		p.rises[c.name] = at
 	}
 }
@@ -299,23 +300,23 @@ func (p *planner) noteRise(c *component) {
 // nextRequest is when the next request of a component is to be expected, by
 // what was learned; zero: nothing was.
 func (p *planner) nextRequest(c *component) time.Time {
-	if !c.learns || c.habit == nil || c.habit.Last.IsZero() {
+	if !c.learns || c.habit == nil || c.last.IsZero() {
 		return time.Time{}
 	}
 	if c.keep.By == KeepCron {
-		return p.cronAfter(c, c.habit.Last)
+		return p.cronAfter(c, c.last)
 	}
 	f := factsOf(c.habit)
 	if f.Recent == 0 {
 		return time.Time{}
 	}
-	return c.habit.Last.Add(f.Median)
+	return c.last.Add(f.Median)
 }
 
 // forgo gives up an instance that nobody has asked for yet, where it fits
 // nowhere or makes room for others: the next request will start it.
 func (p *planner) forgo(c *component) bool {
-	if c.ahead == 0 || c.memory.Asked > 0 || c.least > 0 || c.surge {
+	if c.ahead == 0 || c.live() > 0 || c.least > 0 || c.surge || p.in.Load.Wakes[c.name].Waiting {
 		return false
 	}
 	next := *c.habit

@@ -16,6 +16,7 @@ type world struct {
 	now        time.Time
 	nodes      map[string]*cluster.Node
 	components map[string]*cluster.ComponentRow
+	crons      map[string]*cluster.EventSourceRow
 	placements map[string]*cluster.Placement
 	instances  map[string]*cluster.Instance
 	load       Load
@@ -109,6 +110,7 @@ func (w *world) snapshot() *cluster.Snapshot {
 	s := cluster.NewSnapshot().With(cluster.ChangeSet{
 		Number: 1, Full: true,
 		Nodes: maps.Clone(w.nodes), Components: maps.Clone(w.components), Placements: maps.Clone(w.placements),
+		EventSources: w.crons,
 	})
 	for id, n := range w.nodes {
 		w.lists++
@@ -276,6 +278,7 @@ func (w *world) act(fails func(*cluster.Placement) bool) {
 		case w.nodes[pl.Node].Lost:
 		case pl.Want == cluster.WantRun && i == nil:
 			w.report(pl, cluster.InstanceStarting, "")
+			w.instances[id].LaunchedAt = w.now
 		case pl.Want == cluster.WantRun && fails != nil && fails(pl) && i.State == cluster.InstanceBackoff:
 			w.report(pl, cluster.InstanceStarting, cluster.ReasonExited)
 			w.instances[id].Restarts++

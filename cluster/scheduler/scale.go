@@ -182,7 +182,7 @@ func (p *planner) touch(c *component, m *Scale) {
 		return
 	}
 	waking := p.waking(c)
-	if c.busy() || (m.Waking || waking) && !m.Needed.IsZero() {
+	if c.busy() || (m.Waking || waking) && !m.Needed.IsZero() && c.ahead == 0 {
 		m.Needed = p.in.Now
 	}
 	if m.Needed.Before(c.load.LastRequest) {
