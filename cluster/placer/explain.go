@@ -11,12 +11,20 @@ import (
 // would see it. A node that does not hold the role does not know where the
 // component has failed before, nor how busy it is on other nodes.
 func (p *Placer) Explain(component string) (cluster.Explanation, bool) {
+	e, ok := scheduler.Explain(p.present(), component)
+	if ok {
+		e.Scale.Changes = p.changesOf(component)
+	}
+	return e, ok
+}
+
+// present is what a plan would go by now. To read it changes nothing.
+func (p *Placer) present() scheduler.Input {
 	load := p.questions()
 	load.See(p.loads.Load())
 	p.mu.Lock()
-	memory := p.known
-	p.mu.Unlock()
-	return scheduler.Explain(scheduler.Input{
-		Snapshot: p.feed.Snapshot(), Load: load, Memory: memory, Now: time.Now(), Zone: p.opt.Zone, NewID: p.opt.NewID,
-	}, component)
+	defer p.mu.Unlock()
+	return scheduler.Input{
+		Snapshot: p.feed.Snapshot(), Load: load, Memory: p.known, Now: time.Now(), Zone: p.opt.Zone, NewID: p.opt.NewID,
+	}
 }

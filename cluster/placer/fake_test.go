@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -208,6 +209,8 @@ type stage struct {
 	gateway *gateway
 	feed    *cluster.Feed
 	counter int64
+	mu      sync.Mutex
+	told    []cluster.Event
 	hold    func() (end func() error) // takes the role
 }
 
@@ -222,7 +225,7 @@ func play(t *testing.T, test func(*testing.T, *stage)) {
 		defer work.Wait()
 		defer cancel()
 		work.Go(func() { s.feed.Run(ctx) })
-		s.Placer = New(Options{Node: "n1"}, s.db, s.feed, s.gateway)
+		s.Placer = New(Options{Node: "n1", Record: s.record}, s.db, s.feed, s.gateway)
 		s.hold = func() func() error {
 			term, end := context.WithCancel(ctx)
 			result := make(chan error, 1)
@@ -236,6 +239,19 @@ func play(t *testing.T, test func(*testing.T, *stage)) {
 		s.report(cluster.InstanceReady)
 		test(t, s)
 	})
+}
+
+func (s *stage) record(events ...cluster.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, events...)
+}
+
+// events are all that were recorded.
+func (s *stage) events() []cluster.Event {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.told)
 }
 
 // report tells the state of every instance that there is.

@@ -62,17 +62,15 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 	}
 	if len(d.Writes) == 0 {
 		l.pause = 0 // there is nothing left to try again
-		l.memory = d.Memory
-		l.answer(snap, load, d)
+		l.settle(snap, load, d)
 		return d.Next, nil
 	}
 	number, err := l.ledger.WritePlacements(ctx, l.hold, d.Writes)
 	if err != nil {
 		return l.failed(ctx, d, err)
 	}
-	l.memory = d.Memory
 	l.succeeded()
-	l.answer(snap, load, d)
+	l.settle(snap, load, d)
 	l.feed.Hint()
 	// Planning on less than what was just written would write it again.
 	if err := l.feed.WaitFor(ctx, number); err != nil {
@@ -147,16 +145,25 @@ func (l *loop) wait(ctx context.Context, next time.Time) {
 	}
 }
 
+// settle takes in a plan that holds from now on.
+func (l *loop) settle(snap *cluster.Snapshot, load scheduler.Load, d scheduler.Decision) {
+	l.memory = d.Memory
+	l.answer(snap, load, d)
+	l.tell(snap, d.Changes)
+}
+
 // answer tells everyone whose question this plan has settled.
 func (l *loop) answer(snap *cluster.Snapshot, load scheduler.Load, d scheduler.Decision) {
 	placed := placedBy(d.Writes)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.known = d.Memory
-	l.keepRefusals(d.Refusals, func(component string) bool {
+	lacking := func(component string) bool {
 		_, exists := snap.Components.Get(component)
 		return exists && !placed[component] && !wanted(snap, component)
-	})
+	}
+	l.keepRefusals(d.Refusals, lacking)
+	l.keepUnplaceable(d.Unplaceable, lacking)
 	for component := range load.Wakes {
 		c := l.wakes[component]
 		refusal := d.Refusals[component]

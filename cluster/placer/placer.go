@@ -44,6 +44,9 @@ type Options struct {
 	NewID  func() string  // cluster.NewID unless set
 	Zone   *time.Location // of crons; nil: UTC
 	Logger *slog.Logger
+
+	// Record takes events in, and does not wait; nil: nobody does.
+	Record func(...cluster.Event)
 }
 
 // Placer decides placements while this node holds the role. Its methods are
@@ -65,6 +68,10 @@ type Placer struct {
 	known    scheduler.Memory     // of the last plan that was stored
 	err      error                // of the last write, until one succeeds
 	since    time.Time            // of err
+
+	history     history
+	counts      map[change]int64
+	unplaceable map[string]shortage // by component
 }
 
 // New returns a Placer. Nothing happens before Hold.
@@ -74,6 +81,9 @@ func New(opt Options, ledger Ledger, feed Feed, loads Loads) *Placer {
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opt.Record == nil {
+		opt.Record = func(...cluster.Event) {}
 	}
 	return &Placer{
 		opt: opt, ledger: ledger, feed: feed, loads: loads,
@@ -132,12 +142,14 @@ func (p *Placer) take() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held, p.refusals = true, map[string]refusal{}
+	p.history, p.counts, p.unplaceable = history{}, map[change]int64{}, map[string]shortage{}
 }
 
 func (p *Placer) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.held, p.err, p.refusals, p.known = false, nil, nil, scheduler.Memory{}
+	p.history, p.counts, p.unplaceable = history{}, nil, nil
 	for _, calls := range []map[string]*call{p.wakes, p.sleeps} {
 		for component, c := range calls {
 			c.answer(cluster.ErrNotHolder)
