@@ -14,6 +14,7 @@ type request struct {
 	granted time.Duration // when an instance got it
 	cold    bool          // no instance was ready when it came
 	late    bool          // its deadline ends it
+	stream  bool
 }
 
 // queue is what the gateways together do for one component.
@@ -38,14 +39,16 @@ type queue struct {
 	rows     int
 
 	inFlight int
+	streams  int // of inFlight
 	total    int64
 	last     time.Duration // end of the latest activity
 	service  time.Duration // learned mean
 
 	// The integrals, in seconds, up to counted: of what is in flight or waits,
-	// of instances that are ready, and of reserved MiB.
+	// the same without streams, of instances that are ready, and of reserved MiB.
 	counted  time.Duration
 	work     float64
+	metered  float64
 	capacity float64
 	memory   float64
 	reserved int64
@@ -85,6 +88,7 @@ func (q *queue) count(now time.Duration) {
 	seconds := (now - q.counted).Seconds()
 	q.counted = now
 	q.work += seconds * float64(q.load())
+	q.metered += seconds * float64(q.load()-q.streams)
 	q.capacity += seconds * float64(len(q.ready))
 	q.memory += seconds * float64(q.reserved)
 }
@@ -93,7 +97,7 @@ func (q *queue) count(now time.Duration) {
 func (q *queue) report(now time.Duration, start time.Time) cluster.ComponentLoad {
 	l := cluster.ComponentLoad{
 		InFlight: q.inFlight, Queued: q.waiting.len(),
-		ServiceTime: q.service, LastRequest: start.Add(q.last), Total: q.total,
+		ServiceTime: q.service, LastRequest: start.Add(q.last), Total: q.total, Streams: q.streams, Work: q.metered,
 	}
 	if q.waiting.len() > 0 {
 		l.OldestWait = now - q.waiting.oldest().at
@@ -162,7 +166,7 @@ func (q *queue) remove(i *instance) {
 // arrive takes a request in.
 func (w *world) arrive(q *queue, asked Request) {
 	q.count(w.now)
-	r := request{at: w.now, service: asked.Service}
+	r := request{at: w.now, service: asked.Service, stream: asked.Stream}
 	if r.service <= 0 {
 		r.service = q.as.Service.draw(q.serves)
 	}
@@ -220,6 +224,10 @@ func (w *world) grant(q *queue, i *instance, r request) {
 	r.granted = w.now
 	i.inFlight++
 	q.inFlight++
+	if r.stream {
+		i.streams++
+		q.streams++
+	}
 	if q.limit > 0 && i.inFlight <= q.limit {
 		q.free--
 	}
@@ -232,7 +240,7 @@ func (w *world) grant(q *queue, i *instance, r request) {
 	}
 	q.result.wait.add(r.granted - r.at)
 	end := w.now + r.service
-	if r.late = end > r.at+q.within; r.late {
+	if r.late = !r.stream && end > r.at+q.within; r.late {
 		end = max(w.now, r.at+q.within)
 	}
 	w.calendar.add(due{at: end, kind: finish, i: i, q: q, r: r})
@@ -252,12 +260,16 @@ func (w *world) hand(q *queue) {
 // finished ends a request, or tells of one that has broken off before.
 func (w *world) finished(q *queue, i *instance, r request) {
 	if i.cut != "" {
-		w.tell(q, i, r, i.cutAt, i.cut)
+		w.tell(q, i, r, i.cutAt, i.ended(r))
 		return
 	}
 	q.count(w.now)
 	i.inFlight--
 	q.inFlight--
+	if r.stream {
+		i.streams--
+		q.streams--
+	}
 	reason := cluster.ReasonNone
 	if r.late {
 		reason = cluster.ReasonQueueTimeout
@@ -265,7 +277,9 @@ func (w *world) finished(q *queue, i *instance, r request) {
 	} else {
 		q.result.Answered++
 		q.result.took.add(w.now - r.at)
-		q.learn(w.now - r.granted)
+		if !r.stream {
+			q.learn(w.now - r.granted)
+		}
 	}
 	w.tell(q, i, r, w.now, reason)
 	if i.state != cluster.InstanceReady {
@@ -303,7 +317,7 @@ func (w *world) tell(q *queue, i *instance, r request, end time.Duration, reason
 	if w.s.Request == nil {
 		return
 	}
-	o := Outcome{Component: q.name, At: r.at, End: end, Cold: r.cold, Wait: end - r.at, Reason: reason}
+	o := Outcome{Component: q.name, At: r.at, End: end, Cold: r.cold, Stream: r.stream, Wait: end - r.at, Reason: reason}
 	if i != nil {
 		o.Placement, o.Node, o.Wait = i.pl.ID, i.node.row.ID, r.granted-r.at
 	}

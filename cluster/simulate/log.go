@@ -8,11 +8,14 @@ import (
 	"io"
 	"maps"
 	"math"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"maelstrom/cluster"
 )
 
 // LogOptions say how an access log is read.
@@ -32,6 +35,7 @@ type Log struct {
 	Length   time.Duration // to the last request
 	Lines    int
 	Foreign  int // lines of components that are not simulated
+	Asleep   int // of requests that woke nobody, and do so in no simulation
 	Recorded []Recorded
 	Learned  map[string]Behavior // start times of components, where the log has cold requests
 }
@@ -61,6 +65,7 @@ type entry struct {
 	ours            bool
 	placement       string
 	cold, answered  bool
+	stream, asleep  bool
 	queue, duration time.Duration
 }
 
@@ -127,6 +132,8 @@ func (l *logReader) line(line []byte) error {
 		return err
 	case !known:
 		l.log.Foreign++
+	case e.asleep:
+		l.log.Asleep++
 	default:
 		l.entries = append(l.entries, e)
 	}
@@ -147,6 +154,7 @@ type accessLine struct {
 	DurationMS  float64   `json:"duration_ms"`
 	Reason      string    `json:"reason"`
 	ForwardedBy string    `json:"forwarded_by"`
+	Stream      bool      `json:"stream"`
 }
 
 // longest is more than any request takes.
@@ -167,6 +175,7 @@ func (l *logReader) ours(line []byte) (entry, bool, error) {
 	e := entry{
 		component: l.opt.Component(a.Component, a.Host, a.Target), ours: true, exact: true, placement: a.Placement,
 		cold: a.Cold && a.Placement != "", answered: a.Reason == "" && a.Status != 499 && a.Placement != "",
+		stream: a.Stream || a.Status == http.StatusSwitchingProtocols, asleep: a.Reason == string(cluster.ReasonAsleep),
 		queue: fromMS(a.QueueMS), duration: fromMS(a.DurationMS),
 	}
 	e.at = a.Time.Add(-e.duration)
@@ -274,7 +283,7 @@ type recording struct {
 }
 
 func (r *recording) add(e *entry, at time.Duration) {
-	r.requests = append(r.requests, Request{At: at, Service: e.service})
+	r.requests = append(r.requests, Request{At: at, Service: e.service, Stream: e.stream})
 	if !e.ours {
 		return
 	}

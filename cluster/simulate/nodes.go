@@ -39,6 +39,7 @@ type instance struct {
 	readyAt  time.Duration
 	drained  time.Duration // since when it drains
 	inFlight int
+	streams  int  // of inFlight
 	cold     bool // has answered a request that found none ready
 
 	cut   cluster.Reason // why its requests have broken off
@@ -245,9 +246,24 @@ func (w *world) breakOff(i *instance, why cluster.Reason) {
 		i.q.starting--
 	}
 	i.q.inFlight -= i.inFlight
-	i.q.result.failed(why, int64(i.inFlight))
-	i.inFlight = 0
+	i.q.streams -= i.streams
 	i.cut, i.cutAt = why, w.now
+	broken := int64(i.inFlight)
+	if i.ended(request{stream: true}) == cluster.ReasonNone {
+		broken -= int64(i.streams)
+		i.q.result.Answered += int64(i.streams)
+	}
+	i.q.result.failed(why, broken)
+	i.inFlight, i.streams = 0, 0
+}
+
+// ended is what has become of a request on an instance whose requests have
+// broken off. The streams of one that leaves are told to end.
+func (i *instance) ended(r request) cluster.Reason {
+	if r.stream && i.cut == cluster.ReasonDraining {
+		return cluster.ReasonNone
+	}
+	return i.cut
 }
 
 func (w *world) stop(i *instance) {

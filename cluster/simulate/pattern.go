@@ -12,6 +12,7 @@ import (
 type Request struct {
 	At      time.Duration
 	Service time.Duration // zero: as the component's requests take
+	Stream  bool          // a WebSocket or the like: lasts as long as it pleases, and is no work
 }
 
 // Load is what a component is asked: a pattern, or requests that are known.
@@ -50,6 +51,9 @@ type Pattern struct {
 	// Random lets requests come at random times, as many as the rate tells on
 	// average; else they come evenly.
 	Random bool
+
+	Service Spread // how long they take; zero: as the component's requests do
+	Stream  bool   // they are WebSockets or the like
 }
 
 // Check tells what is wrong with p.
@@ -66,7 +70,7 @@ func (p *Pattern) Check() error {
 	case p.Over == 0 && p.Shape == Ramp:
 		return fmt.Errorf("ramp needs the time that it goes over")
 	}
-	return nil
+	return p.Service.Check()
 }
 
 // maxRate is more than a simulation is of use for.
@@ -166,10 +170,19 @@ func (a *arrivals) take() (Request, bool) {
 		a.at = min(end, a.at+time.Duration(a.left/rate*float64(time.Second)))
 		a.left = a.gap()
 		if a.at < a.length {
-			return Request{At: a.at}, true
+			return a.request(), true
 		}
 	}
 	return Request{}, false
+}
+
+// request is one of the pattern's, now.
+func (a *arrivals) request() Request {
+	r := Request{At: a.at, Stream: a.load.Pattern.Stream}
+	if s := a.load.Pattern.Service; !s.IsZero() {
+		r.Service = max(1, s.draw(a.random))
+	}
+	return r
 }
 
 // draw returns a time by a distribution.

@@ -91,7 +91,7 @@ func (w *world) meter() cluster.Meter {
 	for _, q := range w.all {
 		if q.total > 0 {
 			q.count(w.now)
-			m.Work[q.name] = q.work
+			m.Work[q.name] = q.metered
 		}
 	}
 	return m
@@ -114,6 +114,7 @@ func (w *world) plan() {
 		return
 	}
 	w.memory = d.Memory
+	w.noteDecision(&d)
 	w.answer(d)
 	if len(d.Writes) > 0 {
 		w.planBy(w.now)
@@ -123,6 +124,23 @@ func (w *world) plan() {
 	if w.check != nil {
 		w.check()
 	}
+}
+
+// noteDecision keeps what the scheduler says of what it does.
+func (w *world) noteDecision(d *scheduler.Decision) {
+	for _, c := range d.Changes {
+		w.noteChange(c)
+	}
+	for _, v := range d.Displaced {
+		pl, _ := w.snapshot.Placements.Get(v.Placement)
+		w.queues[v.Component].result.Displaced++
+		w.note(Move{What: "yields", Component: v.Component, Slot: pl.Slot, Placement: v.Placement, Node: w.nodes[v.Node].row.Name, For: v.For})
+	}
+	missing := int64(0)
+	for _, mib := range d.Unplaceable {
+		missing += mib
+	}
+	w.result.MissingMiB = max(w.result.MissingMiB, missing)
 }
 
 func (w *world) someNode() bool {

@@ -18,9 +18,12 @@ type Result struct {
 
 	MemoryMiB      int64   `json:"memory_mib"` // of all nodes together
 	PeakMemoryMiB  int64   `json:"peak_memory_mib"`
+	MissingMiB     int64   `json:"missing_memory_mib"` // that more machines were to have, at most
 	MemoryGiBHours float64 `json:"memory_gib_hours"`
 
 	Refusals []Refusal `json:"refusals"` // why components could not be placed
+	Changes  []Change  `json:"changes"`  // of how many instances there shall be
+	Unkept   int64     `json:"changes_left_out"`
 	Moves    []Move    `json:"moves"`
 	LeftOut  int64     `json:"moves_left_out"` // beyond the most that are kept
 	Ticks    []Tick    `json:"ticks"`
@@ -42,6 +45,7 @@ type Totals struct {
 	Cold       int64                    `json:"cold"`        // got an instance, but none was ready when they came
 	ColdStarts int64                    `json:"cold_starts"` // instances that answered such a request
 	Starts     int64                    `json:"starts"`      // of instances, for whatever reason
+	Displaced  int64                    `json:"displaced"`   // idle instances that made room for others
 
 	Queue    Times    `json:"queue_ms"` // of those that an instance got
 	Buckets  []Bucket `json:"queue_buckets"`
@@ -75,6 +79,18 @@ type Refusal struct {
 	Plans     int64          `json:"plans"`
 }
 
+// Change is a decision of the scheduler that a component shall have more or
+// fewer instances, and why, as `maelctl comp explain` has it.
+type Change struct {
+	At        float64            `json:"at"`
+	Component string             `json:"component"`
+	From      int                `json:"from"`
+	To        int                `json:"to"`
+	Cause     cluster.ScaleCause `json:"cause"`
+	Why       string             `json:"why"`
+	Sight     cluster.ScaleSight `json:"sight"`
+}
+
 // Move is one thing that happens to an instance or a node.
 type Move struct {
 	At        float64 `json:"at"`
@@ -83,6 +99,7 @@ type Move struct {
 	Slot      int     `json:"slot"`
 	Placement string  `json:"placement,omitempty"`
 	Node      string  `json:"node"`
+	For       string  `json:"for,omitempty"` // the component that it yields to
 }
 
 // Tick is how things stand at a time.
@@ -132,6 +149,7 @@ type Outcome struct {
 	At, End   time.Duration
 	Wait      time.Duration
 	Cold      bool
+	Stream    bool
 	Reason    cluster.Reason // none: it was answered
 }
 
@@ -139,6 +157,9 @@ type Outcome struct {
 func (o *Outcome) Status() int {
 	switch o.Reason {
 	case cluster.ReasonNone:
+		if o.Stream {
+			return 101
+		}
 		return 200
 	case cluster.ReasonQueueTimeout:
 		return 504
@@ -151,7 +172,7 @@ func (o *Outcome) Status() int {
 func newResult(s *Scenario) *Result {
 	r := &Result{
 		Start: s.Start, Length: s.Length.Seconds(), Seed: s.Seed, TickTime: s.tick().Seconds(),
-		Components: []*ComponentResult{}, Refusals: []Refusal{}, Moves: []Move{}, Ticks: []Tick{},
+		Components: []*ComponentResult{}, Refusals: []Refusal{}, Changes: []Change{}, Moves: []Move{}, Ticks: []Tick{},
 		Totals: Totals{Reasons: map[cluster.Reason]int64{}},
 	}
 	for _, n := range s.Nodes {
@@ -193,6 +214,7 @@ func (r *Result) refusal(component string, at time.Duration, f *cluster.Failure)
 // The most that a result keeps.
 const (
 	maxMoves    = 20_000
+	maxChanges  = 20_000
 	maxRefusals = 200
 )
 
@@ -203,6 +225,16 @@ func (w *world) note(m Move) {
 	}
 	m.At = w.now.Seconds()
 	w.result.Moves = append(w.result.Moves, m)
+}
+
+func (w *world) noteChange(c cluster.ScaleChange) {
+	if len(w.result.Changes) >= maxChanges {
+		w.result.Unkept++
+		return
+	}
+	w.result.Changes = append(w.result.Changes, Change{
+		At: w.now.Seconds(), Component: c.Component, From: c.From, To: c.To, Cause: c.Cause, Why: c.Why, Sight: c.Sight,
+	})
 }
 
 func (w *world) noteInstance(what string, i *instance) {

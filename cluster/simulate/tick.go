@@ -88,6 +88,7 @@ func (t *Totals) add(o *Totals) {
 	t.Cold += o.Cold
 	t.ColdStarts += o.ColdStarts
 	t.Starts += o.Starts
+	t.Displaced += o.Displaced
 	t.InstanceHours += o.InstanceHours
 	t.Busy += o.Busy
 	t.wait.merge(&o.wait)

@@ -178,7 +178,7 @@ func (w *world) addLoads() error {
 // comeNext notes the next request of a load.
 func (w *world) comeNext(load int) {
 	if r, ok := w.loads[load].take(); ok {
-		w.calendar.add(due{at: max(w.now, r.At), kind: arrival, n: load, r: request{service: r.Service}})
+		w.calendar.add(due{at: max(w.now, r.At), kind: arrival, n: load, r: request{service: r.Service, stream: r.Stream}})
 	}
 }
 
@@ -211,7 +211,7 @@ func (w *world) run(ctx context.Context) (*Result, error) {
 func (w *world) step(d *due) {
 	switch d.kind {
 	case arrival:
-		w.arrive(w.queues[w.s.Loads[d.n].Component], Request{Service: d.r.service})
+		w.arrive(w.queues[w.s.Loads[d.n].Component], Request{Service: d.r.service, Stream: d.r.stream})
 		w.comeNext(d.n)
 	case finish:
 		w.finished(d.q, d.i, d.r)

@@ -64,8 +64,9 @@ The load is one of these, or several:
   --scenario FILE                           nodes, loads, events and times, in YAML
 
 SHAPE is constant, step, ramp, square, sine, daily or poisson. The keys are rate
-and to, in requests per second, at, over and period, which are times, and
-random=true for requests at random times instead of evenly.`,
+and to, in requests per second, at, over and period, which are times,
+random=true for requests at random times instead of evenly, service=MEDIAN[:P95]
+for how long they take, and stream=true for WebSockets and the like.`,
 		Example: `  maelctl simulate --nodes 2 --memory 8GiB --load constant:rate=5 --length 1h
   maelctl simulate shop.yml --node a=8GiB,zone=east --node b=4GiB --load 'shop_web=square:rate=0,to=50,period=10m'
   maelctl simulate -r projects --nodes 3 --memory 16GiB --log access.log --picture load.svg
@@ -108,7 +109,7 @@ func (o *simulateOptions) register(cmd *cobra.Command) {
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of all that is left to chance")
 	flags.StringVar(&o.picture, "picture", "", "draw instances and load over time into this file: .svg or .html")
 	flags.StringVar(&o.writeLog, "write-log", "", "write each simulated request into this file, as the access log has them")
-	flags.IntVar(&o.moves, "moves", 20, "how many starts and stops to list")
+	flags.IntVar(&o.moves, "moves", 20, "how many decisions, and how many starts and stops, to list")
 	for _, name := range []string{"scenario", "log", "picture", "write-log"} {
 		cobra.CheckErr(cmd.RegisterFlagCompletionFunc(name, completeFiles))
 	}

@@ -203,8 +203,13 @@ func setPattern(p *simulate.Pattern, key, value string) (err error) {
 		p.Period, err = time.ParseDuration(value)
 	case "random":
 		p.Random, err = strconv.ParseBool(value)
+	case "stream":
+		p.Stream, err = strconv.ParseBool(value)
+	case "service":
+		p.Service, err = parseSpread(value)
+		return err
 	default:
-		return fmt.Errorf("no key %q: there are rate, to, at, over, period and random", key)
+		return fmt.Errorf("no key %q: there are rate, to, at, over, period, random, service and stream", key)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %q is not what belongs there, such as rate=5, at=2m or random=true", key, value)
@@ -318,6 +323,9 @@ func (a *app) replay(sim *simulation, s *simulate.Scenario) ([]simulate.Recorded
 	read, err := simulate.ReadLog(in, simulate.LogOptions{Name: sim.log, Component: receiver(s.Projects, sim.logComponent)})
 	if err != nil {
 		return nil, exitWith(exitInvalid, err)
+	}
+	if read.Asleep > 0 {
+		a.warn("%s: %d of %d lines are requests that may not wake anybody, and are left out", sim.log, read.Asleep, read.Lines)
 	}
 	if read.Foreign > 0 {
 		a.warn("%s: %d of %d lines are no requests of these components", sim.log, read.Foreign, read.Lines)

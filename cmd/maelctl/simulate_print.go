@@ -24,8 +24,14 @@ func printSimulation(w io.Writer, s style, r *simulate.Result, moves int) error 
 	}
 	fmt.Fprintf(w, "\n%s  %s of %s at most, %.3f GiB-hours of %.3f\n", s.bold("memory"),
 		gib(r.PeakMemoryMiB), gib(r.MemoryMiB), r.MemoryGiBHours, float64(r.MemoryMiB)/1024*r.Length/3600)
+	if r.MissingMiB > 0 {
+		fmt.Fprintf(w, "%s  %s at most, which more nodes would have\n", s.bold("missing"), gib(r.MissingMiB))
+	}
 	printLost(w, s, r)
 	if err := printRecorded(w, s, r); err != nil {
+		return err
+	}
+	if err := printScaling(w, s, r, moves); err != nil {
 		return err
 	}
 	return printMoves(w, s, r, moves)
@@ -112,6 +118,30 @@ func printRecorded(w io.Writer, s style, r *simulate.Result) error {
 	return t.write(w)
 }
 
+// printScaling tells what the scheduler has decided, and why.
+func printScaling(w io.Writer, s style, r *simulate.Result, most int) error {
+	if len(r.Changes) == 0 || most == 0 {
+		return nil
+	}
+	t := newTable(s, "AT", "COMPONENT", "FROM", "TO", "BECAUSE")
+	for _, c := range r.Changes[:min(most, len(r.Changes))] {
+		t.add(seconds(c.At), c.Component, strconv.Itoa(c.From), strconv.Itoa(c.To), c.Why)
+	}
+	fmt.Fprintln(w)
+	if err := t.write(w); err != nil {
+		return err
+	}
+	printMore(w, int64(len(r.Changes)-most)+r.Unkept, int64(most))
+	return nil
+}
+
+// printMore tells how many of a list are left out.
+func printMore(w io.Writer, more, shown int64) {
+	if more > 0 {
+		fmt.Fprintf(w, "... %d more: --moves %d, or --output json\n", more, shown+more)
+	}
+}
+
 func printMoves(w io.Writer, s style, r *simulate.Result, most int) error {
 	if len(r.Moves) == 0 || most == 0 {
 		return nil
@@ -122,14 +152,16 @@ func printMoves(w io.Writer, s style, r *simulate.Result, most int) error {
 		if component == "" {
 			component, slot = "-", "-"
 		}
-		t.add(seconds(m.At), m.What, component, slot, m.Node)
+		what := m.What
+		if m.For != "" {
+			what += " to " + m.For
+		}
+		t.add(seconds(m.At), what, component, slot, m.Node)
 	}
 	fmt.Fprintln(w)
 	if err := t.write(w); err != nil {
 		return err
 	}
-	if more := int64(len(r.Moves)-most) + r.LeftOut; more > 0 {
-		fmt.Fprintf(w, "... %d more: --moves %d, or --output json\n", more, int64(most)+more)
-	}
+	printMore(w, int64(len(r.Moves)-most)+r.LeftOut, int64(most))
 	return nil
 }

@@ -134,7 +134,7 @@ func (p *scenarioParser) load(n *yaml.Node, path string) {
 			return nil
 		}),
 	}
-	for _, key := range []string{"rate", "to", "at", "over", "period", "random"} {
+	for _, key := range []string{"rate", "to", "at", "over", "period", "random", "service", "stream"} {
 		keys[key] = p.value(func(text string) error { return setPattern(l.Pattern, key, text) })
 	}
 	before := len(p.Problems)

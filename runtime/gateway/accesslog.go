@@ -32,6 +32,9 @@ func (g *Gateway) logAccess(x *exchange, err error) {
 	if x.node != "" {
 		attrs = append(attrs, slog.String("node", x.node), slog.Int("returned", x.returned), slog.Int("repeats", x.repeats))
 	}
+	if x.streamed {
+		attrs = append(attrs, slog.Bool("stream", true))
+	}
 	if x.asker != "" {
 		attrs = append(attrs, slog.String("forwarded_by", x.asker))
 	}

@@ -328,7 +328,7 @@ func (d *dispatcher) streamBegins(x *exchange) {
 	now := time.Now()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	x.stream = true
+	x.stream, x.streamed = true, true
 	d.stats.streams++
 	d.stats.meter(d, now)
 }

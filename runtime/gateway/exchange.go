@@ -44,6 +44,7 @@ type exchange struct {
 	node     string      // of it; empty: this one
 	at       *dispatcher // while it is in flight
 	stream   bool        // it counts as one
+	streamed bool        // it was one
 
 	undelivered int       // tries whose instance could not be dialled
 	returned    int       // tries that another node has answered by itself

@@ -264,15 +264,21 @@ func TestAccessLog(t *testing.T) {
 		w.run("p", ok)
 		<-answer
 		w.get("other")
+		w.run("p", func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "text/event-stream")
+			rw.WriteHeader(200)
+		})
+		w.get("shop_web")
 	})
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 2 {
+	if len(lines) != 3 {
 		t.Fatalf("%d lines: %s", len(lines), out.String())
 	}
 	for i, want := range []map[string]any{
 		{"status": 200.0, "component": "shop_web", "event_source": "shop_web-http", "placement": "p", "cold": true,
 			"queue_ms": 1500.0, "duration_ms": 1500.0, "tries": 1.0, "reason": "", "bytes": 2.0, "client": "192.0.2.1"},
-		{"status": 404.0, "component": "", "reason": "not_found", "host": "other", "method": "GET"},
+		{"status": 404.0, "component": "", "reason": "not_found", "host": "other", "method": "GET", "stream": nil},
+		{"status": 200.0, "component": "shop_web", "stream": true, "cold": false},
 	} {
 		var got map[string]any
 		if err := json.Unmarshal([]byte(lines[i]), &got); err != nil {
