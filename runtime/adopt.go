@@ -36,7 +36,7 @@ func (a *Agent) Adopt(ctx context.Context) error {
 	var group errgroup.Group
 	group.SetLimit(recogniseAtOne)
 	for _, u := range a.units {
-		if u.found.State == ContainerRunning && !u.orphan && u.target.want == cluster.WantRun {
+		if u.found.State == ContainerRunning && !u.orphan && u.target.want == cluster.WantRun && u.inst.State != cluster.InstanceStopping {
 			group.Go(func() error { u.recognise(ctx, *u.found); return nil })
 		}
 	}

@@ -161,6 +161,9 @@ func (l *ledger) MarkStopping(_ context.Context, i cluster.Instance, version int
 		return false, nil
 	}
 	l.marked = append(l.marked, i.Placement)
+	if l.rows != nil {
+		l.rows[i.Placement] = i
+	}
 	return true, nil
 }
 

@@ -214,3 +214,60 @@ func TestStopAll(t *testing.T) {
 		}
 	})
 }
+
+// A daemon that is killed while a container stops has passed the point of no
+// return for the next one: a wish to run, which comes meanwhile, gets another
+// container, and the end of this one is nobody's failure.
+func TestWhatStopsIsNotTurnedBackAfterARestart(t *testing.T) {
+	for name, left := range map[string]func(*world){
+		"it ends after the restart": func(*world) {},
+		"it has ended before":       func(w *world) { w.engine.Exit("p1", 0) },
+	} {
+		for _, want := range []cluster.Want{cluster.WantStop, cluster.WantRun} {
+			t.Run(name+", "+string(want), func(t *testing.T) {
+				bubble(t, fake.Image{TermDelay: 5 * time.Second}, func(w *world) {
+					was := w.serving()
+					w.want("p1", cluster.WantStop)
+					w.pass(time.Second)
+					w.expect("p1", cluster.InstanceStopping, cluster.ReasonNone)
+					w.halt()
+					left(w)
+					if want == cluster.WantRun {
+						w.want("p1", want)
+					}
+					w.build()
+					if err := w.agent.Adopt(w.t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					w.expect("p1", cluster.InstanceStopping, cluster.ReasonNone)
+					w.run()
+					w.pass(10 * time.Second)
+					if states := w.feed.states("p1"); slices.Contains(states, cluster.InstanceBackoff) {
+						t.Errorf("a failure was told: %v", states)
+					}
+					if want == cluster.WantStop {
+						w.expectGone("p1")
+					} else if i := w.expect("p1", ready, cluster.ReasonNone); i.ContainerID == was.ContainerID || i.LastFailure != "" {
+						t.Errorf("runs as %+v, was %+v", i, was)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A container that ended while no daemon ran, and was to stop, is removed.
+func TestWhatEndedAndWasToStopIsNoFailure(t *testing.T) {
+	bubble(t, fake.Image{}, func(w *world) {
+		w.serving()
+		w.halt()
+		w.engine.Exit("p1", 3)
+		w.want("p1", cluster.WantStop)
+		w.start()
+		w.pass(time.Second)
+		w.expectGone("p1")
+		if states := w.feed.states("p1"); slices.Contains(states, cluster.InstanceBackoff) {
+			t.Errorf("a failure was told: %v", states)
+		}
+	})
+}

@@ -59,6 +59,7 @@ type unit struct {
 	orphan     bool               // the container is not the placement's
 	found      *Container         // adopted, not looked at yet
 	known      bool               // adopted and looked at
+	parted     string             // id of the container that an earlier daemon had begun to stop; empty: none
 	crashes    backoff
 	waits      backoff    // for the engine
 	holds      backoff    // for the image of what comes after it
@@ -93,6 +94,9 @@ func (u *unit) inherit(was cluster.Instance) {
 	u.inst.Suspect, u.inst.FailedChecks = was.Suspect, was.FailedChecks
 	u.inst.LastFailure, u.inst.LastFailureAt = was.LastFailure, was.LastFailureAt
 	u.inst.LastFailureDetail = was.LastFailureDetail
+	if was.State == cluster.InstanceStopping {
+		u.parted = was.ContainerID
+	}
 }
 
 // adopt gives the unit a container that is there already.
@@ -105,7 +109,10 @@ func (u *unit) adopt(c Container, orphan bool) {
 	if u.target.row != nil {
 		u.memory = u.target.row.MemoryMiB
 	}
-	if orphan || u.target.want == cluster.WantStop {
+	switch stop := u.target.want == cluster.WantStop; {
+	case !orphan && (u.parted == c.ID || stop && c.State == ContainerExited):
+		u.inst.State = cluster.InstanceStopping // nobody is to count on it again
+	case orphan || stop:
 		u.inst.State = cluster.InstanceDraining
 	}
 	u.hold(c)
@@ -134,6 +141,8 @@ func (u *unit) begin(ctx context.Context) phase {
 	switch {
 	case u.orphan:
 		return u.drain
+	case u.inst.State == cluster.InstanceStopping:
+		return u.stop
 	case c.State == ContainerExited:
 		return u.bury
 	case c.State == ContainerCreated:
