@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -257,7 +258,7 @@ func (c *trio) doze(t testing.TB, a *traffic, component, host string) (end func(
 			case got.err == nil && got.status == http.StatusOK:
 				wakes++
 			case !excused:
-				t.Errorf("a sleeper asked at node %d at %s, failed %s later: %s", i, began.Format("15:04:05.000"), x.ended.Sub(began).Round(time.Millisecond), got)
+				t.Errorf("a sleeper asked at node %d at %s, failed %s later: %s\n%s", i, began.Format("15:04:05.000"), x.ended.Sub(began).Round(time.Millisecond), got, c.told(component))
 			}
 			c.sleep(component, i)
 			select {
@@ -272,6 +273,21 @@ func (c *trio) doze(t testing.TB, a *traffic, component, host string) (end func(
 		work.Wait()
 		return wakes
 	})
+}
+
+// told is what the nodes have said of a component lately.
+func (c *trio) told(component string) string {
+	const newest = 20
+	var lines []string
+	for i, n := range c.nodes {
+		for line := range strings.Lines(n.log.String()) {
+			if strings.Contains(line, component) {
+				lines = append(lines, strings.TrimSpace(line)+" at="+strconv.Itoa(i))
+			}
+		}
+	}
+	slices.Sort(lines) // each begins with its time
+	return strings.Join(lines[max(0, len(lines)-newest):], "\n")
 }
 
 // sleep puts a component to sleep by a node, which may be dead.
