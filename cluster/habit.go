@@ -10,6 +10,10 @@ import (
 // HabitMinutes is how long an idle time may be to have a bin of its own.
 const HabitMinutes = 240
 
+// HabitsLeft is stored beside the habits of components when whoever has seen
+// them has given its role up: it has missed nothing. No component is called so.
+const HabitsLeft = "/"
+
 // HabitBins counts idle times by whole minutes. What is old counts less, so
 // counts are not whole.
 type HabitBins [HabitMinutes]float32

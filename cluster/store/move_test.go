@@ -68,6 +68,7 @@ func fill(t *testing.T, s *Store) {
 	must(t, err)
 	_, err = s.WriteAlerts(t.Context(), nil, []cluster.AlertWrite{{Alert: alertOf("n1", "grüße 🌪")}})
 	must(t, err)
+	must(t, s.WriteHabits(t.Context(), hold, map[string]*cluster.Habit{"p_a": aHabit(time.Unix(1, 0))}, nil))
 	fillSources(t, s)
 }
 

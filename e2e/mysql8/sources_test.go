@@ -67,6 +67,11 @@ func (r *tour) runs() {
 	r.call("StartRun", "run-2", nil)
 	release.State, release.FinishedAt = cluster.RunSucceeded, time.Unix(1, 0).UTC()
 	r.call("FinishRelease", release, cluster.Event{Kind: cluster.EventRelease, Severity: cluster.EventInfo, Component: "case"})
+	habit := &cluster.Habit{Last: time.Unix(1, 0).UTC(), Recent: []time.Duration{time.Hour}}
+	habit.Bins[60] = 1.5
+	r.call("WriteHabits", hold, map[string]*cluster.Habit{"case": habit, "gone": habit}, []string(nil))
+	r.call("WriteHabits", hold, map[string]*cluster.Habit{"case": habit}, []string{"gone"})
+	r.tell("%v", *r.call("Habits")[0].(map[string]*cluster.Habit)["case"])
 	r.call("OpenFirings", "key", 0)
 	r.call("LatestFirings")
 	r.call("LastDue")
