@@ -76,7 +76,7 @@ type Auto struct {
 	Window Window
 	Ticked time.Time // when it last decided whether there may be less
 
-	Waiting   time.Time // since when there is a queue
+	Line      line
 	Calm      time.Time // when the last panic ended, or a backlog was seen
 	StepAt    time.Time // of the way down
 	StepFrom  int
@@ -99,7 +99,9 @@ type Wanted struct {
 type demand struct {
 	Now         time.Time
 	Have        int // instances that load has asked for so far
+	Least, Most int // that there may be; zero: no limit
 	Ready       int
+	Failing     bool // some of them do
 	Concurrency int
 	Up, Down    float64 // shares of it
 	Spare       int     // slots to keep free
@@ -108,13 +110,13 @@ type demand struct {
 	Slots       int           // that are in use or waited for now
 	Wait        time.Duration // that it will take to work off the queue; negative: not known
 	Queued      int
-	Partial     bool // something is not known: nothing shrinks
+	Influx      float64 // instances that it takes to serve what waits as fast as it comes; +Inf: not known
+	Partial     bool    // something is not known: nothing shrinks
 	Grown       time.Time
 }
 
 // decide returns how many instances load asks for, and keeps why.
 func (a *Auto) decide(in demand) int {
-	a.noteQueue(in)
 	stable, seconds := a.Window.Average(in.Now, stableWindow)
 	panicking, _ := a.Window.Average(in.Now, panicWindow)
 	// An instance is for one request at least, or one request would want two.
@@ -145,16 +147,6 @@ func (a *Auto) decide(in demand) int {
 	return want
 }
 
-// noteQueue remembers since when there is a queue.
-func (a *Auto) noteQueue(in demand) {
-	switch {
-	case in.Queued == 0:
-		a.Waiting = time.Time{}
-	case a.Waiting.IsZero():
-		a.Waiting = in.Now
-	}
-}
-
 // spare is how many instances it takes to have the spare slots beside the load.
 func (a *Auto) spare(in demand, stable float64) int {
 	if in.Spare == 0 {
@@ -164,24 +156,40 @@ func (a *Auto) spare(in demand, stable float64) int {
 	return a.Why.ForSpare
 }
 
-// grow bounds what is wanted by what there is still to do: what was there in a
-// window but is no more needs no start, nor does a queue that will be gone by
-// itself before the panic window is over.
+// grow bounds what is wanted by what there may be, and is to do: what was there
+// in a window but is no more needs no start.
 func (a *Auto) grow(in demand, want int) int {
-	if want <= in.Have {
-		return want
-	}
-	present := max(in.Have, int(math.Ceil(float64(in.Work)/a.Why.Target)), a.Why.ForSpare)
-	if want > present {
-		want, a.Why.Limit = present, LimitPresent
-	}
-	if in.Queued > 0 && want > a.Why.ForSpare {
-		gone := in.Now.Add(max(in.Wait, 0))
-		if in.Wait < 0 && in.Now.Before(a.Waiting.Add(drainBudget)) || in.Wait >= 0 && gone.Before(a.Waiting.Add(panicWindow)) {
-			want, a.Why.Limit = max(in.Have, a.Why.ForSpare), LimitQueue
+	bound := func(most int, limit Limit) {
+		if most = max(in.Have, most); want > most {
+			want, a.Why.Limit = most, limit
 		}
 	}
+	bound(max(int(math.Ceil(float64(in.Work)/a.Why.Target)), a.Why.ForSpare), LimitPresent)
+	if a.queued(in) {
+		bound(a.Why.ForSpare, LimitQueue)
+	}
+	if in.Failing {
+		bound(0, LimitFailing)
+	}
+	if in.Most > 0 {
+		bound(in.Most, LimitMost)
+	}
 	return want
+}
+
+// queued tells whether what waits is to be worked off by what there is, or what
+// keeps up with how it comes: it will be gone before the panic window is over,
+// or has only built up while instances were starting. So does what is in flight
+// for a moment after that.
+func (a *Auto) queued(in demand) bool {
+	gone := in.Now.Add(max(in.Wait, 0))
+	switch {
+	case in.Queued == 0:
+		return in.Now.Before(a.Line.Gone.Add(panicWindow))
+	case in.Wait >= 0 && gone.Before(a.Line.Waiting.Add(panicWindow)):
+		return true
+	}
+	return !a.Line.free(in.Now) && !math.IsInf(in.Influx, 1)
 }
 
 // shrink bounds how soon and how far it goes down.
@@ -193,7 +201,7 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 		a.Shrinking = false
 		return want
 	}
-	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), 1)
+	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic), in.Least, 1)
 	if limit := a.stays(in, want, due); limit != LimitNone {
 		a.Why.Limit = limit
 		return in.Have
@@ -217,8 +225,10 @@ func (a *Auto) stays(in demand, want int, due bool) Limit {
 		return LimitYoung
 	case !a.Shrinking && a.Why.Stable >= in.Down*float64(in.Concurrency*in.Have):
 		return LimitShare
-	case want >= in.Have && slots(in.Slots, in.Concurrency) >= in.Have:
+	case want >= in.Have && max(slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic)) >= in.Have:
 		return LimitSlots
+	case in.Least >= in.Have:
+		return LimitLeast
 	case want >= in.Have:
 		return LimitDelay
 	case !due:

@@ -1,8 +1,6 @@
 package scheduler
 
 import (
-	"time"
-
 	"maelstrom/cluster"
 )
 
@@ -23,21 +21,16 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business
 	}
 	want := a.decide(demand{
-		Now: p.in.Now, Have: m.Asked, Ready: ready,
+		Now: p.in.Now, Have: m.Asked, Least: max(1, c.spec.MinInstances), Most: c.most(), Ready: ready,
+		Failing:     p.count(c.serving(), failed) > 0,
 		Concurrency: c.spec.MaxConcurrency, Up: c.spec.ScaleUpConcurrencyPct, Down: c.spec.ScaleDownConcurrencyPct,
 		Spare: c.spec.SpareSlots, Delay: c.spec.ScaleDownDelay(),
 		Work: c.load.InFlight - c.load.Streams + c.load.Queued, Slots: c.slotsUsed(), Queued: c.load.Queued, Wait: c.wait(),
+		Influx:  c.influx,
 		Partial: p.in.Load.Partial || p.in.Load.Unmetered || len(p.in.Load.Meters) == 0,
 		Grown:   m.Grown,
 	})
-	if most := c.most(); most > 0 && want > most {
-		a.Why.Limit = LimitMost
-	}
 	if want > m.Asked {
-		if p.count(c.serving(), failed) > 0 {
-			want = m.Asked // failing instances are not multiplied
-			a.Why.Limit = LimitFailing
-		}
 		m.Asked = want
 		m.Target = max(m.Target, want)
 	} else if want < m.Asked {
@@ -56,16 +49,6 @@ func (c *component) slotsUsed() int {
 		n -= c.load.Streams
 	}
 	return n
-}
-
-// wait is how long those who wait will need, at the pace of late, with all that
-// is there or on its way; negative: not known.
-func (c *component) wait() time.Duration {
-	if c.load.ServiceTime == 0 {
-		return -1
-	}
-	slots := max(1, c.live()) * c.spec.MaxConcurrency
-	return time.Duration(float64(c.load.ServiceTime) * float64(c.load.Queued) / float64(slots))
 }
 
 // inFlight is what is in flight on the instance of a placement, as far as that

@@ -143,6 +143,33 @@ func TestAStepIsFollowedWithoutOvershoot(t *testing.T) {
 	}
 }
 
+// What comes at a constant rate while instances take their time to start is
+// worked off, without many more of them than it takes in the end.
+func TestARateIsFollowedWithoutOvershoot(t *testing.T) {
+	for _, start := range []time.Duration{200 * time.Millisecond, 5 * time.Second, 12 * time.Second} {
+		for _, took := range []time.Duration{scaledStep, 500 * time.Millisecond, 4 * time.Second} {
+			for _, concurrency := range []int{1, 4} {
+				for _, before := range []float64{0.02, 0.5} {
+					const busy = 24 // instances, all slots of them
+					s := newScaled(t, project.Component{MaxConcurrency: concurrency})
+					s.start, s.took = start, took
+					rate := busy * float64(concurrency) / took.Seconds()
+					s.runOpen(2*time.Minute, before*rate)
+					s.runOpen(10*time.Second+2*start+3*took, rate)
+					if n := s.ready(); n < busy {
+						t.Errorf("start %v, service %v, maxconcurrency %d, from %v: %d ready in time, want %d", start, took, concurrency, before, n, busy)
+					}
+					s.runOpen(3*time.Minute, rate)
+					need := float64(busy) / 0.75
+					if settled := s.running("web"); float64(s.most) > math.Ceil(1.2*need) || s.most*10 > settled*12 || s.queued > 0 {
+						t.Errorf("start %v, service %v, maxconcurrency %d, from %v: %d, at most %d of %v, %v wait", start, took, concurrency, before, settled, s.most, need, s.queued)
+					}
+				}
+			}
+		}
+	}
+}
+
 // One instance is enough for one request at a time, however it came to that.
 func TestOneRequestWantsOneInstance(t *testing.T) {
 	for _, concurrency := range []int{1, 2, 20} {
@@ -290,7 +317,8 @@ func TestStreamsAreNoWork(t *testing.T) {
 	for range 1200 {
 		s.now = s.now.Add(time.Second)
 		s.progress()
-		s.offer(0)
+		s.arrive(-1e9)
+		s.tell()
 		s.load.Components["web"] = cluster.ComponentLoad{InFlight: 3, Streams: 3, LastRequest: s.now}
 		s.decide(t)
 	}

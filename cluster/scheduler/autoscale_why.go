@@ -17,12 +17,13 @@ const (
 	LimitPartial Limit = "partial" // the load of some node is not known
 	LimitPanic   Limit = "panic"   // nothing goes down in a panic
 	LimitShare   Limit = "share"   // more than scaledownconcurrencypct is in use
-	LimitSlots   Limit = "slots"   // what is in flight has them
+	LimitSlots   Limit = "slots"   // what is in flight or was a moment ago has them
 	LimitDelay   Limit = "delay"   // scaledowndelayseconds
 	LimitTick    Limit = "tick"    // less is decided on every two seconds
 	LimitPresent Limit = "present" // what there was to do is done
 	LimitQueue   Limit = "queue"   // what waits will be served in a moment
 	LimitMost    Limit = "most"    // maxinstances
+	LimitLeast   Limit = "least"   // mininstances
 	LimitFailing Limit = "failing" // failing instances are not multiplied
 )
 

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -9,8 +10,8 @@ import (
 	"maelstrom/project"
 )
 
-// scaled is a component under a load that is known at each moment: so many want
-// to be served at a time, and as many are as there are slots.
+// scaled is a component under a load that is served as it comes, without
+// regard to who serves it: its requests are a fluid that flows through slots.
 type scaled struct {
 	*world
 	t      tester
@@ -21,13 +22,23 @@ type scaled struct {
 	work   map[string]float64   // of each node
 	up     time.Time            // since when the meters count
 	silent map[string]bool      // nodes whose reports are lost
-	queued int
-	busy   bool
-	moved  bool // nodes have told something since the plan before
+	moved  bool                 // nodes have told something since the plan before
+
+	inFlight, queued, answered float64
+	queue                      []arrival
+	closed                     bool                  // who has an answer asks again
+	told                       cluster.ComponentLoad // at the plan before
 
 	seen          func(Decision) // nil, or is shown each
 	most, changes int
 	wanted        int
+}
+
+// arrival is a part of the load, as it came.
+type arrival struct {
+	at     time.Time // of the first of it
+	over   time.Duration
+	amount float64
 }
 
 func newScaled(t tester, spec project.Component, nodes ...string) *scaled {
@@ -51,14 +62,31 @@ func newScaled(t tester, spec project.Component, nodes ...string) *scaled {
 	return s
 }
 
+const scaledStep = 200 * time.Millisecond
+
 // run has a load for a while: load tells how many want to be served at a time.
+// Who has an answer asks again.
 func (s *scaled) run(d time.Duration, load func(at time.Duration) int) {
 	s.t.Helper()
-	const step = 200 * time.Millisecond
-	for at := time.Duration(0); at < d; at += step {
-		n := load(at)
+	s.closed = true
+	s.flow(d, func(at time.Duration) float64 { return float64(load(at)) - s.inFlight - s.queued })
+}
+
+// runOpen has a load that comes at a rate, by the second, whoever is served.
+func (s *scaled) runOpen(d time.Duration, rate float64) {
+	s.t.Helper()
+	s.closed = false
+	s.flow(d, func(time.Duration) float64 { return rate * scaledStep.Seconds() })
+}
+
+func (s *scaled) flow(d time.Duration, comes func(at time.Duration) float64) {
+	s.t.Helper()
+	for at := time.Duration(0); at < d; at += scaledStep {
 		s.progress()
-		s.offer(n)
+		s.serve()
+		s.arrive(comes(at))
+		s.take()
+		s.tell()
 		if s.planDue() {
 			d := s.decide(s.t)
 			if s.seen != nil {
@@ -71,29 +99,87 @@ func (s *scaled) run(d time.Duration, load func(at time.Duration) int) {
 			s.wanted, s.changes = wanted, s.changes+1
 		}
 		s.most = max(s.most, wanted)
-		s.now = s.now.Add(step)
+		s.now = s.now.Add(scaledStep)
 		for node := range s.work {
-			s.work[node] += float64(n) / float64(len(s.work)) * step.Seconds()
+			s.work[node] += (s.inFlight + s.queued) / float64(len(s.work)) * scaledStep.Seconds()
 		}
 	}
 }
 
 func (s *scaled) planDue() bool {
-	l := s.load.Components["web"]
-	urgent := l.Queued > s.queued || s.busy != (l.InFlight+l.Queued > 0)
-	s.queued, s.busy = l.Queued, l.InFlight+l.Queued > 0
+	l, before := s.load.Components["web"], s.told
+	s.told = l
+	urgent := l.Queued > before.Queued || (before.InFlight+before.Queued > 0) != (l.InFlight+l.Queued > 0)
 	return urgent || s.moved || !s.next.IsZero() && !s.next.After(s.now)
 }
 
-// offer tells the load as it is now.
-func (s *scaled) offer(n int) {
-	slots := s.slots * s.ready()
-	l := cluster.ComponentLoad{InFlight: min(n, slots), Queued: max(0, n-slots), ServiceTime: s.took, LastRequest: s.load.Components["web"].LastRequest}
-	if n > 0 {
+// serve answers what a step is enough for.
+func (s *scaled) serve() {
+	done := s.inFlight * min(1, scaledStep.Seconds()/s.took.Seconds())
+	s.inFlight -= done
+	if s.took < scaledStep {
+		more := s.granted(max(0, float64(s.slots*s.ready())*scaledStep.Seconds()/s.took.Seconds()-done))
+		done += more
+	}
+	s.answered += done
+}
+
+// granted takes so many from the queue, those first that came first.
+func (s *scaled) granted(n float64) float64 {
+	n = min(n, s.queued)
+	left := n
+	for left > 0 && len(s.queue) > 0 {
+		first := &s.queue[0]
+		part := min(left, first.amount)
+		left -= part
+		took := time.Duration(part / first.amount * float64(first.over))
+		first.at, first.over = first.at.Add(took), first.over-took
+		if first.amount -= part; first.amount < 1e-6 {
+			s.queue = s.queue[1:]
+		}
+	}
+	if s.queued -= n; len(s.queue) == 0 {
+		s.queued = 0
+	}
+	return n
+}
+
+// arrive puts so many into the queue; less than none are clients that give up.
+func (s *scaled) arrive(n float64) {
+	if n > 1e-6 {
+		s.queued += n
+		s.queue = append(s.queue, arrival{s.now.Add(-scaledStep), scaledStep, n})
+	} else if n < 0 {
+		n += s.granted(-n)
+		s.inFlight = max(0, s.inFlight+min(n, 0))
+	}
+}
+
+// take fills the slots that are free.
+func (s *scaled) take() {
+	s.inFlight += s.granted(max(0, float64(s.slots*s.ready())-s.inFlight))
+}
+
+// tell reports the load as it is now.
+func (s *scaled) tell() {
+	l := cluster.ComponentLoad{
+		InFlight: int(math.Round(s.inFlight)), Queued: int(math.Ceil(s.queued - 1e-3)), LastRequest: s.told.LastRequest,
+	}
+	if s.answered >= 1 {
+		l.ServiceTime = s.took
+	}
+	if l.InFlight+l.Queued > 0 {
 		l.LastRequest = s.now
 	}
-	if l.Queued > 0 && s.running("web") == 0 {
-		s.wake("web")
+	if l.Queued > 0 {
+		l.OldestWait = s.now.Sub(s.queue[0].at)
+		if n := s.slots * s.ready(); s.closed && n > 0 {
+			// Steps are too coarse to see it.
+			l.OldestWait = min(l.OldestWait, time.Duration(s.queued*float64(s.took)/float64(n)))
+		}
+		if s.running("web") == 0 {
+			s.wake("web")
+		}
 	}
 	s.load.Components["web"] = l
 	s.load.Partial = false

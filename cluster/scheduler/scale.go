@@ -224,6 +224,8 @@ func (p *planner) expire(c *component, m *Scale) {
 // then as many as work the backlog off within the drain budget, but never more
 // than there are requests to fill. Failing instances are not multiplied.
 func (p *planner) backlog(c *component, m *Scale) int {
+	c.influx = p.influx(c, m)
+	m.Auto.Line.note(p.in.Now, c.load, c.influx, p.matters(c), c.live())
 	if c.load.Queued == 0 {
 		return 0
 	}
@@ -232,24 +234,42 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	}
 	have, requests := m.Target, c.load.Queued+c.load.InFlight
 	useful := slots(requests, c.spec.MaxConcurrency)
-	since := p.servingSince(c, m)
-	service := c.load.ServiceTime
-	if service == 0 && !since.IsZero() {
-		// Nothing has been answered yet, so it takes at least this long.
-		service = max(0, p.in.Now.Sub(since))
-	}
+	service := p.service(c, m)
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
-	if n <= have && p.stuck(c, m, service) {
+	enough := influxWorth(c.influx)
+	size, at := m.Auto.Line.act(p.in.Now, c.live() > p.serving(c))
+	switch {
+	case size:
+		n = max(n, enough)
+	case !at.IsZero():
+		p.look(at)
+	case math.IsInf(c.influx, 1) && n <= have && p.stuck(c, m, service):
 		n = have + 1
 	}
-	switch n = max(1, min(n, useful)); {
+	if m.Auto.Line.free(p.in.Now) {
+		enough = useful
+	}
+	switch n = max(1, min(n, useful, enough)); {
 	case n > have || have >= useful || c.full():
 	case c.load.ServiceTime == 0:
-		p.lookWhileGuessing(c, have, since)
+		p.lookWhileGuessing(c, have, p.servingSince(c, m))
 	default:
 		p.look(p.in.Now.Add(relook))
 	}
 	return n
+}
+
+// service is how long a request takes. While nothing has been answered yet, it
+// takes at least as long as somebody might have been served.
+func (p *planner) service(c *component, m *Scale) time.Duration {
+	if c.load.ServiceTime > 0 {
+		return c.load.ServiceTime
+	}
+	since := p.servingSince(c, m)
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, p.in.Now.Sub(since))
 }
 
 // stuck tells whether the ready instances alone would take too long, while
@@ -263,17 +283,7 @@ func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 		p.look(again)
 		return false
 	}
-	left := time.Duration(float64(service) * float64(c.load.Queued) / float64(r*c.spec.MaxConcurrency))
-	if left > startWorth {
-		return true
-	}
-	// The learned service time may be out of date.
-	overdue := min(c.load.OldestWait, p.in.Now.Sub(p.servingSince(c, m)))
-	if overdue >= drainBudget {
-		return true
-	}
-	p.look(p.in.Now.Add(drainBudget - overdue))
-	return false
+	return p.worksOff(c, service) > startWorth || p.overdue(c, m)
 }
 
 // lookWhileGuessing asks for a plan when the guess, which grows with time,
