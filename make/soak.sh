@@ -129,6 +129,16 @@ rolled() {
   step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate $((${RATE:-300} / 4)) -rolling.rounds 5
 }
 
+# autoscale: components of one daemon whose loads grow at the same time: from 1
+# to 100 clients at once and one by one, in square waves of a minute, by 25
+# requests of 30 s that have an instance each, and by requests that need a
+# processor for 100 ms; then the first goes down to one client.
+autoscale() {
+  make/engine.sh
+  step "loads that grow" go test -run '^TestCapacityFollowsLoad$' -timeout 1h -v ./cmd/maelstromd \
+    -autoscale.crowd 100 -autoscale.long 30s -autoscale.waves 5 -autoscale.half 30s -autoscale.down
+}
+
 # faults: three daemons on each database: HERD (10000) requests at once to one
 # sleeping component, 1,000 sleepers in a second, KILLS (400, 100 of each role) of
 # holders and FREEZES (20) of them under load, and each partition for OUTAGE (60s).
@@ -158,11 +168,11 @@ simulate() {
 }
 
 case $scenario in
-  cluster | deploys | faults | fuzz | histories | kills | logs | restarts | rolling | simulate | simulation)
+  autoscale | cluster | deploys | faults | fuzz | histories | kills | logs | restarts | rolling | simulate | simulation)
     mkdir -p .cache/soak
     if [ -n "${FRESH:-}" ]; then rm -f "$done_steps"; fi
     "$scenario"
     say "$scenario: $(wc -l <"$done_steps") steps went well"
     ;;
-  *) die "unknown scenario '$scenario'" "Scenarios: cluster, deploys, faults, fuzz, histories, kills, logs, restarts, rolling, simulate, simulation. Example: make soak SCENARIO=fuzz" ;;
+  *) die "unknown scenario '$scenario'" "Scenarios: autoscale, cluster, deploys, faults, fuzz, histories, kills, logs, restarts, rolling, simulate, simulation. Example: make soak SCENARIO=fuzz" ;;
 esac

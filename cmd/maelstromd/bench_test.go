@@ -120,13 +120,19 @@ func (n *node) bareStart(b *testing.B, image string) (ms float64) {
 // coldRequest puts the component to sleep and measures the next request.
 func (n *node) coldRequest(b *testing.B) (ms float64) {
 	b.Helper()
-	if _, err := n.client().Sleep(context.Background(), rpc.SleepRequest{Name: "cold_web"}); err != nil {
-		b.Fatal(err)
-	}
-	n.await("asleep", patience, func() bool { return len(n.ps("cold_web")) == 0 })
+	n.asleep(b, "cold_web")
 	began := time.Now()
 	n.mustGet("web.localhost", "/")
 	return milliseconds(time.Since(began))
+}
+
+// asleep puts a component to sleep.
+func (n *node) asleep(b *testing.B, component string) {
+	b.Helper()
+	if _, err := n.client().Sleep(context.Background(), rpc.SleepRequest{Name: component}); err != nil {
+		b.Fatal(err)
+	}
+	n.await("asleep", patience, func() bool { return len(n.ps(component)) == 0 })
 }
 
 // BenchmarkForwarding compares the gateway with a bare httputil.ReverseProxy
