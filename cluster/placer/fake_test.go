@@ -23,10 +23,14 @@ type database struct {
 	placements map[string]*cluster.Placement
 	runs       map[string]*cluster.Run
 	stopping   map[string]bool // past the point of no return
-	commits    int
-	tries      int
-	fail       error
-	slow       time.Duration // of a write
+	habits     map[string]*cluster.Habit
+	habitsFail error
+
+	habitWrites, mostHabits int
+	commits                 int
+	tries                   int
+	fail                    error
+	slow                    time.Duration // of a write
 }
 
 func newDatabase() *database {
@@ -54,6 +58,30 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 		Nodes: maps.Clone(d.nodes), Components: maps.Clone(d.components), Placements: maps.Clone(d.placements),
 		Runs: maps.Clone(d.runs),
 	}, nil
+}
+
+func (d *database) Habits(context.Context) (map[string]*cluster.Habit, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return maps.Clone(d.habits), d.habitsFail
+}
+
+func (d *database) WriteHabits(_ context.Context, _ cluster.Hold, put map[string]*cluster.Habit, remove []string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.habitsFail != nil {
+		return d.habitsFail
+	}
+	d.habitWrites++
+	d.mostHabits = max(d.mostHabits, len(put)+len(remove))
+	if d.habits == nil {
+		d.habits = map[string]*cluster.Habit{}
+	}
+	maps.Copy(d.habits, put)
+	for _, name := range remove {
+		delete(d.habits, name)
+	}
+	return nil
 }
 
 func (d *database) Reserve(_ context.Context, _ cluster.Hold, runs []cluster.Run) (int64, error) {
@@ -181,13 +209,21 @@ func (d *database) count(component string, want cluster.Want) int {
 type gateway struct {
 	mu      sync.Mutex
 	load    map[string]cluster.ComponentLoad
+	memory  []map[string]int64
 	changed chan struct{}
 }
 
 func (g *gateway) Load() cluster.Load {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return cluster.Load{Node: "n1", Components: maps.Clone(g.load)}
+	return cluster.Load{Node: "n1", Components: maps.Clone(g.load), Memory: g.memory}
+}
+
+// uses tells what instances have in memory.
+func (g *gateway) uses(mib map[string]int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.memory = []map[string]int64{mib}
 }
 
 func (g *gateway) LoadChanged() <-chan struct{} { return g.changed }

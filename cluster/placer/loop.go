@@ -27,18 +27,26 @@ type loop struct {
 	changed <-chan struct{}
 
 	memory   scheduler.Memory
+	habits   habits
 	stopping map[string]bool // placements that the store would not turn back
 	pause    time.Duration   // before the next try; zero: the last write went well
 }
 
 func (l *loop) run(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := l.mindHabits(ctx); err != nil {
+			return err
+		}
 		next, err := l.step(ctx)
 		if err != nil {
 			return err
 		}
+		if next.IsZero() || l.habits.due.Before(next) {
+			next = l.habits.due
+		}
 		l.wait(ctx, next)
 	}
+	l.leaveHabits(ctx)
 	return nil
 }
 
