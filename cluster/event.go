@@ -74,6 +74,7 @@ const (
 	EventRollout          EventKind = "rollout"       // a version is proven, has failed, or is tried again
 	EventRefusedWrite     EventKind = "refused_write" // of a holder that had lost its role
 	EventUndelivered      EventKind = "undelivered"   // a notifier does not take events
+	EventMemory           EventKind = "memory"        // a component takes far more than it reserves
 	EventImage            EventKind = "image"         // not fetched ahead of time, or removed to free the disk
 	EventAlertOpened      EventKind = "alert_opened"  // something is wrong that somebody should look at
 	EventAlertClosed      EventKind = "alert_closed"  // it has healed

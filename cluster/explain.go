@@ -2,9 +2,14 @@ package cluster
 
 // Explanation tells where a component runs and can run, and why.
 type Explanation struct {
-	Component string            `json:"component"`
-	Version   int64             `json:"version"` // that the next instance is of
-	MemoryMiB int64             `json:"memory_mib"`
+	Component string `json:"component"`
+	Version   int64  `json:"version"`    // that the next instance is of
+	MemoryMiB int64  `json:"memory_mib"` // reserved for each
+
+	// ObservedMiB is what an instance has in use for 95 percent of the time; 0:
+	// not known yet. The larger of the two counts.
+	ObservedMiB int64 `json:"observed_mib"`
+
 	Placement string            `json:"placement"` // spread or pack
 	Labels    map[string]string `json:"labels"`    // that its nodes must have
 	Target    int               `json:"target"`    // how many instances it shall have now

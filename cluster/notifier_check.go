@@ -10,7 +10,7 @@ import (
 var EventKinds = []EventKind{
 	EventSynced, EventApplied, EventRemoved, EventLooked, EventFailed, EventRecovered, EventReminder, EventRolledBack,
 	EventDrift, EventBrake, EventHistoryRewritten, EventStale, EventSuspended, EventResumed, EventSourceChanged,
-	EventNotifierChanged, EventNode, EventRole, EventWake, EventSleep, EventScaled, EventCrash, EventCron, EventRelease, EventRollout, EventRefusedWrite, EventUndelivered, EventImage,
+	EventNotifierChanged, EventNode, EventRole, EventWake, EventSleep, EventScaled, EventCrash, EventCron, EventRelease, EventRollout, EventRefusedWrite, EventUndelivered, EventMemory, EventImage,
 	EventAlertOpened, EventAlertClosed,
 }
 

@@ -24,6 +24,7 @@ func (p *Placer) present() scheduler.Input {
 	load.See(p.loads.Load())
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	load.Observed = p.heavy
 	return scheduler.Input{
 		Snapshot: p.feed.Snapshot(), Load: load, Memory: p.known, Now: time.Now(), Zone: p.opt.Zone, NewID: p.opt.NewID,
 	}

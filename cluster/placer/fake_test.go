@@ -24,13 +24,10 @@ type database struct {
 	runs       map[string]*cluster.Run
 	stopping   map[string]bool // past the point of no return
 	habits     map[string]*cluster.Habit
-	habitsFail error
-
-	habitWrites, mostHabits int
-	commits                 int
-	tries                   int
-	fail                    error
-	slow                    time.Duration // of a write
+	commits    int
+	tries      int
+	fail       error
+	slow       time.Duration // of a write
 }
 
 func newDatabase() *database {
@@ -63,17 +60,15 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 func (d *database) Habits(context.Context) (map[string]*cluster.Habit, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return maps.Clone(d.habits), d.habitsFail
+	return maps.Clone(d.habits), d.fail
 }
 
 func (d *database) WriteHabits(_ context.Context, _ cluster.Hold, put map[string]*cluster.Habit, remove []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.habitsFail != nil {
-		return d.habitsFail
+	if d.fail != nil {
+		return d.fail
 	}
-	d.habitWrites++
-	d.mostHabits = max(d.mostHabits, len(put)+len(remove))
 	if d.habits == nil {
 		d.habits = map[string]*cluster.Habit{}
 	}

@@ -27,26 +27,22 @@ type loop struct {
 	changed <-chan struct{}
 
 	memory   scheduler.Memory
-	habits   habits
+	observed scheduler.Observed
 	stopping map[string]bool // placements that the store would not turn back
 	pause    time.Duration   // before the next try; zero: the last write went well
 }
 
 func (l *loop) run(ctx context.Context) error {
 	for ctx.Err() == nil {
-		if err := l.mindHabits(ctx); err != nil {
-			return err
-		}
 		next, err := l.step(ctx)
 		if err != nil {
 			return err
 		}
-		if next.IsZero() || l.habits.due.Before(next) {
-			next = l.habits.due
+		if due := l.observed.Due(); next.IsZero() || !due.IsZero() && due.Before(next) {
+			next = due
 		}
 		l.wait(ctx, next)
 	}
-	l.leaveHabits(ctx)
 	return nil
 }
 
@@ -60,6 +56,7 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 	load := l.questions()
 	seen := l.loads.Load()
 	load.See(seen)
+	load.Observed = l.observe(snap, seen, now)
 	load.Stopping = l.stillStopping(snap)
 	d := scheduler.Plan(scheduler.Input{
 		Snapshot: snap, Load: load, Memory: l.memory, Now: now, Zone: l.opt.Zone, NewID: l.opt.NewID,
@@ -78,6 +75,7 @@ func (l *loop) step(ctx context.Context) (next time.Time, err error) {
 		return l.failed(ctx, d, err)
 	}
 	l.succeeded()
+	l.tellDisplaced(d.Displaced)
 	l.settle(snap, load, d)
 	l.feed.Hint()
 	// Planning on less than what was just written would write it again.

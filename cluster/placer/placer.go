@@ -22,13 +22,6 @@ type Ledger interface {
 	// Reserve stores runs, all or nothing. It returns ErrFenced if the role was
 	// lost, ErrConflict if one of them is a release that is stored already.
 	Reserve(ctx context.Context, hold cluster.Hold, runs []cluster.Run) (changeNumber int64, err error)
-
-	// Habits returns what was learned of components, by name.
-	Habits(ctx context.Context) (map[string]*cluster.Habit, error)
-
-	// WriteHabits stores and forgets habits, all or nothing. It returns
-	// ErrFenced if the role was lost.
-	WriteHabits(ctx context.Context, hold cluster.Hold, put map[string]*cluster.Habit, remove []string) error
 }
 
 // Feed is the view of the database.
@@ -73,6 +66,7 @@ type Placer struct {
 	recent   map[string]time.Time // wakes answered without the loop
 	refusals map[string]refusal   // by component
 	known    scheduler.Memory     // of the last plan that was stored
+	heavy    map[string]int64     // what counts of the memory in use
 	err      error                // of the last write, until one succeeds
 	since    time.Time            // of err
 
@@ -155,7 +149,7 @@ func (p *Placer) take() {
 func (p *Placer) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.held, p.err, p.refusals, p.known = false, nil, nil, scheduler.Memory{}
+	p.held, p.err, p.refusals, p.known, p.heavy = false, nil, nil, scheduler.Memory{}, nil
 	p.history, p.counts, p.unplaceable = history{}, nil, nil
 	for _, calls := range []map[string]*call{p.wakes, p.sleeps} {
 		for component, c := range calls {

@@ -85,6 +85,7 @@ func addLoads(sum, more map[string]cluster.InstanceLoad) {
 		one.InFlight += l.InFlight
 		one.Queued += l.Queued
 		one.Total += l.Total
+		one.MemoryMiB = max(one.MemoryMiB, l.MemoryMiB)
 		if l.LastRequest.After(one.LastRequest) {
 			one.LastRequest = l.LastRequest
 		}

@@ -21,7 +21,7 @@ func Explain(in Input, name string) (cluster.Explanation, bool) {
 	p.settle(c)
 	next := c.next()
 	e := cluster.Explanation{
-		Component: c.name, Version: next.Version, MemoryMiB: next.Effective.ReserveMemory,
+		Component: c.name, Version: next.Version, MemoryMiB: next.Effective.ReserveMemory, ObservedMiB: p.in.Load.Observed[c.name],
 		Placement: string(next.Effective.Placement), Labels: c.spec.Nodes, Target: c.memory.Target, Limit: c.most(),
 		Nodes: p.explainNodes(c), Instances: p.explainInstances(c),
 	}

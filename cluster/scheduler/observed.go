@@ -50,7 +50,11 @@ type Heavy struct {
 // node, every now and then, and returns the components that have turned out to take half as much
 // again as they reserve, each once a version, or after it was well.
 func (o *Observed) See(snap *cluster.Snapshot, memory []map[string]int64, now time.Time) (heavy []Heavy) {
-	if !o.at.IsZero() && now.Sub(o.at) < observeEvery || len(memory) == 0 {
+	if len(memory) == 0 {
+		o.at = time.Time{}
+		return nil
+	}
+	if !o.at.IsZero() && now.Sub(o.at) < observeEvery {
 		return nil
 	}
 	o.at = now
@@ -96,6 +100,14 @@ func (o *Observed) See(snap *cluster.Snapshot, memory []map[string]int64, now ti
 	o.p95 = p95
 	slices.SortFunc(heavy, func(a, b Heavy) int { return cmp.Compare(a.Component, b.Component) })
 	return heavy
+}
+
+// Due is when to see again; zero: there was nothing to be seen.
+func (o *Observed) Due() time.Time {
+	if o.at.IsZero() {
+		return time.Time{}
+	}
+	return o.at.Add(observeEvery)
 }
 
 // P95 is how many MiB an instance has in memory, by component, for 95 percent of

@@ -30,7 +30,10 @@ func (d *Daemon) build(base context.Context) {
 	waker := decisions{d}
 	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: requestDecisions{waker, new(sync.Mutex)}, Peers: d.otherNodes()})
 	d.buildPeers()
-	d.placer = placer.New(placer.Options{Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer")}, d.store, d.feed, d.loads())
+	d.placer = placer.New(placer.Options{
+		Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer"),
+		Record: func(events ...cluster.Event) { d.recorder.Add(events...) }, // it is made below
+	}, d.store, d.feed, d.loads())
 	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
 		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts, Missed: d.missedFiring})
@@ -106,7 +109,7 @@ func (d *Daemon) buildPrivate() {
 		Events:       d.declared,
 		Probe:        probe{open: d.openOrigin, send: d.sender.Send},
 		Feed:         d.feed,
-		Loads:        d.gateway,
+		Loads:        sights{d.gateway, d},
 		Placer:       operatorDecisions{decisions{d}},
 		Keys:         d.keys,
 		Roles:        d.roles,

@@ -38,7 +38,7 @@ func (d *Daemon) buildPeers() {
 	d.hub = peer.New(peer.Options{
 		Node: d.node, Version: d.opt.Version, Epoch: func() int64 { return d.identity.Load().Epoch }, Logger: d.part("peers"),
 	}, peer.Deps{
-		Feed: d.feed, Loads: d.gateway, Decider: ownDecisions{d}, Dial: d.dialPeer,
+		Feed: d.feed, Loads: sights{d.gateway, d}, Decider: ownDecisions{d}, Dial: d.dialPeer,
 		Holder:   func() string { return d.keeper.Holder(cluster.RolePlacement) },
 		Answered: d.answered,
 		NodeOf:   func(r *http.Request) (string, bool) { return d.authority.Load().NodeOf(r.TLS) },
@@ -81,7 +81,7 @@ func (d *Daemon) loads() placer.Loads {
 	if d.hub != nil {
 		return d.hub
 	}
-	return d.gateway
+	return sights{d.gateway, d}
 }
 
 // agentFeed is the feed of the Agent, whose reports go to other nodes too.

@@ -1,0 +1,67 @@
+package placer
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
+
+// What a component takes is noted now and then although nothing happens, told
+// once, and shown.
+func TestMemoryInUseIsObserved(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.declare("web", project.Component{ReserveMemory: 100, IdleTimeoutSeconds: 36000})
+		s.feed.Hint()
+		defer s.hold()()
+		if err := s.Wake(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		s.report(cluster.InstanceReady)
+		rows, _ := s.feed.Snapshot().ByComponent.Get("web")
+		s.gateway.uses(map[string]int64{rows[0].ID: 150})
+		s.gateway.set("web", cluster.ComponentLoad{})
+		after(time.Hour)
+		if got := s.Observed()["web"]; got != 150 {
+			t.Errorf("%d MiB are observed", got)
+		}
+		if e, _ := s.Explain("web"); e.ObservedMiB != 150 || e.MemoryMiB != 100 {
+			t.Errorf("explained as %d of %d MiB", e.ObservedMiB, e.MemoryMiB)
+		}
+		told := 0
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, e := range s.told {
+			if e.Kind == cluster.EventMemory && e.Component == "web" && e.Severity == cluster.EventWarning &&
+				strings.Contains(e.Message, "150 MiB in use, and reserves 100 MiB") {
+				told++
+			}
+		}
+		if told != 1 {
+			t.Errorf("told %d times in an hour", told)
+		}
+	})
+}
+
+// Who does not decide any more knows nothing of it.
+func TestObservedMemoryEndsWithTheRole(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.declare("web", project.Component{MinInstances: 1})
+		s.feed.Hint()
+		end := s.hold()
+		s.report(cluster.InstanceReady)
+		rows, _ := s.feed.Snapshot().ByComponent.Get("web")
+		s.gateway.uses(map[string]int64{rows[0].ID: 500})
+		s.gateway.set("web", cluster.ComponentLoad{})
+		after(time.Hour)
+		if got := s.Observed()["web"]; got != 500 {
+			t.Errorf("%d MiB are observed", got)
+		}
+		end()
+		if got := s.Observed(); len(got) != 0 {
+			t.Errorf("kept: %v", got)
+		}
+	})
+}
