@@ -12,11 +12,15 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		*a = Auto{}
 		return
 	}
+	ready := p.serving(c)
+	if ready > 0 && p.isDecided(c, m) {
+		p.lookAgain(c, m)
+		return
+	}
 	if !c.measured {
 		c.measured = true
 		a.Window.read(p.in.Load.Meters, c.name, p.in.Now)
 	}
-	ready := p.serving(c)
 	if ready == 0 || a.Window.Base.IsZero() {
 		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business
 	}
@@ -36,8 +40,28 @@ func (p *planner) autoscale(c *component, m *Scale) {
 	} else if want < m.Asked {
 		m.cap(want)
 	}
-	if c.busy() || m.Asked > max(1, c.spec.MinInstances) && !p.in.Load.Partial {
-		p.look(a.Ticked.Add(tick))
+	p.lookAgain(c, m)
+}
+
+// isDecided tells whether what was decided last holds until the next tick, or
+// until there is work: nobody waits.
+func (p *planner) isDecided(c *component, m *Scale) bool {
+	a := &m.Auto
+	if c.load.Queued > 0 || a.Window.Base.IsZero() {
+		return false
+	}
+	return !p.ticks(c, m) || a.Ticked.Add(tick).After(p.in.Now)
+}
+
+// ticks tells whether there is something to decide from time to time.
+func (p *planner) ticks(c *component, m *Scale) bool {
+	return c.busy() || m.Asked > max(1, c.spec.MinInstances) && !p.in.Load.Partial
+}
+
+// lookAgain makes the next plan decide, as long as there may be something to.
+func (p *planner) lookAgain(c *component, m *Scale) {
+	if p.ticks(c, m) {
+		p.look(m.Auto.Ticked.Add(tick))
 	}
 }
 

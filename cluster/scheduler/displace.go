@@ -151,17 +151,11 @@ func (p *planner) victimsOn(n *node) []victim {
 	if found, known := p.victims[n.row.ID]; known {
 		return found
 	}
-	if p.views == nil {
-		p.views = make(map[string]*component, len(p.looked))
-		for _, c := range p.looked {
-			p.views[c.name] = c
-		}
-	}
 	var found []victim
 	rows, _ := p.in.Snapshot.ByNode.Get(n.row.ID)
 	for _, row := range rows {
-		c := p.views[row.Component]
-		if c == nil || !p.displaceable(c) {
+		c := p.viewed(row.Component)
+		if !p.displaceable(c) {
 			continue
 		}
 		if i := slices.IndexFunc(c.running, func(pl *cluster.Placement) bool { return pl.ID == row.ID }); i >= 0 && p.idle(c, c.running[i]) {

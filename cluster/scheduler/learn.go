@@ -133,11 +133,8 @@ func (p *planner) learn(c *component) {
 	}
 	h := p.habit(c.name)
 	learned := p.learnStarts(c, h)
-	at := c.load.LastRequest
-	if c.busy() {
-		at = p.in.Now
-	}
-	if !at.IsZero() && at.After(learned.Last.Add(time.Second)) {
+	at := workAt(c.load, p.in.Now)
+	if teaches(at, learned.Last) {
 		learned = p.learnRequest(c, learned, at)
 	}
 	if p.in.Load.Sleeps[c.name] && !learned.Slept.Equal(p.in.Now) {
@@ -152,6 +149,17 @@ func (p *planner) learn(c *component) {
 	c.keep = p.keep(c, learned, c.last)
 	c.ahead = p.heldAhead(c)
 }
+
+// workAt is when there was last work, by a load; zero: there was none lately.
+func workAt(l cluster.ComponentLoad, now time.Time) time.Time {
+	if isBusy(l) {
+		return now
+	}
+	return l.LastRequest
+}
+
+// teaches tells whether work at a time is news, after the last that was learned.
+func teaches(at, last time.Time) bool { return !at.IsZero() && at.After(last.Add(time.Second)) }
 
 // learnStarts takes in how long instances took to start that are ready since.
 func (p *planner) learnStarts(c *component, h *cluster.Habit) *cluster.Habit {

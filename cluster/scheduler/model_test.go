@@ -21,6 +21,7 @@ type world struct {
 	instances  map[string]*cluster.Instance
 	load       Load
 	memory     Memory
+	full       Memory // of plans that look at everything
 	ids        int
 	lists      int64
 	next       time.Time
@@ -109,7 +110,7 @@ func (w *world) rollout(t tester, r *cluster.RolloutWrite) {
 func (w *world) snapshot() *cluster.Snapshot {
 	s := cluster.NewSnapshot().With(cluster.ChangeSet{
 		Number: 1, Full: true,
-		Nodes: maps.Clone(w.nodes), Components: maps.Clone(w.components), Placements: maps.Clone(w.placements),
+		Nodes: w.rowsOfNodes(), Components: maps.Clone(w.components), Placements: maps.Clone(w.placements),
 		EventSources: w.crons,
 	})
 	for id, n := range w.nodes {
@@ -130,11 +131,17 @@ func (w *world) snapshot() *cluster.Snapshot {
 // the room which it would have moved to has been given away in the meantime.
 func (w *world) decide(t tester) Decision {
 	t.Helper()
-	d := w.plan()
+	ids, in := w.ids, w.input()
+	d := Plan(in)
 	w.checkDisplaced(t, d)
+	w.ids = ids
+	w.compare(t, in, d)
 	w.apply(t, d.Writes)
 	w.memory, w.next, w.refusals = d.Memory, d.Next, d.Refusals
-	if again := w.plan(); slices.ContainsFunc(again.Writes, func(write cluster.PlacementWrite) bool { return !w.forcedOff(write) }) {
+	in = w.input()
+	in.Memory = w.full
+	in.Memory.past = nil
+	if again := Plan(in); slices.ContainsFunc(again.Writes, func(write cluster.PlacementWrite) bool { return !w.forcedOff(write) }) {
 		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s\nin %s", show(d.Writes), show(again.Writes), w.picture())
 	}
 	clear(w.load.Wakes)
@@ -151,11 +158,25 @@ func (w *world) forcedOff(write cluster.PlacementWrite) bool {
 	return n != nil && n.State == cluster.NodeDraining && n.Drain == cluster.DrainForce
 }
 
-func (w *world) plan() Decision {
-	return Plan(Input{Snapshot: w.snapshot(), Load: w.load, Memory: w.memory, Now: w.now, NewID: func() string {
+func (w *world) plan() Decision { return Plan(w.input()) }
+
+func (w *world) input() Input {
+	load := w.load
+	load.Components = maps.Clone(w.load.Components)
+	return Input{Snapshot: w.snapshot(), Load: load, Memory: w.memory, Now: w.now, NewID: func() string {
 		w.ids++
 		return fmt.Sprintf("p%03d", w.ids)
-	}})
+	}}
+}
+
+// rowsOfNodes are copies: tests change theirs.
+func (w *world) rowsOfNodes() map[string]*cluster.Node {
+	rows := map[string]*cluster.Node{}
+	for id, n := range w.nodes {
+		row := *n
+		rows[id] = &row
+	}
+	return rows
 }
 
 // apply does what the store would, and refuses what it would.

@@ -142,11 +142,13 @@ func (p *planner) unbegun(pl *cluster.Placement) bool {
 	return true
 }
 
+func isProvisional(i *cluster.Instance) bool { return i.Provisional }
+
 // unplacedNames are the components of which something runs without a row.
 func (p *planner) unplacedNames() []string {
 	var names []string
 	for name, unplaced := range p.in.Snapshot.Unplaced.All() {
-		if slices.ContainsFunc(unplaced, func(i *cluster.Instance) bool { return i.Provisional }) {
+		if slices.ContainsFunc(unplaced, isProvisional) {
 			names = append(names, name)
 		}
 	}

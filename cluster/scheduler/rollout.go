@@ -39,6 +39,7 @@ func (p *planner) judge(c *component) {
 
 // settle plans how many instances there are of a component, and which.
 func (p *planner) settle(c *component) {
+	p.current = c
 	p.scale(c)
 	if f := p.gateFailure(c); f != nil {
 		p.fail(c, f)

@@ -107,6 +107,7 @@ func (p *planner) recall(c *component) Scale {
 		m.need(p.guess(c)+len(c.lost), p.in.Now)
 	}
 	c.scaled = true
+	p.catchUp(c, &m)
 	if c.live()+len(c.lost) == 0 && !c.beingReplaced() && c.kept == nil {
 		m.cap(0)
 	}

@@ -6,6 +6,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -112,6 +113,8 @@ type Memory struct {
 	Claims map[string]Claim // by the component that waits for the room
 
 	Habits Habits
+
+	past *past // nil: the next plan looks at everything
 }
 
 // Scale returns that of a component; zero: it has none.
@@ -149,6 +152,8 @@ type Scale struct {
 	Lacking int
 
 	Auto Auto
+
+	rest rest
 }
 
 // Plan decides. Its cost is in the order of the components that are active:
@@ -159,9 +164,11 @@ func Plan(in Input) Decision {
 	p := newPlanner(in)
 	active := p.active()
 	for _, c := range active {
+		p.current = c
 		p.removeGone(c)
 		p.adopt(c)
 	}
+	p.current = nil
 	p.looked = active
 	p.recallClaims()
 	p.noteFailures(active)
@@ -169,19 +176,27 @@ func Plan(in Input) Decision {
 	for _, c := range active {
 		p.settle(c)
 	}
+	p.current = nil
 	p.findProbes(active)
 	p.place(active)
 	active = p.probe(active)
 	reserved, refused := p.reserveRuns()
-	for _, c := range active {
+	for _, c := range byName(active, p.woken) {
 		p.remember(c)
 	}
-	p.memory.Scales = p.memory.Scales.With(p.scales, nil)
+	p.memory.Scales = p.memory.Scales.With(p.scales, p.asleep)
 	p.memory.Habits = p.keepHabits()
+	p.memory.past = &past{snap: in.Snapshot, load: in.Load, at: in.Now, zone: in.Zone}
 	return Decision{
 		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Displaced: p.displaced,
 		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
 	}
+}
+
+func byName(lists ...[]*component) []*component {
+	all := slices.Concat(lists...)
+	slices.SortFunc(all, func(a, b *component) int { return cmp.Compare(a.name, b.name) })
+	return all
 }
 
 func newPlanner(in Input) *planner {
@@ -215,12 +230,15 @@ type planner struct {
 	changes  []cluster.ScaleChange
 	memory   Memory
 	scales   map[string]*Scale
+	asleep   []string                  // have no scale any more
+	current  *component                // that is looked at
 	habits   map[string]*cluster.Habit // that have changed
 	rises    map[string]time.Time      // of those that were looked at
 	next     time.Time
 
 	looked    []*component // by this plan
 	views     map[string]*component
+	woken     []*component        // that were at rest until this plan needed to know
 	victims   map[string][]victim // by node
 	claims    map[string]Claim    // that count now
 	displaced []Displacement
@@ -228,8 +246,19 @@ type planner struct {
 	unplaceable map[string]int64 // MiB by component
 }
 
-// active returns what a plan has to look at, in the order of names.
+// active returns what this plan has to look at, in the order of names.
 func (p *planner) active() []*component {
+	names := slices.Sorted(maps.Keys(p.stirred()))
+	out := make([]*component, 0, len(names))
+	for _, name := range names {
+		out = append(out, p.view(name))
+	}
+	return out
+}
+
+// all names the components that any plan has to look at of which nothing is
+// known from the plan before.
+func (p *planner) all() map[string]bool {
 	names := map[string]bool{}
 	for name := range p.in.Snapshot.ByComponent.All() {
 		names[name] = true
@@ -259,11 +288,7 @@ func (p *planner) active() []*component {
 			names[name] = true // its last row is gone, and the next waits for room
 		}
 	}
-	out := make([]*component, 0, len(names))
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		out = append(out, p.view(name))
-	}
-	return out
+	return names
 }
 
 // settleTime is how long after a placement was stopped its node may still
@@ -345,20 +370,34 @@ func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 	}
 }
 
-// look makes the next plan happen at t or before.
+// look makes the next plan happen at t or before, and look at what this one
+// looks at now.
 func (p *planner) look(t time.Time) {
-	if p.next.IsZero() || t.Before(p.next) {
-		p.next = t
+	p.next = sooner(p.next, t)
+	if c := p.current; c != nil {
+		c.look = sooner(c.look, t)
 	}
+}
+
+// sooner returns the sooner of two times, of which the first may be zero: never.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // remember keeps what the next plan needs of a component.
 func (p *planner) remember(c *component) {
 	p.noteChange(c)
 	p.noteRise(c)
-	if c.memory.Target > 0 || c.rows() > 0 {
-		p.scales[c.name] = &c.memory
+	_, hours := p.in.Snapshot.Awake.Get(c.name)
+	if c.memory.Target == 0 && c.rows() == 0 && !hours {
+		p.asleep = append(p.asleep, c.name)
+		return
 	}
+	c.memory.rest = p.settled(c)
+	p.scales[c.name] = &c.memory
 }
 
 // writes puts what makes room before what needs it.

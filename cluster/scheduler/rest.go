@@ -1,0 +1,320 @@
+package scheduler
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"maelstrom/cluster"
+)
+
+// mostDue bounds how many components a plan looks at for no other reason than
+// that it is time. The others are looked at by the next plan, at once, so that
+// nobody who waits for a plan waits for all of them.
+const mostDue = 500
+
+// rest is how a component is left alone: a plan that has found nothing to do
+// with it tells until when there will not be anything, as long as nothing
+// changes that it depends on.
+type rest struct {
+	is    bool
+	until time.Time // at the latest; zero: for ever
+
+	busy bool // it had work; without, it rests for the idle time from its end on
+	idle time.Duration
+
+	grows bool      // there may be more instances of it, once it has work
+	from  time.Time // when that is decided at the earliest
+
+	learns bool      // it learns from each request
+	learnt time.Time // when the last one was
+}
+
+// past is what the plan before went by.
+type past struct {
+	snap *cluster.Snapshot
+	load Load
+	at   time.Time
+	zone *time.Location
+}
+
+// stirred names the components that a plan has to look at: those that the plan
+// before did not leave at rest, those of which something has changed since, and
+// those whose time has come.
+func (p *planner) stirred() map[string]bool {
+	before := p.in.Memory.past
+	if before == nil || before.otherwise(&p.in) {
+		return p.all()
+	}
+	p.memory.Scales = p.in.Memory.Scales
+	names := map[string]bool{}
+	for _, source := range [][]string{p.unplacedNames(), slices.Collect(maps.Keys(p.in.Load.Wakes)), slices.Collect(maps.Keys(p.in.Load.Sleeps))} {
+		for _, name := range source {
+			names[name] = true
+		}
+	}
+	for name := range p.in.Snapshot.Unreleased.All() {
+		names[name] = true
+	}
+	before.changed(p.in.Snapshot, names)
+	before.loaded(p.in.Load.Components, names)
+	p.due(names)
+	maps.DeleteFunc(names, func(name string, _ bool) bool {
+		active := p.isActive(name)
+		if !active {
+			p.asleep = append(p.asleep, name)
+		}
+		return !active
+	})
+	for _, name := range p.in.Memory.Habits.toLookAt(&p.in) {
+		names[name] = true
+	}
+	return names
+}
+
+// otherwise tells whether a plan goes by something else than the one before in
+// a way that concerns every component.
+func (b *past) otherwise(in *Input) bool {
+	return b.zone != in.Zone || in.Now.Before(b.at) || b.load.Partial != in.Load.Partial ||
+		b.load.Unmetered != in.Load.Unmetered || (len(b.load.Meters) == 0) != (len(in.Load.Meters) == 0)
+}
+
+// changed adds the components that a snapshot shows otherwise.
+func (b *past) changed(snap *cluster.Snapshot, names map[string]bool) {
+	for name := range snap.Components.Differing(b.snap.Components) {
+		now, _ := snap.Components.Get(name)
+		if was, _ := b.snap.Components.Get(name); was != now {
+			names[name] = true
+		}
+	}
+	for name := range snap.ByComponent.Differing(b.snap.ByComponent) {
+		now, _ := snap.ByComponent.Get(name)
+		if was, _ := b.snap.ByComponent.Get(name); !slices.Equal(was, now) {
+			names[name] = true
+		}
+	}
+	for id := range snap.Instances.Differing(b.snap.Instances) {
+		now, _ := snap.Instances.Get(id)
+		was, _ := b.snap.Instances.Get(id)
+		if was == now || was != nil && now != nil && *was == *now {
+			continue
+		}
+		for _, i := range []*cluster.Instance{was, now} {
+			if i != nil {
+				names[i.Component] = true
+			}
+		}
+	}
+	for name := range snap.CronsOf.Differing(b.snap.CronsOf) {
+		now, _ := snap.CronsOf.Get(name)
+		if was, _ := b.snap.CronsOf.Get(name); !slices.Equal(was, now) {
+			names[name] = true
+		}
+	}
+	b.nodesChanged(snap, names)
+}
+
+// nodesChanged adds the components of nodes that are otherwise now.
+func (b *past) nodesChanged(snap *cluster.Snapshot, names map[string]bool) {
+	changed := map[string]bool{}
+	for id := range snap.Nodes.Differing(b.snap.Nodes) {
+		now, _ := snap.Nodes.Get(id)
+		if was, _ := b.snap.Nodes.Get(id); !sameNode(was, now) {
+			changed[id] = true
+		}
+	}
+	for id := range snap.Lists.Differing(b.snap.Lists) {
+		now, _ := snap.Lists.Get(id)
+		if was, _ := b.snap.Lists.Get(id); was.Epoch != now.Epoch {
+			changed[id] = true
+		}
+	}
+	for id := range changed {
+		rows, _ := snap.ByNode.Get(id)
+		for _, pl := range rows {
+			names[pl.Component] = true
+		}
+	}
+}
+
+// sameNode tells whether two rows of a node mean the same to what runs there.
+func sameNode(a, b *cluster.Node) bool {
+	if a == b || a == nil || b == nil {
+		return a == b
+	}
+	return a.State == b.State && a.Lost == b.Lost && a.Drain == b.Drain && a.Epoch == b.Epoch &&
+		maps.Equal(a.Labels, b.Labels) && maps.Equal(a.Mounts, b.Mounts)
+}
+
+// loaded adds the components that somebody waits for, or did, and those whose
+// load tells less of their last work than it did. That there is more work is
+// no reason to look at what has enough instances; when it is looked at, it is
+// as busy then, or the load tells when that ended.
+func (b *past) loaded(loads map[string]cluster.ComponentLoad, names map[string]bool) {
+	known := 0
+	for name, now := range loads {
+		was, told := b.load.Components[name]
+		if told {
+			known++
+		}
+		if now.Queued > 0 || was.Queued > 0 || now.LastRequest.Before(b.lastWork(was, now)) {
+			names[name] = true
+		}
+	}
+	if known == len(b.load.Components) {
+		return
+	}
+	for name := range b.load.Components {
+		if _, told := loads[name]; !told {
+			names[name] = true
+		}
+	}
+}
+
+// lastWork is when a load that was known told of work; zero if what is known now
+// tells of work just as well.
+func (b *past) lastWork(was, now cluster.ComponentLoad) time.Time {
+	switch {
+	case isBusy(now):
+		return time.Time{}
+	case isBusy(was):
+		return later(b.at, was.LastRequest)
+	}
+	return was.LastRequest
+}
+
+func isBusy(l cluster.ComponentLoad) bool { return l.InFlight+l.Queued > 0 }
+
+// due adds what is not at rest, or was until now.
+func (p *planner) due(names map[string]bool) {
+	n := 0
+	for name, s := range p.in.Memory.Scales.All() {
+		switch r := &s.rest; {
+		case !r.is:
+			names[name] = true
+		case !p.isDue(name, r):
+		case n < mostDue:
+			names[name] = true
+			n++
+		default:
+			p.look(p.in.Now)
+		}
+	}
+}
+
+// isDue tells whether a component was at rest until now. If it is until later,
+// there will be a plan then.
+func (p *planner) isDue(name string, r *rest) bool {
+	due := r.until
+	if r.busy || r.grows || r.learns {
+		l := p.in.Load.Components[name]
+		work := isBusy(l)
+		switch {
+		case work && r.grows:
+			due = sooner(due, r.from)
+		case !work && r.busy:
+			due = sooner(due, l.LastRequest.Add(r.idle))
+		}
+		if r.learns && teaches(workAt(l, p.in.Now), r.learnt) {
+			due = sooner(due, p.in.Now)
+		}
+	}
+	if due.IsZero() || !due.After(p.in.Now) {
+		return !due.IsZero()
+	}
+	p.look(due)
+	return false
+}
+
+// isActive tells whether a component is one that Plan has to look at, if
+// anything of it changes.
+func (p *planner) isActive(name string) bool {
+	snap := p.in.Snapshot
+	if _, ok := snap.ByComponent.Get(name); ok {
+		return true
+	}
+	if _, ok := snap.Minimum.Get(name); ok {
+		return true
+	}
+	if _, ok := snap.Awake.Get(name); ok {
+		return true
+	}
+	if _, ok := p.in.Load.Wakes[name]; ok || p.in.Load.Components[name].Queued > 0 {
+		return true
+	}
+	unplaced, _ := snap.Unplaced.Get(name)
+	return slices.ContainsFunc(unplaced, isProvisional) || p.in.Memory.Scale(name).Target > 0 && p.declared(name) != nil
+}
+
+// viewed returns a component as it is in this plan; one that is at rest is looked
+// at for that.
+func (p *planner) viewed(name string) *component {
+	if p.views == nil {
+		p.views = make(map[string]*component, len(p.looked))
+		for _, c := range p.looked {
+			p.views[c.name] = c
+		}
+	}
+	c := p.views[name]
+	if c == nil {
+		c = p.wakeful(name)
+		p.views[name] = c
+		p.woken = append(p.woken, c)
+	}
+	return c
+}
+
+// catchUp makes up for the plans that have left a component alone: it may have
+// been busy.
+func (p *planner) catchUp(c *component, m *Scale) {
+	before := p.in.Memory.past
+	if before == nil || !m.rest.is || m.Target == 0 {
+		return
+	}
+	was := before.load.Components[c.name]
+	m.Needed = later(m.Needed, was.LastRequest)
+	if isBusy(was) {
+		m.Needed = later(m.Needed, before.at)
+	}
+}
+
+// settled tells how a component is left by this plan.
+func (p *planner) settled(c *component) rest {
+	if !p.rests(c) {
+		return rest{}
+	}
+	return rest{
+		is: true, until: c.look, busy: c.busy(), idle: c.spec.IdleTimeout(),
+		grows: c.most() != 1, from: later(c.memory.Auto.Ticked.Add(tick), p.in.Now),
+		learns: c.learns, learnt: c.lastLearnt(),
+	}
+}
+
+func (c *component) lastLearnt() time.Time {
+	if c.habit == nil {
+		return time.Time{}
+	}
+	return c.habit.Last
+}
+
+// rests tells whether a component has what it shall have, all of it is ready,
+// and nobody waits.
+func (p *planner) rests(c *component) bool {
+	d := c.declared
+	if d == nil || c.held || c.kept != nil || d.Unproven() || d.Failed != nil || p.refusals[c.name] != nil {
+		return false
+	}
+	if len(c.outdated)+len(c.leaving)+len(c.fresh)+len(c.gone)+len(c.removed)+len(c.stays) > 0 {
+		return false
+	}
+	if c.probe || c.load.Queued > 0 || c.memory.Waking || c.memory.Lacking > 0 || c.memory.Target != len(c.running) {
+		return false
+	}
+	for _, pl := range c.running {
+		if i, ok := p.in.Snapshot.Instances.Get(pl.ID); !ok || i.State != cluster.InstanceReady || i.Suspect {
+			return false
+		}
+	}
+	unplaced, _ := p.in.Snapshot.Unplaced.Get(c.name)
+	return len(unplaced) == 0
+}
