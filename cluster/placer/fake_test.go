@@ -24,10 +24,13 @@ type database struct {
 	runs       map[string]*cluster.Run
 	stopping   map[string]bool // past the point of no return
 	habits     map[string]*cluster.Habit
-	commits    int
-	tries      int
-	fail       error
-	slow       time.Duration // of a write
+	habitsFail error
+
+	habitWrites, mostHabits int
+	commits                 int
+	tries                   int
+	fail                    error
+	slow                    time.Duration // of a write
 }
 
 func newDatabase() *database {
@@ -60,15 +63,17 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 func (d *database) Habits(context.Context) (map[string]*cluster.Habit, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return maps.Clone(d.habits), d.fail
+	return maps.Clone(d.habits), d.habitsFail
 }
 
 func (d *database) WriteHabits(_ context.Context, _ cluster.Hold, put map[string]*cluster.Habit, remove []string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.fail != nil {
-		return d.fail
+	if d.habitsFail != nil {
+		return d.habitsFail
 	}
+	d.habitWrites++
+	d.mostHabits = max(d.mostHabits, len(put)+len(remove))
 	if d.habits == nil {
 		d.habits = map[string]*cluster.Habit{}
 	}

@@ -27,6 +27,7 @@ type loop struct {
 	changed <-chan struct{}
 
 	memory   scheduler.Memory
+	habits   habits
 	observed scheduler.Observed
 	stopping map[string]bool // placements that the store would not turn back
 	pause    time.Duration   // before the next try; zero: the last write went well
@@ -34,6 +35,9 @@ type loop struct {
 
 func (l *loop) run(ctx context.Context) error {
 	for ctx.Err() == nil {
+		if err := l.mindHabits(ctx); err != nil {
+			return err
+		}
 		next, err := l.step(ctx)
 		if err != nil {
 			return err
@@ -41,8 +45,12 @@ func (l *loop) run(ctx context.Context) error {
 		if due := l.observed.Due(); next.IsZero() || !due.IsZero() && due.Before(next) {
 			next = due
 		}
+		if next.IsZero() || l.habits.due.Before(next) {
+			next = l.habits.due
+		}
 		l.wait(ctx, next)
 	}
+	l.leaveHabits(ctx)
 	return nil
 }
 

@@ -22,6 +22,13 @@ type Ledger interface {
 	// Reserve stores runs, all or nothing. It returns ErrFenced if the role was
 	// lost, ErrConflict if one of them is a release that is stored already.
 	Reserve(ctx context.Context, hold cluster.Hold, runs []cluster.Run) (changeNumber int64, err error)
+
+	// Habits returns what was learned of components, by name.
+	Habits(ctx context.Context) (map[string]*cluster.Habit, error)
+
+	// WriteHabits stores and forgets habits, all or nothing. It returns
+	// ErrFenced if the role was lost.
+	WriteHabits(ctx context.Context, hold cluster.Hold, put map[string]*cluster.Habit, remove []string) error
 }
 
 // Feed is the view of the database.
