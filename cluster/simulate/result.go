@@ -67,6 +67,25 @@ type ComponentResult struct {
 	MostWaiting    int     `json:"most_waiting"`
 	PeakMemoryMiB  int64   `json:"peak_memory_mib"`
 	MemoryGiBHours float64 `json:"memory_gib_hours"`
+
+	Learned *Learned `json:"learned,omitempty"` // with idle: learned
+}
+
+// Learned is what came of sleeping by what was learned, beside what
+// idletimeoutseconds would have come to, as far as idle times have ended.
+type Learned struct {
+	Spells     int64   `json:"spells"`      // idle times
+	Cold       int64   `json:"cold"`        // that ended without an instance
+	Avoided    int64   `json:"avoided"`     // that idletimeoutseconds would have let end so
+	Added      int64   `json:"added"`       // that it would not
+	IdleHours  float64 `json:"idle_hours"`  // instance time without a request
+	FixedHours float64 `json:"fixed_hours"` // and with idletimeoutseconds
+}
+
+func newLearned(e *cluster.HabitEffect) *Learned {
+	return &Learned{
+		Spells: e.Spells, Cold: e.Cold, Avoided: e.Avoided, Added: e.Added, IdleHours: e.Kept.Hours(), FixedHours: e.Fixed.Hours(),
+	}
 }
 
 // Refusal is why a component could not be placed.

@@ -17,6 +17,7 @@ type Scenario struct {
 	Nodes    []Node
 	Loads    []Load
 	Events   []Event
+	Crons    bool // cron event sources fire; a log has their requests already
 
 	Components map[string]Behavior // by full name
 	Defaults   Behavior            // of what Components does not tell

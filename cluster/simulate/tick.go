@@ -60,6 +60,9 @@ func (w *world) finish() {
 		c.Busy = q.work / w.now.Seconds()
 		c.MemoryGiBHours = q.memory / 1024 / 3600
 		r.MemoryGiBHours += c.MemoryGiBHours
+		if h, ok := w.memory.Habits.Of.Get(q.name); ok {
+			c.Learned = newLearned(&h.Effect)
+		}
 		r.Totals.add(&c.Totals)
 		c.close()
 	}

@@ -68,6 +68,9 @@ func newWorld(s Scenario) (*world, error) {
 		stopping: map[string]bool{}, wakes: map[string]scheduler.Wake{},
 	}
 	w.declare()
+	if s.Crons {
+		w.addCrons()
+	}
 	w.addNodes()
 	if err := w.addLoads(); err != nil {
 		return nil, err

@@ -32,6 +32,7 @@ type simulateOptions struct {
 	starts       []string
 	services     []string
 	events       []string
+	crons        bool
 
 	from   string
 	zone   string
@@ -102,6 +103,7 @@ func (o *simulateOptions) register(cmd *cobra.Command) {
 	flags.StringArrayVar(&o.starts, "start-time", nil, "how long instances take to be ready, as [COMPONENT=]MEDIAN[:P95] (repeatable; default: what the log shows, else 400ms:800ms)")
 	flags.StringArrayVar(&o.services, "service-time", nil, "how long requests take, as [COMPONENT=]MEDIAN[:P95] (repeatable; default: what the log shows, else 50ms:150ms)")
 	flags.StringArrayVar(&o.events, "event", nil, "what happens to a node, as TIME:NODE:WHAT with dies, joins, drains or undrains (repeatable)")
+	flags.BoolVar(&o.crons, "crons", false, "let cron event sources fire; a log has their requests already")
 	flags.StringVar(&o.from, "from", "", "when it starts, in RFC 3339 (default: with the log, else "+defaultFrom+")")
 	flags.StringVar(&o.zone, "tz", "UTC", "time zone of hours to be awake in and of daily loads")
 	flags.DurationVar(&o.length, "length", 0, "how long it goes (default: a minute more than the log, else 10m)")

@@ -89,6 +89,7 @@ func (sim *simulation) relativeTo(dir string) {
 
 func (sim *simulation) takeFlags(opt simulateOptions) error {
 	sim.Seed = opt.seed
+	sim.Crons = opt.crons || sim.Crons
 	sim.Length = cmp.Or(opt.length, sim.Length)
 	sim.Tick = cmp.Or(opt.tick, sim.Tick)
 	if opt.length < 0 || opt.tick < 0 || opt.moves < 0 || opt.nodeCount < 0 || opt.nodeCount > 10_000 {

@@ -27,6 +27,7 @@ func printSimulation(w io.Writer, s style, r *simulate.Result, moves int) error 
 	if r.MissingMiB > 0 {
 		fmt.Fprintf(w, "%s  %s at most, which more nodes would have\n", s.bold("missing"), gib(r.MissingMiB))
 	}
+	printLearned(w, s, r)
 	printLost(w, s, r)
 	if err := printRecorded(w, s, r); err != nil {
 		return err
@@ -79,6 +80,16 @@ func simulatedWaits(s style, totals *simulate.Totals) *table {
 		}
 	}
 	return t
+}
+
+// printLearned tells what came of sleeping by what was learned.
+func printLearned(w io.Writer, s style, r *simulate.Result) {
+	for _, c := range r.Components {
+		if l := c.Learned; l != nil {
+			fmt.Fprintf(w, "%s  %s ended %d of %d idle times cold: %d fewer than idletimeoutseconds would have, %d more; %.2f idle instance-hours instead of %.2f\n",
+				s.bold("learned"), c.Component, l.Cold, l.Spells, l.Avoided, l.Added, l.IdleHours, l.FixedHours)
+		}
+	}
 }
 
 // printLost tells what was not answered, and why.

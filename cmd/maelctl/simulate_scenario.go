@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -38,6 +39,12 @@ func (p *scenarioParser) keys() strict.Keys {
 		"from":      p.moment,
 		"starttime": p.spread(&p.sim.Defaults.Start), "servicetime": p.spread(&p.sim.Defaults.Service),
 		"components": p.components,
+		"crons": p.value(func(text string) (err error) {
+			if p.sim.Crons, err = strconv.ParseBool(text); err != nil {
+				return fmt.Errorf("%q is neither true nor false", text)
+			}
+			return nil
+		}),
 	}
 }
 
