@@ -21,8 +21,8 @@ import (
 var (
 	autoscaleCrowd = flag.Int("autoscale.crowd", 40, "clients at a time to which the load of a component grows")
 	autoscaleLong  = flag.Duration("autoscale.long", 0, "how long long requests take; 0: until all that wait have an instance")
-	autoscaleWaves = flag.Int("autoscale.waves", 3, "square waves of load")
-	autoscaleHalf  = flag.Duration("autoscale.half", 2*time.Second, "half of a square wave")
+	autoscaleWaves = flag.Int("autoscale.waves", 2, "square waves of load")
+	autoscaleHalf  = flag.Duration("autoscale.half", time.Second, "half of a square wave")
 	autoscaleDown  = flag.Bool("autoscale.down", false, "also wait until a smaller load has let instances go, which takes minutes")
 )
 
