@@ -1,8 +1,12 @@
 package schemas
 
-import "embed"
+import (
+	"embed"
+	"io/fs"
+)
+
+//go:embed sql/*/*.sql
+var sqlFiles embed.FS
 
 // SQL holds the database migrations, sql/<dialect>/NNNN_<name>.sql.
-//
-//go:embed sql/*/*.sql
-var SQL embed.FS
+var SQL fs.FS = sqlFiles

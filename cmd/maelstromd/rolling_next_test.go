@@ -1,13 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime/debug"
 	"testing"
+	"testing/fstest"
+
+	"maelstrom/schemas"
 )
 
 // nextVersion is that of the release after this one.
@@ -21,49 +22,38 @@ alter table mael_project add column next_release bigint not null default 0;
 create table if not exists mael_next_release (id bigint not null primary key);
 `
 
-// buildNext builds the next release: this one, with another version and one
-// more migration. The program behaves as a daemon as this one does.
-func buildNext(t testing.TB) (program string) {
+// nextProgram is the path of the next release: this program, which is another
+// one by that name.
+func nextProgram(t testing.TB) string {
 	t.Helper()
-	dir := t.TempDir()
-	tables, err := filepath.Abs("../../schemas/sql/postgres")
-	if err != nil {
+	path := filepath.Join(t.TempDir(), nextVersion)
+	if err := os.Symlink(os.Args[0], path); err != nil {
 		t.Fatal(err)
 	}
-	known, err := filepath.Glob(filepath.Join(tables, "*.sql"))
-	if err != nil || len(known) == 0 {
-		t.Fatal("no migrations", err)
-	}
-	migration := filepath.Join(dir, "next.sql")
-	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {
-		filepath.Join(tables, fmt.Sprintf("%04d_next.sql", len(known)+1)): migration,
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{migration: []byte(nextMigration), filepath.Join(dir, "overlay.json"): overlay} {
-		if err := os.WriteFile(name, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	program = filepath.Join(dir, "next")
-	build := exec.Command("go", "test", "-c", "-race="+raced(), "-overlay", filepath.Join(dir, "overlay.json"),
-		"-ldflags", "-X maelstrom/cmd/maelstromd.version="+nextVersion, "-o", program, ".")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the next release: %v\n%s", err, output)
-	}
-	return program
+	return path
 }
 
-// raced tells whether this program has the race detector.
-func raced() string {
-	info, ok := debug.ReadBuildInfo()
-	if ok {
-		for _, setting := range info.Settings {
-			if setting.Key == "-race" {
-				return setting.Value
-			}
-		}
+// becomeNext makes a process that was started as the next release that one:
+// with another version and one migration more.
+func becomeNext() error {
+	if to, err := os.Readlink(os.Args[0]); err != nil || filepath.Base(to) != nextVersion {
+		return nil // it was started as something else
 	}
-	return "false"
+	version = nextVersion
+	files := fstest.MapFS{}
+	err := fs.WalkDir(schemas.SQL, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		data, err := fs.ReadFile(schemas.SQL, path)
+		files[path] = &fstest.MapFile{Data: data}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	known, err := fs.Glob(files, "sql/postgres/*.sql")
+	files[fmt.Sprintf("sql/postgres/%04d_next.sql", len(known)+1)] = &fstest.MapFile{Data: []byte(nextMigration)}
+	schemas.SQL = files
+	return err
 }

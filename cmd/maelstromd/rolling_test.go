@@ -176,7 +176,7 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 // migrates the database, and go back to the one before.
 func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
 	t.Parallel()
-	next := buildNext(t)
+	next := nextProgram(t)
 	r := newRolling(t, "")
 	r.load()
 	schema := r.schema()
