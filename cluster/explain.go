@@ -21,6 +21,8 @@ type Explanation struct {
 
 	Scale ScaleExplanation `json:"scale"`
 
+	Idle *HabitExplanation `json:"idle"` // nil: it sleeps after idletimeoutseconds
+
 	Nodes     []NodeExplanation     `json:"nodes"`     // the best one first
 	Instances []InstanceExplanation `json:"instances"` // by slot
 }

@@ -113,3 +113,26 @@ func (s Starts) P95() (time.Duration, bool) {
 	}
 	return slices.Sorted(slices.Values(s))[(len(s)*95+99)/100-1], true
 }
+
+// HabitExplanation tells for how long a component with `idle: learned` is kept,
+// and what came of that.
+type HabitExplanation struct {
+	By  string `json:"by"`  // histogram, forecast, cron, or fixed where nothing is known or nothing sure
+	Why string `json:"why"` // a sentence
+
+	Samples   float64       `json:"samples"`    // idle times up to four hours; what is old counts less
+	Beyond    float64       `json:"beyond"`     // longer ones
+	Spread    float64       `json:"spread"`     // coefficient of variation of the histogram's bins
+	Head      time.Duration `json:"head"`       // 5 of 100 are shorter, at most
+	Tail      time.Duration `json:"tail"`       // 99 of 100 are
+	Median    time.Duration `json:"median"`     // of the last ones
+	Recent    int           `json:"recent"`     // how many those are
+	StartTime time.Duration `json:"start_time"` // that is counted on
+
+	Last   time.Time `json:"last"`   // request; zero: none was seen
+	Stops  time.Time `json:"stops"`  // with no other request: when it sleeps; zero: it does
+	Starts time.Time `json:"starts"` // and is, or was, started again ahead of the next; zero: it is not
+	Sleeps time.Time `json:"sleeps"` // and sleeps again
+
+	Effect HabitEffect `json:"effect"`
+}

@@ -25,7 +25,7 @@ func Explain(in Input, name string) (cluster.Explanation, bool) {
 		Placement: string(next.Effective.Placement), Labels: c.spec.Nodes, Target: c.memory.Target, Limit: c.most(),
 		Nodes: p.explainNodes(c), Instances: p.explainInstances(c),
 	}
-	e.Scale = p.explainScale(c)
+	e.Scale, e.Idle = p.explainScale(c), p.explainHabit(c)
 	if e.Labels == nil {
 		e.Labels = map[string]string{}
 	}

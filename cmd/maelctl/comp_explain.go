@@ -46,6 +46,9 @@ func printExplanation(w io.Writer, a *app, e rpc.ExplainAnswer) error {
 		limit = strconv.Itoa(e.Limit)
 	}
 	fmt.Fprintf(w, "%s wants %d of at most %s, %d MiB each, placement %s", s.bold(e.Component), e.Target, limit, e.MemoryMiB, e.Placement)
+	if e.ObservedMiB > e.MemoryMiB {
+		fmt.Fprintf(w, ", counted as the %d MiB that they use", e.ObservedMiB)
+	}
 	if len(e.Labels) > 0 {
 		fmt.Fprintf(w, ", on nodes with %s", labelList(e.Labels))
 	}
@@ -58,6 +61,9 @@ func printExplanation(w io.Writer, a *app, e rpc.ExplainAnswer) error {
 		if err := instancesExplained(a, e.Instances).write(w); err != nil {
 			return err
 		}
+	}
+	if e.Idle != nil {
+		printIdle(w, e.MemoryMiB, e.Idle)
 	}
 	if e.Refusal != "" {
 		fmt.Fprintf(w, "\n%s\n", s.red(oneLine(e.Refusal)))
