@@ -13,20 +13,18 @@ type node struct {
 	row      *cluster.Node
 	reserved int64
 	leaving  int64
-	promised int64           // to what moves
-	claimed  int64           // of what is free or leaving, by those who others made room for
-	images   map[string]bool // that are there
-	probes   int             // components that are asleep and prove their version here
+	promised int64 // to what moves
+	claimed  int64 // of what is free or leaving, by those who others made room for
+	probes   int   // components that are asleep and prove their version here
 }
 
 func (p *planner) newNodes() *nodes {
 	snap := p.in.Snapshot
-	ns := &nodes{byID: make(map[string]*node, snap.Nodes.Len())}
+	ns := &nodes{byID: make(map[string]*node, snap.Nodes.Len()), list: make([]*node, 0, snap.Nodes.Len())}
+	all := make([]node, snap.Nodes.Len())
 	for id, row := range snap.Nodes.Sorted() {
-		n := &node{row: row, images: make(map[string]bool, len(row.Images))}
-		for _, image := range row.Images {
-			n.images[image] = true
-		}
+		n := &all[len(ns.list)]
+		n.row = row
 		rows, _ := snap.ByNode.Get(id)
 		for _, pl := range rows {
 			weight := p.weight(pl, n)

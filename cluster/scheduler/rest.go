@@ -11,7 +11,7 @@ import (
 // mostDue bounds how many components a plan looks at for no other reason than
 // that it is time. The others are looked at by the next plan, at once, so that
 // nobody who waits for a plan waits for all of them.
-const mostDue = 500
+const mostDue = 100
 
 // rest is how a component is left alone: a plan that has found nothing to do
 // with it tells until when there will not be anything, as long as nothing

@@ -195,8 +195,7 @@ func (p *planner) retry(c *component) {
 
 // tell writes what has become of the declared version; the last word counts.
 func (p *planner) tell(c *component, state cluster.RolloutState, f *cluster.RolloutFailure) {
-	p.rollouts = slices.DeleteFunc(p.rollouts, func(w *cluster.RolloutWrite) bool { return w.Component == c.name })
-	p.rollouts = append(p.rollouts, &cluster.RolloutWrite{
+	p.rollouts[c.name] = &cluster.RolloutWrite{
 		Component: c.name, Version: c.declared.RestartVersion, State: state, Failure: f,
-	})
+	}
 }

@@ -14,7 +14,8 @@ import (
 	"maelstrom/cluster"
 )
 
-// Load is what the holder of the role placement knows beside the snapshot.
+// Load is what the holder of the role placement knows beside the snapshot. A
+// plan keeps what it is given of it: nobody changes Components any more.
 type Load struct {
 	Components map[string]cluster.ComponentLoad // summed over nodes; what is quiet may be left out
 	Partial    bool                             // some node's part of it is missing: nothing shrinks for want of it
@@ -201,7 +202,7 @@ func byName(lists ...[]*component) []*component {
 
 func newPlanner(in Input) *planner {
 	return &planner{
-		in: in, memory: newMemory(), scales: map[string]*Scale{}, habits: map[string]*cluster.Habit{}, rises: map[string]time.Time{},
+		in: in, memory: newMemory(), rollouts: map[string]*cluster.RolloutWrite{}, scales: map[string]*Scale{}, habits: map[string]*cluster.Habit{}, rises: map[string]time.Time{},
 		wants:    map[string]*cluster.Placement{},
 		refusals: map[string]*cluster.Failure{}, claims: map[string]Claim{}, unplaceable: map[string]int64{},
 	}
@@ -217,12 +218,12 @@ func newMemory() Memory {
 
 type planner struct {
 	in       Input
-	nodes    *nodes       // nil until something is to be placed
-	homes    *homes       // of named volumes; nil until asked for
-	probes   []*component // under way
-	again    []*component // to be placed by another version than was thought
-	awaited  bool         // room that something waits for is about to come free
-	rollouts []*cluster.RolloutWrite
+	nodes    *nodes                           // nil until something is to be placed
+	homes    *homes                           // of named volumes; nil until asked for
+	probes   []*component                     // under way
+	again    []*component                     // to be placed by another version than was thought
+	awaited  bool                             // room that something waits for is about to come free
+	rollouts map[string]*cluster.RolloutWrite // by component
 	deletes  []cluster.PlacementWrite
 	wants    map[string]*cluster.Placement // by id
 	inserts  []cluster.PlacementWrite
@@ -403,8 +404,8 @@ func (p *planner) remember(c *component) {
 // writes puts what makes room before what needs it.
 func (p *planner) writes() []cluster.PlacementWrite {
 	writes := make([]cluster.PlacementWrite, 0, len(p.rollouts)+len(p.deletes)+len(p.wants)+len(p.inserts))
-	for _, w := range p.rollouts {
-		writes = append(writes, cluster.PlacementWrite{Rollout: w})
+	for _, name := range slices.Sorted(maps.Keys(p.rollouts)) {
+		writes = append(writes, cluster.PlacementWrite{Rollout: p.rollouts[name]})
 	}
 	writes = append(writes, p.deletes...)
 	for _, id := range slices.Sorted(maps.Keys(p.wants)) {

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -47,7 +48,7 @@ func (p *planner) score(c *component, n *node) cluster.PlacementScore {
 	if here := c.on(n, now); here > 0 {
 		s.Share = -float64(here) / float64(max(1, c.memory.Target))
 	}
-	if n.images[next.Image] {
+	if slices.Contains(n.row.Images, next.Image) {
 		s.Image = imageBonus
 	}
 	if p.in.Load.Wakes[c.name].Node == n.row.ID {

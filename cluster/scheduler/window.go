@@ -76,7 +76,7 @@ func (w *Window) Average(now time.Time, within time.Duration) (mean float64, sec
 // read takes in what the meters of nodes have counted of a component since they
 // were read before.
 func (w *Window) read(meters map[string]cluster.Meter, component string, now time.Time) {
-	next := make([]Reading, 0, len(meters))
+	next := make([]Reading, 0, len(w.Before)+1)
 	for node, m := range meters {
 		before, known := w.before(node)
 		work, told := m.Work[component]
