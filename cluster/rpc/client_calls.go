@@ -76,6 +76,12 @@ func (c *Client) Undrain(ctx context.Context, node string) (answer NodeAnswer, e
 	return answer, err
 }
 
+// Removable tells which nodes could be taken away without moving anything busy.
+func (c *Client) Removable(ctx context.Context) (answer RemovableAnswer, err error) {
+	err = c.call(ctx, "ClusterService.Removable", RemovableRequest{}, &answer)
+	return answer, err
+}
+
 // RemoveNode forgets a node that is down.
 func (c *Client) RemoveNode(ctx context.Context, node string) (answer RemoveNodeAnswer, err error) {
 	err = c.call(ctx, "ClusterService.RemoveNode", RemoveNodeRequest{Node: node}, &answer)

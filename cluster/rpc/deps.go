@@ -124,7 +124,8 @@ type Deps struct {
 	Feed         Feed
 	Loads        Loads
 	Placer       Placer
-	Explain      func(component string) (cluster.Explanation, bool) // where it can run
+	Explain      func(component string) (cluster.Explanation, bool) // how many there are of it, and where it can run
+	Removable    func() []cluster.Removal                           // which nodes could be removed
 	Keys         *Keyring
 	Roles        func() []Role
 	CA           func() []byte                               // PEM of the cluster's authority; empty: this node has none

@@ -40,10 +40,18 @@ func (r *nodeRows) RemoveNode(_ context.Context, id string) (int, int64, error) 
 
 // explain knows of one node, which lacks everything.
 func (w *world) explain(component string) (cluster.Explanation, bool) {
-	return cluster.Explanation{Component: component, Refusal: "no node can run it", Nodes: []cluster.NodeExplanation{
+	return cluster.Explanation{Component: component, Refusal: "no node can run it", Scale: asleep(), Nodes: []cluster.NodeExplanation{
 		{Name: "alpha", Obstacles: []cluster.Obstacle{{Text: "is full", Change: "reservememory"}, {Text: "is busy", Change: "time", Passing: true}}},
 		{Name: "beta", Obstacles: []cluster.Obstacle{{Text: "is full", Change: "reservememory"}, {Text: "is odd"}}},
 	}}, component != "gone"
+}
+
+func asleep() cluster.ScaleExplanation {
+	return cluster.ScaleExplanation{Why: "it is asleep", WouldChange: []string{}, Changes: []cluster.ScaleChange{}}
+}
+
+func (w *world) removable() []cluster.Removal {
+	return []cluster.Removal{{ID: w.server.deps.Node, Name: "as this one knows", Removable: true, Why: "nothing is placed there"}}
 }
 
 func (w *world) addNode(n cluster.Node) {

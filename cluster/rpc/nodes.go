@@ -114,6 +114,7 @@ func whyUnreachable(err error) string {
 func (s *Server) nodesService() []method {
 	return []method{
 		newMethod("PeerService.Explain", "Explains a component as the holder of the role placement.", s.explainHere),
+		newMethod("PeerService.Removable", "Tells which nodes could be removed, as the holder of the role placement.", s.removableHere),
 		newMethod("PeerService.Refusals", "Tells why components lack an instance, as the holder of the role placement.", s.refusalsHere),
 		newMethod("PeerService.Loads", "Tells what the node's gateway sees of each instance.", s.loadsHere),
 	}
@@ -166,22 +167,52 @@ func (s *Server) explain(ctx context.Context, req ExplainRequest) (ExplainAnswer
 	if _, err := s.knownComponent(strings.ToLower(req.Name)); err != nil {
 		return ExplainAnswer{}, err
 	}
-	holder, known := s.holder()
-	if known && holder == "" {
-		return s.explainHere(ctx, req)
-	}
-	why := "nobody holds the role placement at present"
-	if known {
-		limited, cancel := context.WithTimeout(ctx, storeWait)
-		defer cancel()
-		var answer ExplainAnswer
-		err := s.node(holder).call(limited, "PeerService.Explain", req, &answer)
-		if err == nil {
-			return answer, nil
-		}
-		why = fmt.Sprintf("%s, which holds the role placement, can't be asked: %s", s.nodeName(holder), whyUnreachable(err))
+	var answer ExplainAnswer
+	asked, why := s.askHolder(ctx, "PeerService.Explain", req, &answer)
+	if asked {
+		return answer, nil
 	}
 	answer, err := s.explainHere(ctx, req)
-	answer.Note = why + "; this is what " + cmp.Or(s.nodeName(s.deps.Node), "this node") + " knows, without recent failures and the load of other nodes"
+	if why != "" {
+		answer.Note = why + "; this is what " + s.nodeOrThis() + " knows, without recent failures and the load of other nodes"
+	}
 	return answer, err
 }
+
+// removable asks the holder of the role placement, who alone knows all load.
+func (s *Server) removable(ctx context.Context, req RemovableRequest) (RemovableAnswer, error) {
+	var answer RemovableAnswer
+	asked, why := s.askHolder(ctx, "PeerService.Removable", req, &answer)
+	if asked {
+		return answer, nil
+	}
+	answer, err := s.removableHere(ctx, req)
+	if why != "" {
+		answer.Note = why + "; this is what " + s.nodeOrThis() + " knows"
+	}
+	return answer, err
+}
+
+func (s *Server) removableHere(context.Context, RemovableRequest) (RemovableAnswer, error) {
+	return RemovableAnswer{Nodes: s.deps.Removable()}, nil
+}
+
+// askHolder asks the holder of the role placement, if that is another node, and
+// says why it can't be asked; empty: this node is the holder, or it has answered.
+func (s *Server) askHolder(ctx context.Context, method string, req, answer any) (asked bool, why string) {
+	holder, known := s.holder()
+	if !known {
+		return false, "nobody holds the role placement at present"
+	}
+	if holder == "" {
+		return false, ""
+	}
+	limited, cancel := context.WithTimeout(ctx, storeWait)
+	defer cancel()
+	if err := s.node(holder).call(limited, method, req, answer); err != nil {
+		return false, fmt.Sprintf("%s, which holds the role placement, can't be asked: %s", s.nodeName(holder), whyUnreachable(err))
+	}
+	return true, ""
+}
+
+func (s *Server) nodeOrThis() string { return cmp.Or(s.nodeName(s.deps.Node), "this node") }

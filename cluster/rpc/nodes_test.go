@@ -75,7 +75,7 @@ func newCouple(t *testing.T) *couple {
 func explanation(component string, here, there []cluster.Obstacle) cluster.Explanation {
 	return cluster.Explanation{
 		Component: component, Refusal: "no node can run it", Labels: map[string]string{}, Instances: []cluster.InstanceExplanation{},
-		Placement: "spread", Nodes: []cluster.NodeExplanation{
+		Placement: "spread", Scale: asleep(), Nodes: []cluster.NodeExplanation{
 			{ID: otherNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, there...)},
 			{ID: testNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, here...)},
 		},
@@ -224,6 +224,9 @@ func TestWhatOnlyTheHolderKnowsComesFromIt(t *testing.T) {
 	if err != nil || answer.Note != "" || answer.Refusal != "no node can run it" {
 		t.Errorf("explain: %+v, %v", answer, err)
 	}
+	if told, err := c.client.Removable(t.Context()); err != nil || len(told.Nodes) != 1 || told.Nodes[0].ID != otherNode || told.Note != "" {
+		t.Errorf("removable: %+v, %v", told, err)
+	}
 	c.set(func() { c.dead = true })
 	c.server.CloseClientConnections()
 	if list, known := c.a.server.Refusals(); known {
@@ -232,6 +235,9 @@ func TestWhatOnlyTheHolderKnowsComesFromIt(t *testing.T) {
 	answer, err = c.client.Explain(t.Context(), "shop_web")
 	if err != nil || !strings.HasPrefix(answer.Note, "beta, which holds the role placement, can't be asked: ") {
 		t.Errorf("explain: note %q, %v", answer.Note, err)
+	}
+	if told, err := c.client.Removable(t.Context()); err != nil || len(told.Nodes) != 1 || told.Nodes[0].ID != testNode || !strings.HasPrefix(told.Note, "beta, which holds") {
+		t.Errorf("removable: %+v, %v", told, err)
 	}
 	c.set(func() { c.holder = "" })
 	if list, known := c.a.server.Refusals(); known {

@@ -15,6 +15,7 @@ import (
 func (s *Server) clusterService() []method {
 	return []method{
 		newMethod("ClusterService.Nodes", "Lists the nodes of the cluster.", s.nodes),
+		newMethod("ClusterService.Removable", "Tells which nodes could be taken away without moving anything busy.", s.removable),
 		newMethod("ClusterService.Instances", "Lists placements and what their nodes report of them.", s.instances),
 		newMethod("ClusterService.Roles", "Lists the jobs that one node does at a time.", s.roles),
 		newMethod("ClusterService.Drain", "Moves everything away from a node, and places nothing there.", s.drain, writes),

@@ -34,6 +34,17 @@ type RemoveNodeAnswer struct {
 	Placements int    `json:"placements"` // that are free to be made elsewhere
 }
 
+// RemovableRequest asks which nodes could be removed.
+type RemovableRequest struct{}
+
+// RemovableAnswer is the answer to a RemovableRequest.
+type RemovableAnswer struct {
+	Nodes []cluster.Removal `json:"nodes"`
+
+	// Note says why this is not the word of who decides; empty: it is.
+	Note string `json:"note,omitempty"`
+}
+
 // ExplainRequest asks where a component runs and can run, and why.
 type ExplainRequest struct {
 	Name string `json:"name"` // full name

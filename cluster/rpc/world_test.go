@@ -88,7 +88,7 @@ func newWorld(t testing.TB) *world {
 	w.server = NewServer(Deps{
 		Version: "1.2.3", Node: testNode, CronZone: time.UTC,
 		ClusterID:    func() string { return "cluster-1" },
-		Declarations: (*declarations)(w), Store: w, Nodes: (*nodeRows)(w), Explain: w.explain, Events: w, Feed: w, Loads: w, Placer: w, Keys: w.keys, Logs: w, Commands: &w.commands, Firings: &w.commands, Mover: &w.mover, Doctor: &w.mover,
+		Declarations: (*declarations)(w), Store: w, Nodes: (*nodeRows)(w), Explain: w.explain, Removable: w.removable, Events: w, Feed: w, Loads: w, Placer: w, Keys: w.keys, Logs: w, Commands: &w.commands, Firings: &w.commands, Mover: &w.mover, Doctor: &w.mover,
 		CA:     func() []byte { return w.ca },
 		Rekey:  w.rekey,
 		Roles:  func() []Role { return []Role{{Role: "placement", Holder: testNode, Fence: 3, AgeSeconds: 1.5}} },

@@ -17,7 +17,7 @@ import (
 
 func newCluster(a *app) *cobra.Command {
 	cmd := &cobra.Command{Use: "cluster", Short: "Look at nodes, instances, roles and the authority of nodes; drain and remove nodes"}
-	cmd.AddCommand(newClusterNodes(a), newClusterPS(a), newClusterRoles(a), newClusterDrain(a), newClusterUndrain(a), newClusterRemove(a), newClusterCA(a))
+	cmd.AddCommand(newClusterNodes(a), newClusterPS(a), newClusterRoles(a), newClusterDrain(a), newClusterUndrain(a), newClusterRemove(a), newClusterRemovable(a), newClusterCA(a))
 	return cmd
 }
 

@@ -23,8 +23,13 @@ func newCompExplain(a *app) *cobra.Command {
 		text: func(w io.Writer, answer rpc.ExplainAnswer) error { return printExplanation(w, a, answer) },
 	}.on(a, &cobra.Command{
 		Use:   "explain NAME",
-		Short: "Tell where a component can run, and why its instances are where they are",
-		Long: `Tell for each node whether one more instance of a component fits there: how well,
+		Short: "Tell why a component has as many instances as it has, and why they are where they are",
+		Long: `Tell why there are as many instances as there are, why not more and why not fewer, and
+what would change it; what that is decided by: what is in flight and queued, its
+averages over a minute and over six seconds, and how many instances each asks for; and
+the last decisions that changed the number, since the node that decides has done so.
+
+Then tell for each node whether one more instance of a component fits there: how well,
 or everything that is in its way, and what to change for it. Then where its instances
 are, why, and what becomes of them.
 
@@ -53,6 +58,9 @@ func printExplanation(w io.Writer, a *app, e rpc.ExplainAnswer) error {
 		fmt.Fprintf(w, ", on nodes with %s", labelList(e.Labels))
 	}
 	fmt.Fprint(w, "\n\n")
+	if err := printScale(w, a, e.Scale); err != nil {
+		return err
+	}
 	if err := nodesExplained(a, e.Nodes).write(w); err != nil {
 		return err
 	}

@@ -57,6 +57,7 @@ func (d *Daemon) build(base context.Context) {
 		port: d.opt.PrivatePort, names: d.newServiceNames(), log: d.part("bridges"),
 	}
 	d.registry.MustRegister(&storeMetrics{stats: d.store.Stats, health: d.feed.Health})
+	d.registry.MustRegister(&scaleMetrics{scaling: d.placer.Scaling, removable: d.placer.Removable})
 }
 
 // embedded tells whether this process alone has the database.
@@ -104,6 +105,7 @@ func (d *Daemon) buildPrivate() {
 		Store:        d.declared,
 		Nodes:        d.store,
 		Explain:      d.placer.Explain,
+		Removable:    d.placer.Removable,
 		Sources:      calledStore{d.declared, d.hooks},
 		Notifiers:    d.declared,
 		Events:       d.declared,
