@@ -29,6 +29,7 @@ var lookingVerbs = map[string][]string{
 	"cluster ca":          nil,
 	"cluster nodes":       nil,
 	"cluster ps":          nil,
+	"cluster removable":   nil,
 	"cluster roles":       nil,
 	"comp explain":        {"shop_web"},
 	"comp ls":             nil,
