@@ -148,13 +148,11 @@ func (c *crowdTest) square() {
 func (c *crowdTest) long() {
 	c.grow()
 	var all sync.WaitGroup
-	var ends []io.Closer
+	end := make(chan struct{})
 	for range c.highest {
-		body, end := io.Pipe()
-		ends = append(ends, end)
 		all.Go(func() {
 			began := time.Now()
-			c.crowd.note(began, do(c.node.request(c.t.Context(), http.MethodPost, c.crowd.host, "/upload", body)))
+			c.crowd.note(began, do(c.node.request(c.t.Context(), http.MethodPost, c.crowd.host, "/upload", heldBody(end))))
 		})
 	}
 	c.awaitEnough()
@@ -169,10 +167,21 @@ func (c *crowdTest) long() {
 		c.t.Errorf("%d requests were answered before", answered)
 	}
 	wait(*autoscaleLong)
-	for _, end := range ends {
-		end.Close()
-	}
+	close(end)
 	all.Wait()
+}
+
+// heldBody is a body that goes on until it is closed, so slowly that it takes
+// nothing, but not so that it is taken for a client that is gone.
+type heldBody chan struct{}
+
+func (b heldBody) Read(p []byte) (int, error) {
+	select {
+	case <-b:
+		return 0, io.EOF
+	case <-time.After(time.Second):
+		return copy(p, "."), nil
+	}
 }
 
 // goesDown leaves one client and waits until one instance is left.
