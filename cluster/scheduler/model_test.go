@@ -26,6 +26,7 @@ type world struct {
 	lists      int64
 	next       time.Time
 	refusals   map[string]*cluster.Failure
+	since      map[string]time.Time // when the queue of a component began
 }
 
 // tester is what *testing.T and *rapid.T have in common.

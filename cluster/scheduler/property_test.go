@@ -22,15 +22,14 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 		broken := false
 		fails := func(pl *cluster.Placement) bool { return broken && pl.PlacedVersion%2 == 0 }
 		t.Repeat(map[string]func(*rapid.T){
-			"plan":  func(t *rapid.T) { w.decide(t) },
-			"act":   func(t *rapid.T) { w.act(fails) },
-			"pull":  func(t *rapid.T) { w.pull() },
-			"wake":  func(t *rapid.T) { w.wake(someComponent(t)) },
-			"sleep": func(t *rapid.T) { w.load.Sleeps[someComponent(t)] = true },
-			"load":  func(t *rapid.T) { w.load.Components[someComponent(t)] = randomLoad(t, w.now) },
-			"time": func(t *rapid.T) {
-				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "ms")) * time.Millisecond)
-			},
+			"plan":    func(t *rapid.T) { w.decide(t) },
+			"act":     func(t *rapid.T) { w.act(fails) },
+			"pull":    func(t *rapid.T) { w.pull() },
+			"wake":    func(t *rapid.T) { w.wake(someComponent(t)) },
+			"sleep":   func(t *rapid.T) { w.load.Sleeps[someComponent(t)] = true },
+			"load":    func(t *rapid.T) { w.load.Components[someComponent(t)] = randomLoad(t, w.now); w.spread() },
+			"time":    func(t *rapid.T) { w.meter(time.Duration(rapid.IntRange(1, 90_000).Draw(t, "ms")) * time.Millisecond) },
+			"meter":   func(t *rapid.T) { w.load.Unmetered = rapid.Bool().Draw(t, "unmetered") },
 			"declare": func(t *rapid.T) { w.declare(someComponent(t), randomSpec(t)) },
 			"remove":  func(t *rapid.T) { delete(w.components, someComponent(t)) },
 			"break":   func(t *rapid.T) { broken = rapid.Bool().Draw(t, "broken") },
@@ -124,7 +123,7 @@ func (w *world) calmDown(t *rapid.T) {
 	clear(w.load.Components)
 	clear(w.load.Wakes)
 	clear(w.load.Sleeps)
-	w.load.Partial = false
+	w.load.Partial, w.load.Unmetered = false, false
 	w.settle(t)
 	for range 10 {
 		w.wait(t, 2*time.Minute)

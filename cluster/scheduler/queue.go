@@ -66,7 +66,7 @@ func (q *line) act(now time.Time, starting bool) (size bool, at time.Time) {
 	if at = q.Short.Add(startWorth); now.Before(at) {
 		return false, at
 	}
-	q.Freed = q.Freed || !starting && !q.Sized.IsZero()
+	q.Freed = q.Freed || !starting && !q.Sized.IsZero() && !now.Before(q.Sized.Add(startWorth))
 	if size = !q.free(now) && q.Brief.IsZero(); size {
 		q.Sized = now
 	}
@@ -131,9 +131,14 @@ func (p *planner) overdue(c *component, m *Scale) bool {
 	return c.load.OldestWait.Seconds() > m.Auto.Line.Longest.Seconds()-shorter
 }
 
-// grownSince is when the last of the ready instances became so; zero: none is.
+// grownSince is when the last of the ready instances became so, or was asked for
+// or replaced; zero: none is ready.
 func (p *planner) grownSince(c *component, m *Scale) time.Time {
 	since := p.servingSince(c, m)
+	if since.IsZero() {
+		return since
+	}
+	since = later(since, m.Grown)
 	for _, pl := range slices.Concat(c.running, c.outdated) {
 		if p.stage(pl) == ready {
 			since = later(since, p.readyAt(pl))

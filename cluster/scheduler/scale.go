@@ -238,7 +238,7 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	service := p.service(c, m)
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
 	enough := influxWorth(c.influx)
-	size, at := m.Auto.Line.act(p.in.Now, c.live() > p.serving(c))
+	size, at := m.Auto.Line.act(p.in.Now, p.serving(c) == 0 || c.live() > p.serving(c))
 	switch {
 	case size:
 		n = max(n, enough)
