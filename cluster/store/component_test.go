@@ -177,7 +177,7 @@ func TestKeys(t *testing.T) {
 }
 
 func TestTenThousandComponents(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachDirectly(t, func(t *testing.T, d database, s *Store) {
 		p := &project.Project{Name: "big"}
 		for i := range 10_000 {
 			p.Components = append(p.Components, *component("big", fmt.Sprintf("big_%05d", i), "image"))

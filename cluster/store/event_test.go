@@ -189,7 +189,7 @@ func TestOldEventsArePruned(t *testing.T) {
 
 // What could not be told apart by its id is refused, not mixed up.
 func TestTooManyEventsOfOneChange(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachDirectly(t, func(t *testing.T, d database, s *Store) {
 		declare(t, s, "git")
 		many := make([]cluster.Event, eventsPerChange+1)
 		if _, err := s.WriteSourceStatus(t.Context(), cluster.StatusWrite{Source: &cluster.SourceStatus{Source: "git"}, Events: many}); err == nil {

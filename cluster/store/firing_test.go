@@ -112,7 +112,7 @@ func TestOneOfManyClaims(t *testing.T) {
 }
 
 func TestOldFiringsArePruned(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachDirectly(t, func(t *testing.T, d database, s *Store) {
 		hold := take(t, s, cluster.RoleCron, "a")
 		start := time.Unix(1_000_000, 0).UTC()
 		const claims = firingsKept + 20*pruneFirings

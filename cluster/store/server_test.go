@@ -155,7 +155,7 @@ func TestPrivileges(t *testing.T) {
 
 // Specs that together are longer than any statement may be.
 func TestLargeSpecs(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachDirectly(t, func(t *testing.T, d database, s *Store) {
 		p := &project.Project{Name: "large"}
 		for i := range 24 {
 			c := component("large", fmt.Sprintf("large_%02d", i), "image")

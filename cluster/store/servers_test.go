@@ -115,6 +115,13 @@ func onEach(t *testing.T, test func(t *testing.T, d database, s *Store)) {
 	onEachEmpty(t, migrated(test))
 }
 
+// onEachDirectly runs a test of much data against every database; a pooler, which
+// only passes it on, would take as long again.
+func onEachDirectly(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	direct := slices.DeleteFunc(slices.Clone(databases), func(k kind) bool { return k.server == &pgbouncer })
+	on(t, direct, migrated(test))
+}
+
 // onServer runs a test against every database that is a server.
 func onServer(t *testing.T, test func(t *testing.T, d database, s *Store)) {
 	on(t, databases[1:], migrated(test))

@@ -28,7 +28,7 @@ func longStatus(n int) cluster.ProjectStatus {
 }
 
 func TestStatusesOfManyProjects(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachDirectly(t, func(t *testing.T, d database, s *Store) {
 		declare(t, s, "git")
 		hold := take(t, s, "reconcile/git", "a")
 		source := cluster.SourceStatus{Source: "git", Revision: "c0ffee", Projects: 500, Removals: []string{strings.Repeat("r", 100_000)}}
