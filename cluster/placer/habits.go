@@ -33,17 +33,17 @@ func (l *loop) mindHabits(ctx context.Context) error {
 	if now.Before(l.habits.due) {
 		return nil
 	}
-	what, err := "read", error(nil)
-	if !l.habits.loaded {
-		err = l.loadHabits(ctx, now)
+	loaded, err := l.habits.loaded, error(nil)
+	if loaded {
+		err = l.storeHabits(ctx)
 	} else {
-		what, err = "stored", l.storeHabits(ctx)
+		err = l.loadHabits(ctx, now)
 	}
 	switch {
 	case err == nil:
 		l.habits.troubled = false
 		l.habits.due = now.Add(habitsPeriod)
-		if _, _, more := l.unstoredHabits(); more && what == "stored" {
+		if _, _, more := l.unstoredHabits(); more && loaded {
 			l.habits.due = time.Now().Add(habitsRest)
 		}
 		return nil
@@ -51,7 +51,7 @@ func (l *loop) mindHabits(ctx context.Context) error {
 		return err
 	case ctx.Err() == nil && !l.habits.troubled:
 		l.habits.troubled = true
-		l.opt.Logger.Warn("habits are not "+what, "error", err)
+		l.opt.Logger.Warn("habits can't be read or stored", "error", err)
 	}
 	l.habits.due = now.Add(habitsRetry)
 	return nil

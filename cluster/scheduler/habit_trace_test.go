@@ -313,14 +313,13 @@ func TestLearnedHasHalfTheColdStartsAtEqualMemory(t *testing.T) {
 	}
 }
 
-// BenchmarkTrace is the same on more applications, over the fortnight of the
-// published trace.
+// BenchmarkTrace is the same on more applications, over a week.
 func BenchmarkTrace(b *testing.B) {
 	for seed := range uint64(3) {
 		b.Run(fmt.Sprintf("seed=%d", seed), func(b *testing.B) {
 			var c traceComparison
 			for b.Loop() {
-				c = compareTrace(seed, 250, 14, 6)
+				c = compareTrace(seed, 150, 7, 4)
 			}
 			b.Log(c.String())
 			if c.cold(c.within) > 0.5 || c.memory(c.within) > 1 {

@@ -56,7 +56,7 @@ func (d *Daemon) build(base context.Context) {
 		list: d.listBridges, serve: d.bridgeServer, bind: d.sur.Listen,
 		port: d.opt.PrivatePort, names: d.newServiceNames(), log: d.part("bridges"),
 	}
-	d.registry.MustRegister(&storeMetrics{stats: d.store.Stats, health: d.feed.Health})
+	d.registry.MustRegister(&storeMetrics{stats: d.store.Stats, health: d.feed.Health}, &habitMetrics{effect: d.placer.HabitEffect})
 	d.registry.MustRegister(&scaleMetrics{scaling: d.placer.Scaling, removable: d.placer.Removable})
 }
 
