@@ -19,6 +19,8 @@ type component struct {
 	held     bool                  // its first version has yet to be released: nothing may run
 	load     cluster.ComponentLoad
 	snap     *cluster.Snapshot
+	moves    string    // the placement that moves to a node that has joined
+	movesTo  string    // that node
 	look     time.Time // when to look at it again at the latest; zero: no time is known
 
 	// Its placements by what they are now; a plan moves them from one list to
@@ -59,6 +61,7 @@ type component struct {
 func (p *planner) view(name string) *component {
 	c := &component{name: name, load: p.in.Load.Components[name], snap: p.in.Snapshot}
 	p.current = c
+	p.takeMove(c)
 	c.take(p.declared(name))
 	rows, _ := p.in.Snapshot.ByComponent.Get(name)
 	for _, pl := range rows {

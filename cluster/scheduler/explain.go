@@ -99,6 +99,8 @@ func (p *planner) whyHere(c *component, pl *cluster.Placement) string {
 		return fmt.Sprintf("makes way for version %d", c.row.Version)
 	case c.stays[pl.ID]:
 		return "stays although its node " + p.whyNot(c, pl) + ": it fits nowhere else"
+	case pl.ID == c.moves:
+		return "moves to " + p.nodeNames(map[string]bool{c.movesTo: true}) + ", which has joined and has more room"
 	case c.misplaced(pl):
 		return "moves away: its node " + p.whyNot(c, pl)
 	}

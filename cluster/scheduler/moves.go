@@ -13,7 +13,7 @@ func (c *component) misplaced(pl *cluster.Placement) bool {
 	switch {
 	case !ok:
 		return false
-	case n.State == cluster.NodeDraining || !n.Labelled(c.spec.Nodes):
+	case pl.ID == c.moves || n.State == cluster.NodeDraining || !n.Labelled(c.spec.Nodes):
 		return true
 	}
 	return c.lacks(n, pl) || c.refused(pl)

@@ -40,6 +40,7 @@ var checks = []struct {
 	{"mounts", (*planner).checkMounts},
 	{"free", (*planner).checkFree},
 	{"refused", (*planner).checkRefused},
+	{"move", (*planner).checkMove},
 	{"probes", (*planner).checkProbes},
 	{"most", (*planner).checkMost},
 }

@@ -56,6 +56,9 @@ func (p *planner) stirred() map[string]bool {
 	for name := range p.in.Snapshot.Unreleased.All() {
 		names[name] = true
 	}
+	if p.in.Memory.Balance.Move.Placement != "" {
+		names[p.in.Memory.Balance.Move.Component] = true
+	}
 	before.changed(p.in.Snapshot, names)
 	before.loaded(p.in.Load.Components, names)
 	p.due(names)

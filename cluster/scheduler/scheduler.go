@@ -113,6 +113,8 @@ type Memory struct {
 
 	Claims map[string]Claim // by the component that waits for the room
 
+	Balance Balance
+
 	Habits Habits
 
 	past *past // nil: the next plan looks at everything
@@ -163,6 +165,7 @@ type Scale struct {
 // plan made on the outcome of a plan, at the same time and load, writes nothing.
 func Plan(in Input) Decision {
 	p := newPlanner(in)
+	p.resumeMove()
 	active := p.active()
 	for _, c := range active {
 		p.current = c
@@ -182,6 +185,7 @@ func Plan(in Input) Decision {
 	p.place(active)
 	active = p.probe(active)
 	reserved, refused := p.reserveRuns()
+	p.rebalance()
 	for _, c := range byName(active, p.woken) {
 		p.remember(c)
 	}
