@@ -126,6 +126,7 @@ func (v view) instance(p *cluster.Placement, project string) Instance {
 	}
 	if load, ok := v.loads[p.ID]; ok {
 		in.InFlight, in.Queued, in.RequestsTotal = load.InFlight, load.Queued, load.Total
+		in.MemoryUsedMiB = load.MemoryMiB
 		in.LastRequestAt = timeOrNil(load.LastRequest)
 	}
 	return in

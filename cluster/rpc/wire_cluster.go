@@ -62,6 +62,7 @@ type Instance struct {
 	Queued            int            `json:"queued"`
 	RequestsTotal     int64          `json:"requests_total"`
 	MemoryReservedMiB int64          `json:"memory_reserved_mib"`
+	MemoryUsedMiB     int64          `json:"memory_used_mib"` // as its node last saw; 0: not known
 	Restarts          int            `json:"restarts"`
 	BackoffUntil      *time.Time     `json:"backoff_until"`
 	Provisional       bool           `json:"provisional"`   // started without the database: it has no row yet

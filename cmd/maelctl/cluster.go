@@ -83,8 +83,9 @@ func newClusterPS(a *app) *cobra.Command {
 		Use:   "ps",
 		Short: "List instances: what should run, what runs, and why something doesn't",
 		Long: `List the instances of the whole cluster, and above them its nodes where there are
-several. IN FLIGHT, REQUESTS and LAST add up what the nodes' gateways see of each
-instance. A node that does not answer within a second adds nothing.`,
+several. MEMORY is what an instance has in use and what is reserved for it; its node
+looks every 15 seconds. IN FLIGHT, REQUESTS and LAST add up what the nodes' gateways
+see of each instance. A node that does not answer within a second adds nothing.`,
 		Example: `  maelctl cluster ps
   maelctl cluster ps --component shop_web --output json`,
 		Args: cobra.NoArgs,
@@ -118,14 +119,14 @@ instance. A node that does not answer within a second adds nothing.`,
 // ones fail: those sentences are too long for a column.
 func printInstances(w io.Writer, a *app, instances []rpc.Instance) error {
 	s := a.outStyle()
-	t := newTable(s, "COMPONENT", "SLOT", "STATE", "REASON", "VERSION", "CONTAINER", "NODE", "UP", "IN FLIGHT", "REQUESTS", "LAST", "RESTARTS")
+	t := newTable(s, "COMPONENT", "SLOT", "STATE", "REASON", "VERSION", "CONTAINER", "NODE", "UP", "MEMORY MiB", "IN FLIGHT", "REQUESTS", "LAST", "RESTARTS")
 	for _, i := range instances {
 		state := stateText(i)
 		if i.BackoffUntil != nil {
 			state += " " + max(time.Until(*i.BackoffUntil), 0).Round(time.Second).String()
 		}
 		t.add(i.Component, strconv.Itoa(i.Slot), state, orDash(string(i.Reason)), strconv.FormatInt(i.Version, 10),
-			orDash(shortID(i.ContainerID)), cmp.Or(i.NodeName, i.Node), ageOf(i.StartedAt), strconv.Itoa(i.InFlight),
+			orDash(shortID(i.ContainerID)), cmp.Or(i.NodeName, i.Node), ageOf(i.StartedAt), memoryOf(i), strconv.Itoa(i.InFlight),
 			strconv.FormatInt(i.RequestsTotal, 10), ageOf(i.LastRequestAt), strconv.Itoa(i.Restarts))
 	}
 	if err := t.write(w); err != nil {
@@ -171,4 +172,13 @@ database it is what was known last, and a warning says so.`,
 		Example: "  maelctl cluster roles",
 		Args:    cobra.NoArgs,
 	})
+}
+
+// memoryOf is what an instance has in use, as far as that is known, and what is
+// reserved for it.
+func memoryOf(i rpc.Instance) string {
+	if i.MemoryUsedMiB == 0 {
+		return fmt.Sprintf("-/%d", i.MemoryReservedMiB)
+	}
+	return fmt.Sprintf("%d/%d", i.MemoryUsedMiB, i.MemoryReservedMiB)
 }
