@@ -194,7 +194,9 @@ func TestRestoreRefusesWhatIsNoBackup(t *testing.T) {
 	}
 }
 
-func TestMigrateMovesARunningNode(t *testing.T) {
+// emptyDatabase starts a PostgreSQL server that has a database.
+func emptyDatabase(t *testing.T) (server *storetest.Server, name string) {
+	t.Helper()
 	server, err := storetest.StartPostgres()
 	if err != nil {
 		t.Fatal(err)
@@ -204,10 +206,15 @@ func TestMigrateMovesARunningNode(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	name, err := server.NewDatabase(t.Context())
+	name, err = server.NewDatabase(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return server, name
+}
+
+func TestMigrateMovesARunningNode(t *testing.T) {
+	server, name := emptyDatabase(t)
 	dsn := strings.Replace(server.DSN(name), "postgres@", "postgres:hunter2@", 1)
 	dir := t.TempDir()
 	stop := serve(t, dir)

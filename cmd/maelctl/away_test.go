@@ -132,19 +132,7 @@ type awayWorld struct {
 
 func newAwayWorld(t *testing.T) *awayWorld {
 	t.Helper()
-	server, err := storetest.StartPostgres()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	name, err := server.NewDatabase(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, name := emptyDatabase(t)
 	proxy, err := storetest.NewProxy(server.Address)
 	if err != nil {
 		t.Fatal(err)
