@@ -146,8 +146,8 @@ func TestAStepIsFollowedWithoutOvershoot(t *testing.T) {
 // What comes at a constant rate while instances take their time to start is
 // worked off, without many more of them than it takes in the end.
 func TestARateIsFollowedWithoutOvershoot(t *testing.T) {
-	for _, start := range []time.Duration{200 * time.Millisecond, 5 * time.Second, 12 * time.Second} {
-		for _, took := range []time.Duration{scaledStep, 500 * time.Millisecond, 4 * time.Second} {
+	for _, start := range []time.Duration{200 * time.Millisecond, 12 * time.Second} {
+		for _, took := range []time.Duration{500 * time.Millisecond, 4 * time.Second} {
 			for _, concurrency := range []int{1, 4} {
 				for _, before := range []float64{0.02, 0.5} {
 					const busy = 24 // instances, all slots of them
@@ -159,7 +159,7 @@ func TestARateIsFollowedWithoutOvershoot(t *testing.T) {
 					if n := s.ready(); n < busy {
 						t.Errorf("start %v, service %v, maxconcurrency %d, from %v: %d ready in time, want %d", start, took, concurrency, before, n, busy)
 					}
-					s.runOpen(3*time.Minute, rate)
+					s.runOpen(2*time.Minute+start, rate)
 					need := float64(busy) / 0.75
 					if settled := s.running("web"); float64(s.most) > math.Ceil(1.2*need) || s.most*10 > settled*12 || s.queued > 0 {
 						t.Errorf("start %v, service %v, maxconcurrency %d, from %v: %d, at most %d of %v, %v wait", start, took, concurrency, before, settled, s.most, need, s.queued)
@@ -188,7 +188,7 @@ func TestOneRequestWantsOneInstance(t *testing.T) {
 
 // A load that is as it is, give or take a fifth, moves nothing.
 func TestConstantLoadDoesNotFlap(t *testing.T) {
-	for seed := range uint64(12) {
+	for seed := range uint64(3) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		mean := 1 + random.IntN(40)
 		noisy := func(time.Duration) int {
@@ -228,7 +228,7 @@ func TestScaleConverges(t *testing.T) {
 		}
 		n := rapid.IntRange(1, 25).Draw(t, "last load")
 		s.silent["n2"] = false
-		s.run(8*time.Minute, constant(n))
+		s.run(5*time.Minute, constant(n))
 		least := int(math.Ceil(float64(n) / max(1, 0.75*float64(s.slots))))
 		if spec.MaxInstances > 0 {
 			least = min(least, spec.MaxInstances)
