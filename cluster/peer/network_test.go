@@ -17,13 +17,21 @@ type network struct {
 	cut       map[[2]string]bool // from, to: nothing gets through
 	delay     map[[2]string]time.Duration
 	pipes     map[*pipe]bool
+	sent      map[string]sent // by node
 }
 
 func newNetwork() *network {
 	return &network{
 		changed: make(chan struct{}), listeners: map[string]*listener{},
-		cut: map[[2]string]bool{}, delay: map[[2]string]time.Duration{}, pipes: map[*pipe]bool{},
+		cut: map[[2]string]bool{}, delay: map[[2]string]time.Duration{}, pipes: map[*pipe]bool{}, sent: map[string]sent{},
 	}
+}
+
+func (n *network) count(from string, bytes int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s := n.sent[from]
+	n.sent[from] = sent{s.packets + 1, s.bytes + bytes}
 }
 
 func (n *network) change(step func()) {
@@ -140,6 +148,7 @@ func (p *pipe) fill() {
 		if err != nil {
 			return
 		}
+		p.network.count(p.from, n)
 		select {
 		case p.packets <- append([]byte(nil), buffer[:n]...):
 		case <-p.done:

@@ -127,9 +127,9 @@ func (n *node) awaitSourceAt(revision string) {
 // measureTicks compares a daemon that looks each second with itself suspended.
 func (n *node) measureTicks(b *testing.B) {
 	n.pause(5 * time.Second) // what the apply has left to do
-	rows := n.rowsWritten()
+	rows := sum(n.rowsWritten())
 	looking := n.cpuOver(b, treeTicks)
-	written := n.rowsWritten() - rows
+	written := sum(n.rowsWritten()) - rows
 	_, err := n.client().SuspendProject(b.Context(), rpc.SuspendRequest{Target: rpc.Target{Source: "tree"}, Reason: "to compare"})
 	if err != nil {
 		b.Fatal(err)

@@ -34,7 +34,7 @@ const (
 	proxyShare  = 20_000 // requests of a round
 	proxyHands  = 32     // connections at a time
 	idleTime    = 2 * time.Minute
-	sleepers    = 1000
+	sleepers    = 10_000
 )
 
 // asProxy makes the test binary a bare reverse proxy to an address.
@@ -263,8 +263,8 @@ func once(client *http.Client, address string) error {
 	return nil
 }
 
-// BenchmarkIdleDaemon shows what a daemon costs while a thousand components
-// sleep: processor, memory and rows written.
+// BenchmarkIdleDaemon shows what a daemon costs while ten thousand components
+// sleep: processor, memory and rows written, by table.
 func BenchmarkIdleDaemon(b *testing.B) {
 	for b.Loop() {
 		n := newNode(b, "MAEL_LOG_LEVEL=info")
@@ -280,14 +280,18 @@ func BenchmarkIdleDaemon(b *testing.B) {
 		<-pause.C
 		b.ReportMetric((cpuSeconds(b, n.cmd.Process.Pid)-cpu)/idleTime.Seconds()*100, "%-of-a-core")
 		b.ReportMetric(float64(n.memory())/(1<<20), "MiB-peak")
-		b.ReportMetric((n.rowsWritten()-rows)/idleTime.Minutes(), "rows/min")
+		for table, written := range n.rowsWritten() {
+			if written -= rows[table]; written > 0 {
+				b.ReportMetric(written/idleTime.Minutes(), table+"-rows/min")
+			}
+		}
 		b.ReportMetric(0, "ns/op")
 		n.cleanUp()
 	}
 }
 
-// rowsWritten is what the daemon has written to its database so far.
-func (n *node) rowsWritten() (rows float64) {
+// rowsWritten is what the daemon has written to its database so far, by table.
+func (n *node) rowsWritten() map[string]float64 {
 	n.t.Helper()
 	response, err := http.Get(n.privateURL("/metrics"))
 	if err != nil {
@@ -298,15 +302,18 @@ func (n *node) rowsWritten() (rows float64) {
 	if err != nil {
 		n.t.Fatal(err)
 	}
+	rows := map[string]float64{}
 	for line := range strings.Lines(string(body)) {
-		if strings.HasPrefix(line, "maelstrom_store_rows_written_total") {
-			fields := strings.Fields(line)
-			value, err := strconv.ParseFloat(fields[len(fields)-1], 64)
-			if err != nil {
-				n.t.Fatal(err)
-			}
-			rows += value
+		table, ok := strings.CutPrefix(line, `maelstrom_store_rows_written_total{table="`)
+		if !ok {
+			continue
 		}
+		table, count, _ := strings.Cut(table, `"} `)
+		value, err := strconv.ParseFloat(strings.TrimSpace(count), 64)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		rows[table] = value
 	}
 	return rows
 }
@@ -342,4 +349,11 @@ func ratios(a, b []float64) []float64 {
 		out[i] = a[i] / b[i]
 	}
 	return out
+}
+
+func sum(values map[string]float64) (all float64) {
+	for _, v := range values {
+		all += v
+	}
+	return all
 }
