@@ -37,7 +37,7 @@ type Log struct {
 	Foreign  int // lines of components that are not simulated
 	Asleep   int // of requests that woke nobody, and do so in no simulation
 	Recorded []Recorded
-	Learned  map[string]Behavior // start times of components, where the log has cold requests
+	Learned  map[string]Behavior // starts of components, where the log has cold requests
 }
 
 // Recorded is what an access log of ours says of a component, to be compared
@@ -248,8 +248,8 @@ func (l *logReader) sum() *Log {
 			r.Component, r.Queue, r.Duration = name, r.wait.times(), r.took.times()
 			log.Recorded = append(log.Recorded, r.Recorded)
 		}
-		if s, ok := r.learned(); ok {
-			log.Learned[name] = Behavior{Start: s}
+		if b, ok := r.learned(); ok {
+			log.Learned[name] = b
 		}
 	}
 	return log
@@ -276,9 +276,8 @@ type recording struct {
 	requests   []Request
 	ours       bool
 	placements map[string]bool // of cold requests
-	starts     []time.Duration
-	woken      time.Duration // when the last start was asked for
-	ready      time.Duration // when its instance got a request
+	starts     []Start
+	ready      time.Duration // when the instance of the last one got a request
 	wait, took histogram
 }
 
@@ -311,20 +310,25 @@ func (r *recording) add(e *entry, at time.Duration) {
 // ready until one of those that did had an instance.
 func (r *recording) learn(at, granted time.Duration) {
 	if at >= r.ready || len(r.starts) == 0 {
-		r.starts = append(r.starts, 0)
-		r.woken, r.ready = at, granted
+		r.starts = append(r.starts, Start{At: at})
+		r.ready = granted
 	}
 	r.ready = min(r.ready, granted)
-	r.starts[len(r.starts)-1] = max(1, r.ready-r.woken)
+	last := &r.starts[len(r.starts)-1]
+	last.Took = max(1, r.ready-last.At)
 }
 
 // learned is how long starts took.
-func (r *recording) learned() (Spread, bool) {
+func (r *recording) learned() (Behavior, bool) {
 	if len(r.starts) == 0 {
-		return Spread{}, false
+		return Behavior{}, false
 	}
-	all := slices.Sorted(slices.Values(r.starts))
-	return Spread{Median: all[(len(all)-1)/2], P95: all[(len(all)*95+99)/100-1]}, true
+	var all []time.Duration
+	for _, s := range r.starts {
+		all = append(all, s.Took)
+	}
+	slices.Sort(all)
+	return Behavior{Start: Spread{Median: all[(len(all)-1)/2], P95: all[(len(all)*95+99)/100-1]}, Starts: r.starts}, true
 }
 
 // AccessLine is an outcome as a line of our access log; start is when the

@@ -79,8 +79,16 @@ func TestStartTimesOfALog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := l.Learned["web"].Start; s != (Spread{Median: time.Second, P95: 3 * time.Second}) {
-		t.Errorf("learned %v", s)
+	b := l.Learned["web"]
+	if b.Start != (Spread{Median: time.Second, P95: 3 * time.Second}) {
+		t.Errorf("learned %v", b.Start)
+	}
+	// What is simulated starts as what was recorded about then.
+	q := &queue{as: b}
+	for at, want := range map[time.Duration]time.Duration{0: time.Second, 4 * time.Second: time.Second, 6 * time.Second: 3 * time.Second, time.Hour: 3 * time.Second} {
+		if got := q.startTime(at); got != want {
+			t.Errorf("a start at %s takes %s, want %s", at, got, want)
+		}
 	}
 }
 

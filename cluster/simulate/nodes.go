@@ -167,8 +167,7 @@ func (w *world) launch(pl *cluster.Placement) {
 	n.instances[pl.ID] = i
 	q.starting++
 	q.result.Starts++
-	took := max(1, q.as.Start.draw(q.starts))
-	w.calendar.add(due{at: w.now + took, kind: started, i: i})
+	w.calendar.add(due{at: w.now + q.startTime(w.now), kind: started, i: i})
 	w.noteInstance("starts", i)
 }
 

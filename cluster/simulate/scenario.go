@@ -5,7 +5,9 @@
 package simulate
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"maelstrom/project"
@@ -49,6 +51,29 @@ type Node struct {
 type Behavior struct {
 	Start   Spread // from the decision until an instance is ready
 	Service Spread // of one request, where its load does not tell
+
+	// Starts are those that were recorded, by their time: each start takes as
+	// long as the one that is nearest to it. Without any, Start tells.
+	Starts []Start
+}
+
+// Start is one that was recorded.
+type Start struct {
+	At   time.Duration // it was asked for
+	Took time.Duration
+}
+
+// startTime is how long a start takes that is asked for now.
+func (q *queue) startTime(now time.Duration) time.Duration {
+	all := q.as.Starts
+	if len(all) == 0 {
+		return max(1, q.as.Start.draw(q.starts))
+	}
+	k, _ := slices.BinarySearchFunc(all, now, func(s Start, at time.Duration) int { return cmp.Compare(s.At, at) })
+	if k == len(all) || k > 0 && now-all[k-1].At < all[k].At-now {
+		k--
+	}
+	return all[k].Took
 }
 
 // The times of a component of which nothing is known.

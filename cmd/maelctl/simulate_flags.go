@@ -341,7 +341,7 @@ func (a *app) replay(sim *simulation, s *simulate.Scenario) ([]simulate.Recorded
 	for name, learned := range read.Learned {
 		b := s.Components[name]
 		if b.Start.IsZero() && s.Defaults.Start.IsZero() {
-			b.Start = learned.Start
+			b.Start, b.Starts = learned.Start, learned.Starts
 			s.Components[name] = b
 		}
 	}

@@ -27,42 +27,46 @@ func TestSimulationForetellsReality(t *testing.T) {
 	recorded := r.play(drawn)
 	replayed := r.play(recorded.Loads)
 
-	before, after := r.foretell(recorded), r.foretell(replayed)
+	before, after := r.foretell(recorded.Loads, recorded.Learned), r.foretell(replayed.Loads, replayed.Learned)
+	given := r.foretell(recorded.Loads, replayed.Learned)
 	late := lateness(recorded, replayed)
 	t.Logf("requests of the replay came %s off their times at most", late.Round(time.Millisecond))
-	tell := func(what string, n float64, wait simulate.Times) {
-		t.Logf("%-42s %5.1f cold starts, waited %4.0f ms at p50, %4.0f at p95, %4.0f at most", what, n, wait.P50, wait.P95, wait.Max)
+	tell := func(what string, n int64, wait simulate.Times) {
+		t.Logf("%-42s %3d cold starts, waited %4.0f ms at p50, %4.0f at p95, %4.0f at most", what, n, wait.P50, wait.P95, wait.Max)
 	}
 	for k, c := range replayed.Recorded {
-		tell(c.Component+" when recorded", float64(recorded.Recorded[k].ColdStarts), recorded.Recorded[k].Queue)
-		tell(c.Component+" foretold", before.starts[c.Component], before.one.Components[k].Queue)
-		tell(c.Component+" when replayed", float64(c.ColdStarts), c.Queue)
+		tell(c.Component+" when recorded", recorded.Recorded[k].ColdStarts, recorded.Recorded[k].Queue)
+		tell(c.Component+" foretold", before.Components[k].ColdStarts, before.Components[k].Queue)
+		tell(c.Component+" when replayed", c.ColdStarts, c.Queue)
+		tell(c.Component+" by the times of the replay", after.Components[k].ColdStarts, after.Components[k].Queue)
 	}
 	measured := coldStarts(replayed)
-	t.Logf("%.1f cold starts foretold, %.0f measured; by the times of the replay %.1f", before.all, measured, after.all)
+	t.Logf("%d cold starts foretold, %d had starts been known, %d measured; by the times of the replay %d",
+		before.Totals.ColdStarts, given.Totals.ColdStarts, measured, after.Totals.ColdStarts)
 	if measured < 10 {
-		t.Errorf("%.0f cold starts say little", measured)
+		t.Errorf("%d cold starts say little", measured)
 	}
 	// The requests of the replay as they came.
-	if !near(after.all, measured) {
-		t.Errorf("%.0f cold starts of the replay, simulated %.1f", measured, after.all)
+	if !near(after.Totals.ColdStarts, measured) {
+		t.Errorf("%d cold starts of the replay, simulated %d", measured, after.Totals.ColdStarts)
 	}
-	// The requests as they were recorded; a machine that is busy with something
-	// else sends them at other times, and then they are others.
-	if !near(before.all, measured) && late < 100*time.Millisecond {
-		t.Errorf("%.0f cold starts of the replay, foretold %.1f", measured, before.all)
+	// The requests as they were recorded, and starts as in the replay; a machine
+	// that is busy with something else sends them at other times, and then they
+	// are others.
+	if !near(given.Totals.ColdStarts, measured) && late < 100*time.Millisecond {
+		t.Errorf("%d cold starts of the replay, foretold %d", measured, given.Totals.ColdStarts)
 	}
 }
 
 // near tells whether what was foretold is within ten in a hundred of what was
-// measured, which is a whole number.
-func near(foretold, measured float64) bool {
-	return math.Abs(foretold-measured) <= math.Ceil(measured/10)
+// measured, a whole number of cold starts.
+func near(foretold, measured int64) bool {
+	return math.Abs(float64(foretold-measured)) <= math.Ceil(float64(measured)/10)
 }
 
-func coldStarts(l *simulate.Log) (n float64) {
+func coldStarts(l *simulate.Log) (n int64) {
 	for _, c := range l.Recorded {
-		n += float64(c.ColdStarts)
+		n += c.ColdStarts
 	}
 	return n
 }
@@ -169,31 +173,16 @@ func (r *replays) read(log string) *simulate.Log {
 	return l
 }
 
-// forecast is the mean of simulations that differ in how long starts take.
-type forecast struct {
-	all    float64            // cold starts
-	starts map[string]float64 // by component
-	one    *simulate.Result   // of them
-}
-
-// foretell simulates what requests come to.
-func (r *replays) foretell(l *simulate.Log) (f forecast) {
+// foretell simulates what requests come to where starts take as long as those
+// of a log.
+func (r *replays) foretell(loads []simulate.Load, learned map[string]simulate.Behavior) *simulate.Result {
 	r.t.Helper()
-	const times = 20
-	f.starts = map[string]float64{}
-	for seed := range uint64(times) {
-		result, err := simulate.Run(context.Background(), simulate.Scenario{
-			Projects: []*project.Project{r.project}, Nodes: []simulate.Node{{Name: "a", MemoryMiB: 8192}},
-			Loads: l.Loads, Components: l.Learned, Start: l.Start, Length: l.Length + time.Minute, Seed: seed,
-		})
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		f.one = result
-		f.all += float64(result.Totals.ColdStarts) / times
-		for _, c := range result.Components {
-			f.starts[c.Component] += float64(c.ColdStarts) / times
-		}
+	result, err := simulate.Run(context.Background(), simulate.Scenario{
+		Projects: []*project.Project{r.project}, Nodes: []simulate.Node{{Name: "a", MemoryMiB: 8192}},
+		Loads: loads, Components: learned, Start: time.Unix(0, 0), Length: *simulateLength + time.Minute, Seed: 1,
+	})
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	return f
+	return result
 }
