@@ -164,6 +164,7 @@ func (s *scaled) take() {
 func (s *scaled) tell() {
 	l := cluster.ComponentLoad{
 		InFlight: int(math.Round(s.inFlight)), Queued: int(math.Ceil(s.queued - 1e-3)), LastRequest: s.told.LastRequest,
+		Total: int64(s.answered),
 	}
 	if s.answered >= 1 {
 		l.ServiceTime = s.took

@@ -17,6 +17,12 @@ const (
 	// So it takes five times as long as somebody has waited in it, or it is not
 	// what it seems.
 	queueLife = 8
+
+	// Where as many ask as are served, to a tenth, over so long and so many,
+	// who is served asks again.
+	closedTime   = startWorth - relook
+	closedServed = 8
+	closedPart   = 10
 )
 
 // line is what an autoscaler knows of a queue.
@@ -28,6 +34,16 @@ type line struct {
 	Sized   time.Time     // when there were last to be as many as keep up with it
 	Freed   bool          // that did not help
 	Gone    time.Time     // when one was gone for which there were to be more
+	Mark    mark          // an earlier look at it
+	Closed  bool          // who is served asks again
+}
+
+// mark is what there was at a time.
+type mark struct {
+	At    time.Time
+	Total int64 // requests that were served
+	Work  int   // in flight or queued
+	Ready int   // instances
 }
 
 // note takes in what waits, what it would take to keep up with how it comes,
@@ -46,6 +62,21 @@ func (q *line) note(now time.Time, l cluster.ComponentLoad, influx float64, matt
 	since(&q.Short, !math.IsInf(influx, 1) && influx*influxSure > float64(live), now)
 	q.Longest = max(q.Longest, l.OldestWait)
 	q.Freed = q.Freed || !now.Before(later(q.Waiting, q.Sized).Add(2*panicWindow+queueLife*q.Longest))
+}
+
+// compare finds out whether who is served asks again, from what has come and
+// gone since an earlier look with the same instances.
+func (q *line) compare(now time.Time, l cluster.ComponentLoad, live, ready int) {
+	is := mark{At: now, Total: l.Total, Work: l.InFlight - l.Streams + l.Queued, Ready: ready}
+	served := is.Total - q.Mark.Total
+	switch {
+	case l.Queued == 0:
+	case q.Mark.At.IsZero() || live != ready || ready != q.Mark.Ready || served < 0:
+		q.Mark = is
+	case now.Sub(q.Mark.At) >= closedTime && served >= closedServed:
+		more := int64(is.Work - q.Mark.Work)
+		q.Closed, q.Mark = max(more, -more) <= served/closedPart, is
+	}
 }
 
 // since remembers when something began to be so.
@@ -74,9 +105,10 @@ func (q *line) act(now time.Time, starting bool) (size bool, at time.Time) {
 }
 
 // free tells whether a queue is worth all that it asks for: what keeps up with
-// it was no help, or it stays as short as it is. Who is served asks again at once.
+// it was no help, or who is served asks again; so it is taken if it stays as
+// short as it is.
 func (q *line) free(now time.Time) bool {
-	return q.Freed || !q.Brief.IsZero() && !now.Before(q.Brief.Add(panicWindow))
+	return q.Freed || q.Closed || !q.Brief.IsZero() && !now.Before(q.Brief.Add(panicWindow))
 }
 
 // wait is how long those who wait will need, at the pace of late, with all that

@@ -227,6 +227,7 @@ func (p *planner) expire(c *component, m *Scale) {
 func (p *planner) backlog(c *component, m *Scale) int {
 	c.influx = p.influx(c, m)
 	m.Auto.Line.note(p.in.Now, c.load, c.influx, p.matters(c), c.live())
+	m.Auto.Line.compare(p.in.Now, c.load, c.live(), p.serving(c))
 	if c.load.Queued == 0 {
 		return 0
 	}
@@ -240,6 +241,8 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	enough := influxWorth(c.influx)
 	size, at := m.Auto.Line.act(p.in.Now, p.serving(c) == 0 || c.live() > p.serving(c))
 	switch {
+	case m.Auto.Line.Closed && p.matters(c):
+		n = useful
 	case size:
 		n = max(n, enough)
 	case !at.IsZero():
