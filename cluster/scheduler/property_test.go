@@ -38,7 +38,14 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 					w.limit(name, func(c *project.Component) { c.IdleTimeoutSeconds = rapid.IntRange(1, 90).Draw(t, "idle") })
 				}
 			},
-			"failover": func(t *rapid.T) { w.memory = Memory{} },
+			"failover": func(t *rapid.T) { w.memory = Memory{Habits: Habits{Of: w.memory.Habits.Of}} },
+			"habit": func(t *rapid.T) {
+				h := habitOf(times(6, time.Duration(rapid.IntRange(0, 3).Draw(t, "minutes"))*time.Minute)...)
+				h.Last, h.Starts = w.now, cluster.Starts{time.Second}
+				known := map[string]*cluster.Habit{someComponent(t): h}
+				w.memory.Habits = Habits{Of: w.memory.Habits.Of.With(known, nil)}
+				w.full.Habits = Habits{Of: w.full.Habits.Of.With(known, nil)}
+			},
 			"node": func(t *rapid.T) {
 				n := *w.nodes["n1"]
 				n.State = rapid.SampledFrom([]cluster.NodeState{cluster.NodeUp, cluster.NodeDraining, cluster.NodeDown}).Draw(t, "state")
@@ -88,6 +95,7 @@ func randomSpec(t *rapid.T) project.Component {
 		MinInstances:        rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "min"),
 		MaxInstancesPerNode: rapid.IntRange(0, 2).Draw(t, "per node"),
 		IdleTimeoutSeconds:  rapid.IntRange(1, 90).Draw(t, "idle"),
+		Idle:                rapid.SampledFrom([]project.Idle{"", project.IdleLearned}).Draw(t, "idle policy"),
 		RestartOrder:        rapid.SampledFrom([]project.RestartOrder{"", project.RestartStartStop, project.RestartStopStart}).Draw(t, "order"),
 		StartParallelism:    rapid.SampledFrom([]project.StartParallelism{"", project.StartSeries, project.StartSeriesFirst}).Draw(t, "parallelism"),
 
