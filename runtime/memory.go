@@ -112,10 +112,11 @@ func (a *Agent) readMemory(ctx context.Context, after string) (last string) {
 		i := serve[(from+k)%len(serve)]
 		limited, cancel := context.WithTimeout(ctx, memoryWithin)
 		bytes, err := a.driver.MemoryUse(limited, i.ContainerID)
+		busy := limited.Err() != nil
 		cancel()
 		if err != nil {
 			a.log.Debug("memory of container not read", "container", i.ContainerID, "error", err)
-			if limited.Err() != nil {
+			if busy {
 				break // the engine has other things to do
 			}
 			continue

@@ -114,6 +114,21 @@ func TestMemoryInUseIsReadNowAndThen(t *testing.T) {
 	})
 }
 
+// What one container does not tell keeps nobody from asking the others.
+func TestMemoryOfOthersIsReadBesideOneThatCannotBe(t *testing.T) {
+	bubble(t, fake.Image{MemoryMiB: -1}, func(w *world) {
+		w.start()
+		w.reserve("a", 10)
+		w.pass(time.Second)
+		w.engine.SetImage("app", fake.Image{MemoryMiB: 70})
+		w.reserve("b", 10)
+		w.pass(time.Minute)
+		if got := w.agent.MemoryUse(); len(got) != 1 || got["b"] != 70 {
+			t.Errorf("in use are %v", got)
+		}
+	})
+}
+
 // Where there are many, each is looked at in turn.
 func TestMemoryOfManyIsReadInTurns(t *testing.T) {
 	bubble(t, fake.Image{MemoryMiB: 5}, func(w *world) {

@@ -272,6 +272,9 @@ func (d *Driver) MemoryUse(ctx context.Context, id string) (int64, error) {
 	if c.state != runtime.ContainerRunning {
 		return 0, nil
 	}
+	if c.image.MemoryMiB < 0 {
+		return 0, fmt.Errorf("%s has no memory statistics", id)
+	}
 	return max(1, c.image.MemoryMiB) << 20, nil
 }
 

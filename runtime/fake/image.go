@@ -49,7 +49,7 @@ type Image struct {
 	Exits     bool // by itself, with ExitCode, after ExitAfter
 	ExitAfter time.Duration
 	ExitCode  int
-	MemoryMiB int64 // needed once booted; above limitmemory it is killed for it
+	MemoryMiB int64 // needed once booted; above limitmemory it is killed for it; below 0: can't be read
 
 	IgnoresTerm bool
 	TermDelay   time.Duration // between SIGTERM and the end
