@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -190,6 +191,39 @@ func TestFailedFetchIsToldOnceAndTriedAgain(t *testing.T) {
 		if err := s.depot.Refresh(s.t.Context(), ordered); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// What many components lack is asked for once a try, and told once to each
+// project; who comes later is told of too, and those that changed are not.
+func TestFailedFetchIsOneForAllComponents(t *testing.T) {
+	inSite(t, map[string]fake.Image{"web": {Remote: true, PullError: "toomanyrequests"}, "good": {}}, func(s *site) {
+		s.start()
+		many := func(shop, image string) (list []*project.Component) {
+			for i := range 100 {
+				c := component(fmt.Sprintf("%s_c%02d", shop, i), image)
+				c.Project = shop
+				list = append(list, c)
+			}
+			return list
+		}
+		s.feed.put(1, slices.Concat(many("a", "web"), many("b", "web"))...)
+		s.pass(time.Second)
+		s.pulls(1, "at first")
+		if got := s.events.messages(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "image web of a_c00 and 99 more could not be fetched") || !strings.Contains(got, "b_c00 and 99 more") {
+			t.Errorf("events %q", got)
+		}
+		s.pass(time.Minute)
+		s.pulls(2, "after a minute")
+		s.feed.put(2, many("c", "web")...)
+		s.pass(time.Second)
+		s.pulls(3, "more components")
+		if got := s.events.messages(); strings.Count(got, "\n") != 2 || !strings.Contains(got, "c_c00 and 99 more") {
+			t.Errorf("events %q", got)
+		}
+		s.feed.put(3, slices.Concat(many("a", "good"), many("b", "good"), many("c", "good"))...)
+		s.pass(10 * time.Hour)
+		s.pulls(3, "nobody has it any more")
 	})
 }
 
