@@ -149,15 +149,24 @@ func rounds(rows []*cluster.Placement) []*cluster.Placement {
 	return slices.SortedStableFunc(slices.Values(rows), func(a, b *cluster.Placement) int { return cmp.Compare(round[a], round[b]) })
 }
 
-// other is the best node, but for one, that has room for an instance of c.
+// enoughOthers is how many nodes that have room are compared: that there is one
+// matters more than which.
+const enoughOthers = 16
+
+// other is the best node, but for one, that has room for an instance of c, of
+// the first that have.
 func (r *removals) other(c *component, but *node) (best *node) {
 	var most float64
+	have := 0
 	for _, n := range r.room().list {
 		if n == but || r.freeFor(c, n, now) < r.need(c, n) || r.obstacle(c, n, now) != nil {
 			continue
 		}
 		if s := r.score(c, n).Total; best == nil || s > most {
 			best, most = n, s
+		}
+		if have++; have == enoughOthers {
+			break
 		}
 	}
 	return best
