@@ -44,10 +44,10 @@ func (p *planner) autoscale(c *component, m *Scale) {
 }
 
 // isDecided tells whether what was decided last holds until the next tick, or
-// until there is work: nobody waits.
+// until there is work: nobody waits, and what was wanted had room.
 func (p *planner) isDecided(c *component, m *Scale) bool {
 	a := &m.Auto
-	if c.load.Queued > 0 || a.Window.Base.IsZero() {
+	if c.load.Queued > 0 || p.in.Memory.Scale(c.name).Lacking > 0 || a.Window.Base.IsZero() {
 		return false
 	}
 	return !p.ticks(c, m) || a.Ticked.Add(tick).After(p.in.Now)

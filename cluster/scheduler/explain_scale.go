@@ -40,6 +40,8 @@ func (p *planner) whySoMany(c *component) string {
 		return "it goes to sleep"
 	case m.Target == 0:
 		return "it is asleep: nobody asks for it"
+	case c.ahead > c.least && m.Target == c.ahead:
+		return "its next request is to be expected soon"
 	case m.Target > max(m.Asked, c.spec.MinInstances):
 		return fmt.Sprintf("it is to be awake in these hours, with %s", instances(c.least))
 	case m.Target <= c.least && (!c.busy() || m.Target > max(1, why.by(why.Stable), why.ForSpare)):
@@ -134,12 +136,19 @@ func (p *planner) whyAwake(c *component) string {
 	switch {
 	case c.busy():
 		return "it is busy"
-	case c.memory.Waking:
+	case c.memory.Waking && c.ahead == 0:
 		return "it has just been woken"
 	case p.in.Load.Partial:
 		return "the load of some node is not known: nothing goes to sleep"
 	}
-	return fmt.Sprintf("it sleeps at %s, unless somebody asks (idletimeoutseconds)", moment(c.memory.Needed.Add(c.spec.IdleTimeout())))
+	at, key := p.sleepsAt(c, &c.memory), "idletimeoutseconds"
+	switch {
+	case c.ahead > 0:
+		at, key = c.last.Add(c.keep.Until), "idle: learned"
+	case !at.Equal(c.memory.Needed.Add(c.spec.IdleTimeout())):
+		key = "idle: learned"
+	}
+	return fmt.Sprintf("it sleeps at %s, unless somebody asks (%s)", moment(at), key)
 }
 
 // wouldAdd is what makes it more.
@@ -175,6 +184,8 @@ func (p *planner) wouldTake(c *component) []string {
 		return []string{"fewer: the end of its hours to be awake in"}
 	case m.Target <= c.least:
 		return []string{"fewer: a lower mininstances"}
+	case m.Asked <= 1 && c.learns && c.keep.By != KeepFixed:
+		return []string{"asleep: when what was learned says so (idle: learned), or maelctl comp sleep"}
 	case m.Asked <= 1:
 		return []string{fmt.Sprintf("asleep: %s without a request (idletimeoutseconds), or maelctl comp sleep", c.spec.IdleTimeout())}
 	case why.Target == 0:

@@ -163,6 +163,31 @@ func TestUnplaceableMemoryIsWhatOneMoreMachineWouldHold(t *testing.T) {
 	}
 }
 
+// What fits nowhere is still wanted between two decisions, where nobody waits.
+func TestWhatFitsNowhereIsToldUntilItIsNotWanted(t *testing.T) {
+	s := newScaled(t, project.Component{MaxConcurrency: 2, ReserveMemory: 300})
+	s.nodes["n1"].MemoryTotalMiB = 1000
+	s.run(90*time.Second, constant(5))
+	plans := 0
+	s.seen = func(d Decision) {
+		if plans++; d.Unplaceable["web"] != 300 {
+			t.Errorf("plan %d finds %v to lack memory", plans, d.Unplaceable)
+		}
+	}
+	for range 20 {
+		s.run(scaledStep, constant(5))
+		s.plan()
+		if e := s.explain(t, "web").Scale; e.Wanted != 4 || e.Lacking != 1 || e.Sight.Queued != 0 || e.WhyNotMore != "1 of them fits on no node" {
+			t.Errorf("%+v", e)
+		}
+	}
+	s.seen = nil
+	s.run(3*time.Minute, constant(4))
+	if e := s.explain(t, "web").Scale; e.Lacking != 0 {
+		t.Errorf("with less to do: %+v", e)
+	}
+}
+
 // wakeReady brings a component up and keeps it busy.
 func (w *world) wakeReady(name string) {
 	w.load.Components[name] = cluster.ComponentLoad{InFlight: 1, LastRequest: w.now}

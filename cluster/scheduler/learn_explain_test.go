@@ -12,11 +12,34 @@ import (
 
 func (l *learner) explain() *cluster.HabitExplanation {
 	l.t.Helper()
+	return l.explanation().Idle
+}
+
+func (l *learner) explanation() cluster.Explanation {
+	l.t.Helper()
 	e, ok := Explain(Input{Snapshot: l.snapshot(), Load: l.load, Memory: l.memory, Now: l.now}, "web")
 	if !ok {
 		l.t.Fatalf("not declared")
 	}
-	return e.Idle
+	return e
+}
+
+// How many there are is explained by the same times as for how long.
+func TestExplainsTheOneThatIsThereAheadOfItsNextRequest(t *testing.T) {
+	l := newLearner(t, project.Component{IdleTimeoutSeconds: 300})
+	l.ask()
+	l.asks(8, 30*minute+20*time.Second)
+	e := l.explanation()
+	if s := e.Scale; e.Target != 1 || s.WhyNotLess != "it sleeps at "+moment(e.Idle.Stops)+", unless somebody asks (idle: learned)" ||
+		!has(s.WouldChange, "(idle: learned)") || has(s.WouldChange, "idletimeoutseconds") {
+		t.Errorf("after a request: %+v", s)
+	}
+	l.idle(28 * minute)
+	e = l.explanation()
+	if s := e.Scale; e.Target != 1 || s.Why != "its next request is to be expected soon" ||
+		s.WhyNotLess != "it sleeps at "+moment(e.Idle.Sleeps)+", unless somebody asks (idle: learned)" {
+		t.Errorf("ahead of the next: %+v", s)
+	}
 }
 
 func TestExplainsForHowLongItIsKept(t *testing.T) {
