@@ -216,6 +216,7 @@ func TestScaleConverges(t *testing.T) {
 		spec.SpareSlots = rapid.SampledFrom([]int{0, 0, 3}).Draw(t, "spare")
 		spec.ScaleDownDelaySeconds = rapid.SampledFrom([]int{0, 0, 90}).Draw(t, "delay")
 		s := newScaled(t, spec, "n1", "n2")
+		s.every = 0
 		s.start = time.Duration(rapid.IntRange(1, 50).Draw(t, "start")) * 100 * time.Millisecond
 		s.took = time.Duration(rapid.SampledFrom([]int{5, 200, 20_000}).Draw(t, "took")) * time.Millisecond
 		for range rapid.IntRange(1, 3).Draw(t, "phases") {

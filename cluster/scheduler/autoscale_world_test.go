@@ -59,6 +59,7 @@ func newScaled(t tester, spec project.Component, nodes ...string) *scaled {
 		s.work[n] = 0
 	}
 	s.load.Meters = map[string]cluster.Meter{}
+	s.every = 7
 	return s
 }
 

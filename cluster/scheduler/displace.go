@@ -219,10 +219,25 @@ func (p *planner) evict(v victim) {
 // again in this one has an end.
 func (p *planner) recallClaims() {
 	for name, claim := range p.in.Memory.Claims {
-		if p.declared(name) != nil {
+		if p.insists(name) {
 			p.claims[name] = claim
 		}
 	}
+}
+
+// insists tells whether a component still has a reason for others to make room.
+func (p *planner) insists(name string) bool {
+	row := p.declared(name)
+	switch {
+	case row == nil:
+		return false
+	case isBusy(p.in.Load.Components[name]) || p.in.Load.Wakes[name].Waiting:
+		return true
+	}
+	c := &component{name: name}
+	c.take(row)
+	_, least := p.minimum(c)
+	return least > 0
 }
 
 // release gives up what was set aside for c.
@@ -236,6 +251,18 @@ func (p *planner) release(c *component) {
 	}
 	delete(p.claims, c.name)
 	delete(p.memory.Claims, c.name)
+	p.released = true
+}
+
+// takeBack turns back what could not be while its room was set aside for others.
+func (p *planner) takeBack(c *component) {
+	if !p.released || c.row == nil || c.kept != nil {
+		return
+	}
+	before := c.live()
+	p.turnBack(c, c.memory.Target-before)
+	c.wanted = max(0, c.wanted-(c.live()-before))
+	c.stuck = c.stuck && c.wanted+c.fill > 0
 }
 
 // keepClaim goes on waiting for what was set aside for c.

@@ -214,6 +214,42 @@ func TestFreedRoomIsForWhoItWasMadeFor(t *testing.T) {
 	}
 }
 
+// What was displaced and is asked for again, while nobody asks any more for what
+// it made room for, is turned back in the same plan.
+func TestRoomThatNobodyWaitsForIsGivenBackAtOnce(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 400)
+	w.declare("a", sleepy(100))
+	w.declare("b", sleepy(400))
+	w.wakeAll(t, "a")
+	if got := w.displacedBy(t, "b"); !slices.Equal(got, []string{"a"}) {
+		t.Fatalf("%v makes room", got)
+	}
+	w.act(nil)
+	delete(w.load.Components, "b")
+	w.wake("a")
+	if w.decide(t); w.running("a") != 1 || len(w.memory.Claims) > 0 {
+		t.Errorf("ends with %s, set aside: %v", w.picture(), w.memory.Claims)
+	}
+}
+
+// The same if that gets room elsewhere.
+func TestRoomThatIsNotNeededAnyMoreIsGivenBackAtOnce(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 400)
+	w.declare("x", sleepy(300))
+	w.declare("b", sleepy(400))
+	w.wakeAll(t, "x")
+	w.displacedBy(t, "b")
+	w.act(nil)
+	w.node("n2", 400)
+	w.wake("x")
+	w.wake("b")
+	if w.decide(t); w.running("x") != 1 || w.running("b") != 1 || len(w.memory.Claims) > 0 {
+		t.Errorf("ends with %s, set aside: %v", w.picture(), w.memory.Claims)
+	}
+}
+
 func TestMinimumDisplacesToo(t *testing.T) {
 	w := newWorld()
 	w.node("n1", 400)

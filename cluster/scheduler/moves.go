@@ -111,6 +111,9 @@ func (p *planner) chooseMoves(c *component) {
 		case !isMove(pl):
 		case arrived > 0:
 			arrived--
+		case pl.ID == c.moves && c.full():
+			p.dropMove(c)
+			c.stay(pl)
 		case p.promise(c, pl):
 		case c.forced(pl):
 			p.drop(c, func(o *cluster.Placement) bool { return o == pl })

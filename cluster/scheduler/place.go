@@ -11,7 +11,7 @@ func (p *planner) place(queue []*component) {
 		p.again = nil
 		p.rounds(queue)
 		for _, c := range queue {
-			if c.stuck {
+			if p.takeBack(c); c.stuck {
 				p.giveUp(c)
 			}
 		}

@@ -73,6 +73,13 @@ func (p *planner) takeMove(c *component) {
 	c.moves, c.movesTo = move.Placement, move.To
 }
 
+// dropMove gives a move up: there may be no other instance beside this one any
+// more, and it is not worth having one less.
+func (p *planner) dropMove(c *component) {
+	p.memory.Balance.Move.Placement = ""
+	c.moves, c.movesTo = "", ""
+}
+
 // rebalance decides on the next move to a node that has joined, or is not
 // drained any more. Only what is to be spread moves: the rest is packed on
 // purpose, and goes elsewhere as it sleeps and wakes.

@@ -134,3 +134,20 @@ func TestMoveThatFailsIsGivenUp(t *testing.T) {
 		t.Errorf("stopped for a move that failed: %s", w.picture())
 	}
 }
+
+// What has grown to its maximum since a move was decided on stays: nothing is
+// stopped first for it.
+func TestMoveIsGivenUpWhereThereMayBeNoOneMore(t *testing.T) {
+	w := crowded(t, project.PlacementSpread)
+	w.node("n2", 1000)
+	w.decide(t)
+	name := w.memory.Balance.Move.Component
+	if name == "" {
+		t.Fatalf("decides on no move: %s", w.picture())
+	}
+	w.limit(name, func(c *project.Component) { c.MaxInstances = 1 })
+	w.now = w.now.Add(2 * time.Millisecond)
+	if d := w.decide(t); len(d.Writes) > 0 || w.memory.Balance.Move.Placement != "" {
+		t.Errorf("writes %s, moves %+v", show(d.Writes), w.memory.Balance.Move)
+	}
+}

@@ -12,7 +12,7 @@ import (
 
 // compare plans by looking at everything, from plan to plan, and checks that the
 // outcome is that of plans that leave alone what is at rest. Each test that
-// decides compares, in each of its plans.
+// decides compares, in each of its plans but for those of a long load.
 func (w *world) compare(t tester, in Input, d Decision) {
 	t.Helper()
 	if in.Memory.past == nil {

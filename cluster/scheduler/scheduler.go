@@ -246,6 +246,7 @@ type planner struct {
 	woken     []*component        // that were at rest until this plan needed to know
 	victims   map[string][]victim // by node
 	claims    map[string]Claim    // that count now
+	released  bool                // one of claims was given up
 	displaced []Displacement
 
 	unplaceable map[string]int64 // MiB by component
