@@ -16,6 +16,7 @@ const (
 	habitsPart   = 100              // components
 	habitsLoad   = time.Second      // for reading what others have learned
 	habitsLeave  = time.Second      // for storing it when the role is given up
+	habitsGap    = time.Minute      // without a holder, in which little is missed
 )
 
 // habits keeps what plans learn in the database: read when the role is taken,
@@ -58,7 +59,8 @@ func (l *loop) mindHabits(ctx context.Context) error {
 }
 
 // loadHabits takes up what was learned before. Where the holder before did not
-// give the role up, there may have been requests since that it has seen alone.
+// give the role up, there may have been requests since that it has seen alone;
+// where nobody had it for long, there may have been some that nobody has seen.
 func (l *loop) loadHabits(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, habitsLoad)
 	defer cancel()
@@ -66,8 +68,9 @@ func (l *loop) loadHabits(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	left := found[cluster.HabitsLeft] != nil
-	if left {
+	mark := found[cluster.HabitsLeft]
+	left := mark != nil && now.Sub(mark.Last) < habitsGap
+	if mark != nil {
 		if err := l.ledger.WriteHabits(ctx, l.hold, nil, []string{cluster.HabitsLeft}); err != nil {
 			return err
 		}

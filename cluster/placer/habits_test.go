@@ -50,8 +50,9 @@ func TestWhatIsLearnedOutlivesTheHolder(t *testing.T) {
 		if h := s.stored("web"); h == nil || len(h.Recent) != 7 || last.Sub(h.Last) > time.Second {
 			t.Fatalf("when the role was given up: %+v", h)
 		}
-		after(20 * time.Minute)
+		after(habitsGap / 2)
 		end = s.hold() // nothing was missed: what ends now counts
+		after(20 * time.Minute)
 		if s.stored(cluster.HabitsLeft) != nil {
 			t.Error("the mark of who has left is still there")
 		}
@@ -83,6 +84,29 @@ func TestWhoDiedMayHaveSeenMore(t *testing.T) {
 		h, _ := s.known.Habits.Of.Get("web")
 		s.Placer.mu.Unlock()
 		if h == nil || len(h.Recent) != 6 || h.Unwatched.IsZero() {
+			t.Errorf("%+v", h)
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// Where nobody had the role for hours, nobody knows what was asked for.
+func TestWhatNobodyHasWatchedTeachesNothing(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		end := s.hold()
+		s.learned(t, "web", 7, 20*time.Minute)
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		after(10 * time.Hour)
+		end = s.hold()
+		s.request("web")
+		s.Placer.mu.Lock()
+		h, _ := s.known.Habits.Of.Get("web")
+		s.Placer.mu.Unlock()
+		if h == nil || h.Beyond != 0 || len(h.Recent) != 6 || h.Unwatched.IsZero() || s.stored(cluster.HabitsLeft) != nil {
 			t.Errorf("%+v", h)
 		}
 		if err := end(); err != nil {
