@@ -13,7 +13,7 @@ type habitMetrics struct {
 }
 
 var (
-	descLearning = prometheus.NewDesc("maelstrom_learned_components", "Components with `idle: learned`.", nil, nil)
+	descLearning = prometheus.NewDesc("maelstrom_learned_components", "Components with `idle: learned` of which something is known.", nil, nil)
 	descSpells   = prometheus.NewDesc("maelstrom_learned_idle_spells_total", "Times without a request that have ended, by what the next request met: an instance or none.", []string{"met"}, nil)
 	descSaved    = prometheus.NewDesc("maelstrom_learned_cold_starts_total", "Cold starts beside those of idletimeoutseconds, by whether they were avoided or added.", []string{"change"}, nil)
 	descIdle     = prometheus.NewDesc("maelstrom_learned_idle_seconds_total", "Time of instances without a request, by policy: as it was, and as idletimeoutseconds would have had it.", []string{"policy"}, nil)
