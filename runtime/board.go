@@ -17,10 +17,14 @@ const (
 	writeEvery = 100 * time.Millisecond // at most one transaction
 	writeRetry = time.Second            // while the database is away
 	lastWrite  = 2 * time.Second        // for what is unwritten at the end
+
+	longList = 100                   // instances, from which on
+	pushRest = 10 * time.Microsecond // for each of them follows a push
 )
 
-// board is what this node reports: pushed in full at each change, written to
-// the database a little later, many changes at a time.
+// board is what this node reports: pushed in full at each change, unless a long
+// list was just pushed, which more changes share then; written to the database a
+// little later, many changes at a time.
 type board struct {
 	node  string
 	epoch int64
@@ -34,6 +38,8 @@ type board struct {
 	unwritten map[string]bool  // placements whose row differs
 	owned     map[string]int64 // placements without a row: the memory that each would reserve
 	slots     map[string]int   // of those that have got one
+	pushed    time.Time
+	later     *time.Timer // nil: all is pushed
 }
 
 func newBoard(node string, epoch int64, push func(cluster.InstanceList), image func(name, id string) ImageIdentity, first int64) *board {
@@ -129,10 +135,38 @@ func (b *board) standing(i *cluster.Instance) (memory int64, own bool) {
 	return memory, own
 }
 
+// pushLocked tells of a change: at once, or shortly after the push of a long
+// list.
 func (b *board) pushLocked() {
+	signal(b.dirty)
+	if b.later != nil {
+		return
+	}
+	if n := len(b.instances); n >= longList {
+		if left := time.Duration(n)*pushRest - time.Since(b.pushed); left > 0 {
+			b.later = time.AfterFunc(left, b.pushNow)
+			return
+		}
+	}
+	b.pushAll()
+}
+
+// pushNow tells of what waits to be told, if anything does.
+func (b *board) pushNow() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.later == nil {
+		return
+	}
+	b.later.Stop()
+	b.later = nil
+	b.pushAll()
+}
+
+func (b *board) pushAll() {
 	b.counter++
 	b.push(cluster.InstanceList{Node: b.node, Epoch: b.epoch, Counter: b.counter, Instances: b.listLocked()})
-	signal(b.dirty)
+	b.pushed = time.Now()
 }
 
 func (b *board) has(id string) bool {
@@ -187,6 +221,7 @@ func (b *board) write(ctx context.Context, ledger Ledger, log *slog.Logger) erro
 }
 
 func (b *board) writeLast(ctx context.Context, ledger Ledger, log *slog.Logger) {
+	b.pushNow()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrite)
 	defer cancel()
 	if err := b.writeOnce(ctx, ledger); err != nil {

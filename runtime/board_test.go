@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"maelstrom/cluster"
@@ -47,6 +48,36 @@ func TestPushesAreFullListsThatGrowNewer(t *testing.T) {
 		}
 		if last := w.feed.pushes[len(w.feed.pushes)-1]; len(last.Instances) != 2 {
 			t.Errorf("last push has %d instances, want both", len(last.Instances))
+		}
+	})
+}
+
+// Changes that follow each other share the push of a long list; one that
+// nothing went before is told at once.
+func TestChangesShareThePushOfALongList(t *testing.T) {
+	bubble(t, fake.Image{}, func(w *world) {
+		w.start()
+		const many = 200
+		for n := range many {
+			w.place(fmt.Sprintf("p%03d", n))
+		}
+		w.pass(time.Minute)
+		if pushes := len(w.feed.pushes); pushes > 2*many { // three changes each
+			t.Errorf("%d pushes for %d starts", pushes, many)
+		}
+		if last := w.feed.pushes[len(w.feed.pushes)-1]; len(last.Instances) != many {
+			t.Errorf("last push has %d instances, want all", len(last.Instances))
+		}
+		for n := range many {
+			if i := w.instance(fmt.Sprintf("p%03d", n)); i.State != ready {
+				t.Fatalf("told of %+v", i)
+			}
+		}
+		before := len(w.feed.pushes)
+		w.want("p000", cluster.WantStop)
+		synctest.Wait()
+		if len(w.feed.pushes) == before {
+			t.Error("a single change is not told at once")
 		}
 	})
 }
