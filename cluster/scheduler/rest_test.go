@@ -2,9 +2,11 @@ package scheduler
 
 import (
 	"maps"
+	goruntime "runtime"
 	"slices"
 	"testing"
 	"time"
+	"weak"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -131,4 +133,29 @@ func TestWhoIsDueTakesTurns(t *testing.T) {
 		w.apply(t, d.Writes)
 		w.memory = d.Memory
 	}
+}
+
+// What is remembered of a component that is left alone keeps nothing else of
+// the plan that looked at it last.
+func TestWhatIsRememberedKeepsNoSnapshot(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 4096)
+	w.declare("web", project.Component{})
+	w.components["web"].Proven = 1
+	pl := &cluster.Placement{ID: "web", Component: "web", Node: "n1", Want: cluster.WantRun, PlacedVersion: 1, Version: 1}
+	w.placements["web"] = pl
+	w.report(pl, cluster.InstanceReady, "")
+	in := w.input()
+	snap := weak.Make(in.Snapshot)
+	w.memory = Plan(in).Memory
+	in = Input{}
+	if n := w.looks(); n != 0 {
+		t.Fatalf("looks at %d components", n)
+	}
+	w.memory = w.plan().Memory
+	goruntime.GC()
+	if snap.Value() != nil {
+		t.Error("the snapshot by which it was looked at last is still there")
+	}
+	goruntime.KeepAlive(w)
 }

@@ -403,7 +403,8 @@ func (p *planner) remember(c *component) {
 		return
 	}
 	c.memory.rest = p.settled(c)
-	p.scales[c.name] = &c.memory
+	kept := c.memory // alone: what is kept for long keeps no snapshot
+	p.scales[c.name] = &kept
 }
 
 // writes puts what makes room before what needs it.
