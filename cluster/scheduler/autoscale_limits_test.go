@@ -92,9 +92,12 @@ func TestSoftConcurrencyLimitScales(t *testing.T) {
 	if n := s.running("web"); n != 8 || s.queued > 0 {
 		t.Errorf("%d instances for 24 at a time, %v wait, want 8 and none", n, s.queued)
 	}
-	s.run(10*time.Minute, constant(2))
-	if n := s.running("web"); n > 2 {
-		t.Errorf("%d instances for two at a time, want 2 at most", n)
+	// Two of eight are a quarter of them, which is not below a quarter.
+	for _, load := range []int{2, 1} {
+		s.run(10*time.Minute, constant(load))
+		if n := s.running("web"); n != load {
+			t.Errorf("%d instances for %d at a time, want %d", n, load, load)
+		}
 	}
 }
 

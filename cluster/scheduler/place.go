@@ -1,6 +1,11 @@
 package scheduler
 
-import "maelstrom/cluster"
+import (
+	"slices"
+
+	"maelstrom/cluster"
+	"maelstrom/project"
+)
 
 // place finds nodes for what is wanted, one instance of each component per
 // round, so that a large backlog of one does not take the memory that another
@@ -19,7 +24,8 @@ func (p *planner) place(queue []*component) {
 	}
 }
 
-// rounds places until nothing more can be; what fits nowhere is stuck.
+// rounds places until nothing more can be; what fits nowhere is stuck. Where the
+// volumes of one go, others may have been waiting to know.
 func (p *planner) rounds(queue []*component) {
 	for more := true; more; {
 		more = false
@@ -30,11 +36,26 @@ func (p *planner) rounds(queue []*component) {
 				c.wanted, c.fill = 0, 0
 			case p.placeOne(c):
 				more = true
+				if c.hasVolumes() {
+					letTry(queue)
+				}
 			default:
 				c.stuck = true
 			}
 		}
 	}
+}
+
+// letTry lets those try again that mount named volumes.
+func letTry(queue []*component) {
+	for _, c := range queue {
+		c.stuck = c.stuck && !c.hasVolumes()
+	}
+}
+
+// hasVolumes tells whether c mounts named volumes.
+func (c *component) hasVolumes() bool {
+	return slices.ContainsFunc(c.spec.Volumes, func(v project.Volume) bool { return v.Type == "volume" })
 }
 
 // next is the version of the next placement: those of the kept one come after

@@ -186,3 +186,28 @@ func TestRank(t *testing.T) {
 		})
 	}
 }
+
+// Who waits to be told where a volume is goes there in the plan that decides it
+// for another.
+func TestWhoWaitsForAVolumeGoesWhereItComesToBe(t *testing.T) {
+	w := newWorld()
+	for _, id := range []string{"n1", "n2"} {
+		w.node(id, 1000).Mounts = map[string]cluster.Presence{"/data": cluster.Present}
+	}
+	for _, name := range []string{"a", "b"} {
+		w.declare(name, project.Component{ReserveMemory: 100, Volumes: []project.Volume{{Type: "volume", Source: "v", Target: "/v"}}})
+	}
+	for _, name := range []string{"b", "a"} {
+		w.load.Components[name] = cluster.ComponentLoad{Queued: 1}
+		w.wake(name)
+		if w.decide(t); len(w.placements) > 0 {
+			t.Fatalf("%s does not wait to be told: %s", name, w.picture())
+		}
+		w.now = w.now.Add(untoldMost / 2)
+	}
+	w.wake("a")
+	w.wake("b")
+	if w.decide(t); w.running("a") != 1 || w.running("b") != 1 {
+		t.Errorf("ends with %s", w.picture())
+	}
+}
