@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -9,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/docker/docker/api/types/container"
@@ -19,17 +22,32 @@ import (
 	"maelstrom/cmd/maelstromd/daemon"
 )
 
-// buildStatic builds maelstromd as it is shipped: it runs in a container of
-// its own.
-func buildStatic(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "maelstromd")
-	build := exec.Command("go", "build", "-o", path, ".")
+// shipped has maelstromd and maelctl as they are shipped: they run in any
+// container. They are built once.
+var shipped = sync.OnceValues(func() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "maelstrom-shipped-"); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-o", dir+"/", ".", "../maelctl")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+		return "", errors.Join(fmt.Errorf("build: %w: %s", err, out), os.RemoveAll(dir))
 	}
-	return path
+	unship = func() error { return os.RemoveAll(dir) }
+	return dir, nil
+})
+
+// unship removes what was built once no test runs any more.
+var unship = func() error { return nil }
+
+// shippedProgram is the path of a program as it is shipped.
+func shippedProgram(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := shipped()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
 }
 
 func (n *node) doctor() map[string]rpc.Check {
@@ -51,7 +69,7 @@ func (n *node) doctor() map[string]rpc.Check {
 func TestDoctorLooksFromInsideAContainer(t *testing.T) {
 	t.Parallel()
 	n := prepareNode(t)
-	n.program = buildStatic(t)
+	n.program = shippedProgram(t, "maelstromd")
 	n.start()
 	n.await("the bridge's listener", patience, func() bool { return n.log.has("serving containers of a network", "network=bridge") })
 	found := n.doctor()

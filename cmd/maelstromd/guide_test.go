@@ -81,11 +81,8 @@ func newGuide(t *testing.T) *guide {
 		"db.internal:5432/maelstrom", server.Address + where.Path,
 		":8376", ":" + strconv.Itoa(freePort(t)),
 	}
-	program, peers := buildStatic(t), t.TempDir()
-	if output, err := exec.Command("go", "build", "-o", filepath.Join(peers, "maelctl"), "../maelctl").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, output)
-	}
-	g.plain["laptop"] = []string{"PATH=" + peers + ":" + os.Getenv("PATH")}
+	program := shippedProgram(t, "maelstromd")
+	g.plain["laptop"] = []string{"PATH=" + filepath.Dir(program) + ":" + os.Getenv("PATH")}
 	for i, machine := range []string{"vm1", "vm2", "vm3"} {
 		address := "127.0.0.1" + strconv.Itoa(i+1)
 		n := prepareNode(t, "MAEL_PUBLIC_ADDR="+address)

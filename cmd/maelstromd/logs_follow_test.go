@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,12 +15,8 @@ import (
 // and returns what it has printed, and said, so far.
 func (n *node) follow(component string) (lines func() []string, said *logBuffer) {
 	n.t.Helper()
-	maelctl := filepath.Join(n.t.TempDir(), "maelctl")
-	if out, err := exec.Command("go", "build", "-o", maelctl, "../maelctl").CombinedOutput(); err != nil {
-		n.t.Fatalf("%v: %s", err, out)
-	}
 	out, said := new(logBuffer), new(logBuffer)
-	cmd := exec.Command(maelctl, "logs", "-f", component, "--output", "ndjson", "--template", "{{println .text}}")
+	cmd := exec.Command(shippedProgram(n.t, "maelctl"), "logs", "-f", component, "--output", "ndjson", "--template", "{{println .text}}")
 	cmd.Env = append(os.Environ(), "MAEL_DATA_DIR="+n.dir)
 	cmd.Stdout, cmd.Stderr = out, said
 	if err := cmd.Start(); err != nil {

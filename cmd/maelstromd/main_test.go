@@ -21,7 +21,12 @@ func TestMain(m *testing.M) {
 		if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
 			_ = flag.Set("test.parallel", "4")
 		}
-		os.Exit(m.Run())
+		code := m.Run()
+		if err := unship(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = max(code, 1)
+		}
+		os.Exit(code)
 	}
 	go func() {
 		// Standard input ends with the tests: a daemon does not outlive them.
