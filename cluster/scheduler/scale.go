@@ -14,7 +14,7 @@ const (
 
 	// startWorth is how long a backlog must last for one more instance to be
 	// worth its start.
-	startWorth = 500 * time.Millisecond
+	startWorth = 400 * time.Millisecond
 
 	// recheck bounds how soon a plan asks for the next one while the service
 	// time is still a guess.

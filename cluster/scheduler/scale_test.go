@@ -111,7 +111,7 @@ func TestLearnedServiceTimeThatIsOutOfDateDoesNotHoldGrowthUp(t *testing.T) {
 	if got := w.running("web"); got != 1 {
 		t.Fatalf("%d instances at once, want 1", got)
 	}
-	if want := w.now.Add(125 * time.Millisecond); !w.next.Equal(want) {
+	if want := w.now.Add(relook); !w.next.Equal(want) {
 		t.Fatalf("looks again at %v, want %v", w.next, want)
 	}
 	w.now = w.now.Add(2 * time.Second)
