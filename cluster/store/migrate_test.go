@@ -21,7 +21,8 @@ func known(t *testing.T, s *Store) []migration {
 }
 
 func TestMigrateAgainWritesNothing(t *testing.T) {
-	onEach(t, func(t *testing.T, d database, s *Store) {
+	onEachEmpty(t, func(t *testing.T, d database, s *Store) {
+		must(t, s.Migrate(t.Context(), "test"))
 		commits := s.Stats().Commits
 		must(t, s.Migrate(t.Context(), "again"))
 		if s.Stats().Commits != commits {

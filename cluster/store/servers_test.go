@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	flags "flag"
 	"fmt"
@@ -41,6 +42,10 @@ type lazyServer struct {
 	once   sync.Once
 	server *storetest.Server
 	err    error
+
+	migrate  sync.Once
+	from     string // the name of a database that was migrated
+	migrated error
 }
 
 func (l *lazyServer) get(t testing.TB) *storetest.Server {
@@ -53,6 +58,25 @@ func (l *lazyServer) get(t testing.TB) *storetest.Server {
 func (l *lazyServer) running() (*storetest.Server, error) {
 	l.once.Do(func() { l.server, l.err = l.start() })
 	return l.server, l.err
+}
+
+// template is the name of a database that was migrated. A pooler would hold on
+// to its connections, so it has that of its server.
+func (l *lazyServer) template() (string, error) {
+	if l == &pgbouncer {
+		return postgres.template()
+	}
+	l.migrate.Do(func() {
+		server, err := l.running()
+		if err == nil {
+			l.from, err = server.NewDatabase(context.Background())
+		}
+		if err == nil {
+			err = database{server.Driver, server.DSN(l.from)}.migrate()
+		}
+		l.migrated = err
+	})
+	return l.from, l.migrated
 }
 
 func (l *lazyServer) stop() error {
@@ -94,17 +118,65 @@ func (k kind) empty(t testing.TB) database {
 	return database{s.Driver, s.DSN(name)}
 }
 
-// onEachEmpty runs a test against every database, before any migration.
-func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	on(t, databases, test)
+// migrated makes a database of the kind as a migration leaves it: a copy of one
+// that was migrated, where that takes less than to migrate each.
+func (k kind) migrated(t testing.TB) database {
+	t.Helper()
+	if k.server == nil {
+		data, err := migratedFile()
+		must(t, err)
+		d := k.empty(t)
+		must(t, os.WriteFile(d.dsn, data, 0o600))
+		return d
+	}
+	s := k.server.get(t)
+	if s.Driver == "mysql" {
+		d := k.empty(t)
+		must(t, d.migrate())
+		return d
+	}
+	from, err := k.server.template()
+	must(t, err)
+	name, err := s.CopyDatabase(t.Context(), from)
+	must(t, err)
+	return database{s.Driver, s.DSN(name)}
 }
 
-func on(t *testing.T, kinds []kind, test func(t *testing.T, d database, s *Store)) {
+// migratedFile is an SQLite file that was migrated.
+var migratedFile = sync.OnceValues(func() (data []byte, err error) {
+	dir, err := os.MkdirTemp("", "maelstrom-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	d := database{"sqlite", filepath.Join(dir, "maelstrom.db")}
+	if err := d.migrate(); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(d.dsn)
+})
+
+// migrate leaves nobody connected.
+func (d database) migrate() error {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Driver: d.driver, DSN: d.dsn})
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.Migrate(ctx, "test"), s.Close())
+}
+
+// onEachEmpty runs a test against every database, before any migration.
+func onEachEmpty(t *testing.T, test func(t *testing.T, d database, s *Store)) {
+	on(t, databases, kind.empty, test)
+}
+
+func on(t *testing.T, kinds []kind, prepare func(kind, testing.TB) database, test func(t *testing.T, d database, s *Store)) {
 	t.Parallel()
 	for _, k := range kinds {
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
-			d := k.empty(t)
+			d := prepare(k, t)
 			test(t, d, d.open(t))
 		})
 	}
@@ -112,24 +184,17 @@ func on(t *testing.T, kinds []kind, test func(t *testing.T, d database, s *Store
 
 // onEach runs a test against every database.
 func onEach(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	onEachEmpty(t, migrated(test))
+	on(t, databases, kind.migrated, test)
 }
 
 // onEachDirectly runs a test of much data against every database; a pooler, which
 // only passes it on, would take as long again.
 func onEachDirectly(t *testing.T, test func(t *testing.T, d database, s *Store)) {
 	direct := slices.DeleteFunc(slices.Clone(databases), func(k kind) bool { return k.server == &pgbouncer })
-	on(t, direct, migrated(test))
+	on(t, direct, kind.migrated, test)
 }
 
 // onServer runs a test against every database that is a server.
 func onServer(t *testing.T, test func(t *testing.T, d database, s *Store)) {
-	on(t, databases[1:], migrated(test))
-}
-
-func migrated(test func(t *testing.T, d database, s *Store)) func(*testing.T, database, *Store) {
-	return func(t *testing.T, d database, s *Store) {
-		must(t, s.Migrate(t.Context(), "test"))
-		test(t, d, s)
-	}
+	on(t, databases[1:], kind.migrated, test)
 }

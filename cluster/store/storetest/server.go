@@ -136,6 +136,16 @@ func (s *Server) NewDatabase(ctx context.Context) (string, error) {
 	return name, nil
 }
 
+// CopyDatabase makes a copy of a PostgreSQL database to which nobody is
+// connected, and returns its name.
+func (s *Server) CopyDatabase(ctx context.Context, from string) (string, error) {
+	name := fmt.Sprintf("test_%d_%d", os.Getpid(), databases.Add(1))
+	if _, err := s.admin.ExecContext(ctx, "create database "+name+" template "+from); err != nil {
+		return "", fmt.Errorf("copy database: %w", err)
+	}
+	return name, nil
+}
+
 // Stop ends the server and removes its data.
 func (s *Server) Stop() error {
 	err := s.Pause()
