@@ -48,6 +48,7 @@ type apply struct {
 	write   cluster.ProjectWrite
 	refused bool // by Plan, whose errors are final
 	content packedContent
+	specs   map[string]string // of PutComponents, encoded
 	result  cluster.ApplyResult
 }
 
@@ -109,11 +110,17 @@ func (a *apply) nothing() bool {
 		a.write.RemoveProject && a.state.Project == nil
 }
 
-// prepare does what needs no transaction.
+// prepare does what needs no transaction: the server ends a session that says
+// nothing for long within one.
 func (a *apply) prepare() (err error) {
-	a.content = packedContent{}
+	a.content, a.specs = packedContent{}, map[string]string{}
 	if err := a.check(); err != nil {
 		return err
+	}
+	for _, w := range a.write.PutComponents {
+		if a.specs[w.Spec.Name], err = encode(w.Spec); err != nil {
+			return err
+		}
 	}
 	if content := a.write.Content; content != nil && !a.write.RemoveProject {
 		a.content, err = packContent(content)
@@ -212,7 +219,7 @@ func (a *apply) writeComponents(ctx context.Context, t *tx) error {
 			continue
 		}
 		old := a.state.Components[w.Spec.Name]
-		if err := t.setComponent(ctx, w, &old); err != nil {
+		if err := t.setComponent(ctx, w, &old, a.specs[w.Spec.Name]); err != nil {
 			return fmt.Errorf("component %s: %w", w.Spec.Name, err)
 		}
 		a.result.Components[w.Spec.Name] = w.Version + 1
@@ -220,7 +227,7 @@ func (a *apply) writeComponents(ctx context.Context, t *tx) error {
 	if err := t.removeComponents(ctx, a.write.RemoveComponents); err != nil {
 		return fmt.Errorf("remove components: %w", err)
 	}
-	return t.addComponents(ctx, added, a.result.Components)
+	return t.addComponents(ctx, added, a.specs, a.result.Components)
 }
 
 func (a *apply) writeEventSources(ctx context.Context, t *tx) error {

@@ -37,10 +37,11 @@ func (t *tx) components(ctx context.Context, where string, args ...any) (map[str
 	return out, err
 }
 
-// addComponents inserts components and notes their versions. The version of a
-// name goes on from where a removed component left it: a container that still
-// runs of the old one must not pass for an instance of the new one.
-func (t *tx) addComponents(ctx context.Context, specs []*project.Component, versions map[string]int64) error {
+// addComponents inserts components, of which bodies are the encoded specs by
+// name, and notes their versions. The version of a name goes on from where a
+// removed component left it: a container that still runs of the old one must
+// not pass for an instance of the new one.
+func (t *tx) addComponents(ctx context.Context, specs []*project.Component, bodies map[string]string, versions map[string]int64) error {
 	now, err := t.now(ctx)
 	if err != nil {
 		return err
@@ -55,12 +56,8 @@ func (t *tx) addComponents(ctx context.Context, specs []*project.Component, vers
 	}
 	rows := make([][]any, len(specs))
 	for i, c := range specs {
-		body, err := encode(c)
-		if err != nil {
-			return err
-		}
 		versions[c.Name] = last[c.Name] + 1
-		rows[i] = []any{c.Name, c.Project, body, versions[c.Name], versions[c.Name], micros(now)}
+		rows[i] = []any{c.Name, c.Project, bodies[c.Name], versions[c.Name], versions[c.Name], micros(now)}
 		t.changed(cluster.ChangeComponent, c.Name)
 	}
 	return t.insert(ctx, "mael_component", []string{"name", "project", "spec", "row_version", "restart_version", "modified_at"}, rows)
@@ -87,18 +84,14 @@ func (t *tx) takeGone(ctx context.Context, names []string) (map[string]int64, er
 	})
 }
 
-// setComponent replaces the spec of a component at a version, where old is what
-// was read of it. The restart version moves along only if containers can see
-// the change.
-func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite, old *cluster.ComponentRow) error {
+// setComponent replaces the spec of a component at a version by one that is
+// encoded as body, where old is what was read of it. The restart version moves
+// along only if containers can see the change.
+func (t *tx) setComponent(ctx context.Context, w cluster.ComponentWrite, old *cluster.ComponentRow, body string) error {
 	if old.Version != w.Version {
 		return cluster.ErrConflict
 	}
 	now, err := t.now(ctx)
-	if err != nil {
-		return err
-	}
-	body, err := encode(w.Spec)
 	if err != nil {
 		return err
 	}
