@@ -175,7 +175,10 @@ func (p *planner) bestMove(fresh []*node) (Move, bool) {
 		}
 	}
 	slices.SortFunc(found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(a.spread, b.spread), cmp.Compare(p.inFlight(a.pl), p.inFlight(b.pl)), cmp.Compare(a.pl.ID, b.pl.ID))
+		return cmp.Or(
+			cmp.Compare(a.spread, b.spread), cmp.Compare(p.inFlight(a.pl), p.inFlight(b.pl)),
+			cmp.Compare(a.pl.ID, b.pl.ID), cmp.Compare(a.to.row.ID, b.to.row.ID),
+		)
 	})
 	for _, m := range found[:min(len(found), bestMoves)] {
 		if c := p.viewed(m.pl.Component); p.movable(c, m) {

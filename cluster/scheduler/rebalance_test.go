@@ -151,3 +151,16 @@ func TestMoveIsGivenUpWhereThereMayBeNoOneMore(t *testing.T) {
 		t.Errorf("writes %s, moves %+v", show(d.Writes), w.memory.Balance.Move)
 	}
 }
+
+// Of two nodes that are as good, a plan always takes the same.
+func TestMoveGoesToTheFirstOfEquals(t *testing.T) {
+	for range 20 {
+		w := crowded(t, project.PlacementSpread)
+		w.node("n2", 1000)
+		w.node("n3", 1000)
+		w.decide(t)
+		if m := w.memory.Balance.Move; m.To != "n2" {
+			t.Fatalf("moves %+v", m)
+		}
+	}
+}
