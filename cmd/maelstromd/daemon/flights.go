@@ -57,15 +57,21 @@ func (f *flights) land() (requests int, landed <-chan struct{}) {
 // a stream, it is not: it is ended. A client need not have said that it wants one.
 type counted struct {
 	http.ResponseWriter
-	flights *flights
+	request *http.Request
+	daemon  *Daemon
 	of      *flight // nil: not waited for any more
 }
 
 // Unwrap is for http.ResponseController.
 func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// WriteHeader sends the header, by which it may be a stream.
+// WriteHeader sends the header, by which it may be a stream. The daemon may have
+// begun to end since the request came: who is not told would use the connection
+// again, just when it is closed.
 func (c *counted) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		c.daemon.partAfter(c.Header(), c.request)
+	}
 	if status == http.StatusSwitchingProtocols || status >= http.StatusOK && proxy.IsStream(c.Header()) {
 		c.landed()
 	}
@@ -75,7 +81,7 @@ func (c *counted) WriteHeader(status int) {
 // landed ends what is waited for.
 func (c *counted) landed() {
 	if c.of != nil {
-		c.flights.end(c.of)
+		c.daemon.flights.end(c.of)
 		c.of = nil
 	}
 }

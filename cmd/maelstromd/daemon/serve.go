@@ -111,7 +111,7 @@ func (d *Daemon) tracked(server *http.Server) *httpServer {
 func (d *Daemon) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !endless(r) {
-			one := &counted{ResponseWriter: w, flights: d.flights, of: d.flights.begin()}
+			one := &counted{ResponseWriter: w, request: r, daemon: d, of: d.flights.begin()}
 			defer one.landed()
 			w = one
 		}
@@ -120,14 +120,20 @@ func (d *Daemon) counted(next http.Handler) http.Handler {
 }
 
 // parting tells clients of a daemon that ends to use another connection for
-// their next request. An answer that changes the protocol says its own.
+// their next request.
 func (d *Daemon) parting(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if (d.leaving.Load() || d.loosening.Load() && r.ProtoMajor == 1) && r.Header.Get("Upgrade") == "" {
-			w.Header().Set("Connection", "close")
-		}
+		d.partAfter(w.Header(), r)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// partAfter makes the answer to a request the last one on its connection, if the
+// daemon ends. An answer that changes the protocol says its own.
+func (d *Daemon) partAfter(header http.Header, r *http.Request) {
+	if (d.leaving.Load() || d.loosening.Load() && r.ProtoMajor == 1) && r.Header.Get("Upgrade") == "" {
+		header.Set("Connection", "close")
+	}
 }
 
 func (d *Daemon) servePublic()  { d.servers.public.serve(d) }
