@@ -119,6 +119,7 @@ func TestAQueueThatGrowsIsActedOnWithinHalfASecond(t *testing.T) {
 // Who changes direction more than six times in ten minutes waits twice as long
 // before going down, and a minute twice where there is no delay.
 func TestFlappingDoublesTheDelay(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		delay, want time.Duration
 		turns       int

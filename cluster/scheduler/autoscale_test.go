@@ -126,6 +126,7 @@ func TestAMeterThatBeginsAgain(t *testing.T) {
 
 // From one to a hundred at a time: it is there soon, and hardly more than that.
 func TestAStepIsFollowedWithoutOvershoot(t *testing.T) {
+	t.Parallel()
 	for _, start := range []time.Duration{100 * time.Millisecond, time.Second, 5 * time.Second} {
 		for _, took := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second, 30 * time.Second} {
 			s := newScaled(t, project.Component{MaxConcurrency: 1})
@@ -146,6 +147,7 @@ func TestAStepIsFollowedWithoutOvershoot(t *testing.T) {
 // What comes at a constant rate while instances take their time to start is
 // worked off, without many more of them than it takes in the end.
 func TestARateIsFollowedWithoutOvershoot(t *testing.T) {
+	t.Parallel()
 	for _, start := range []time.Duration{200 * time.Millisecond, 12 * time.Second} {
 		for _, took := range []time.Duration{500 * time.Millisecond, 4 * time.Second} {
 			for _, concurrency := range []int{1, 4} {
@@ -207,6 +209,7 @@ func TestConstantLoadDoesNotFlap(t *testing.T) {
 // Whatever the load was, a while after it became constant there are as many
 // instances as it takes, and few more.
 func TestScaleConverges(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		spec := project.Component{MaxConcurrency: rapid.SampledFrom([]int{1, 3, 20}).Draw(t, "concurrency"), IdleTimeoutSeconds: 300}
 		if rapid.Bool().Draw(t, "limited") {
@@ -225,7 +228,7 @@ func TestScaleConverges(t *testing.T) {
 			if rapid.IntRange(0, 3).Draw(t, "failover") == 0 {
 				s.failover()
 			}
-			s.run(time.Duration(rapid.IntRange(1, 60).Draw(t, "seconds"))*time.Second, constant(n))
+			s.run(time.Duration(rapid.IntRange(1, 40).Draw(t, "seconds"))*time.Second, constant(n))
 		}
 		n := rapid.IntRange(1, 25).Draw(t, "last load")
 		s.silent["n2"] = false
@@ -331,6 +334,7 @@ func TestStreamsAreNoWork(t *testing.T) {
 // Nothing goes while a report is missing, or while some node has no meter; nor
 // does a new holder know enough to let anything go.
 func TestNothingShrinksForWantOfReports(t *testing.T) {
+	t.Parallel()
 	for name, fault := range map[string]func(*scaled){
 		"silent":   func(s *scaled) { s.silent["n2"] = true },
 		"no meter": func(s *scaled) { s.load.Unmetered = true },

@@ -290,6 +290,7 @@ func TestScalingUpDisplacesNothing(t *testing.T) {
 // is busy stays (world.checkDisplaced), and what is displaced and asked for
 // again does not take the place of who displaced it while that is busy.
 func TestDisplacementNeverFlapsBetweenBusyComponents(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld()
 		for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {

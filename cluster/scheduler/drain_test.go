@@ -174,6 +174,7 @@ func TestInstanceMovesWhenItsNodeLosesALabel(t *testing.T) {
 // elsewhere, nothing that has time to be replaced stops before its successor
 // is ready, and what has no place goes on.
 func TestDrainsHoldTheirPromises(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld()
 		w.node("n1", 2000)

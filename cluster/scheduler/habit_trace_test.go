@@ -306,6 +306,7 @@ func (c *traceComparison) String() string {
 // At equal memory the learned policy has at most half the cold starts of a fixed
 // ten minutes.
 func TestLearnedHasHalfTheColdStartsAtEqualMemory(t *testing.T) {
+	t.Parallel()
 	c := compareTrace(1, 60, 4, 3)
 	t.Log(c.String())
 	if c.fixed.cold < 1000 || c.memory(c.within) > 1 || c.cold(c.within) > 0.5 {

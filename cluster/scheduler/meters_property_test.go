@@ -82,6 +82,7 @@ func (w *world) serve(at map[string]int) {
 // there is room for, each has soon as many instances as it takes, not many more,
 // and nothing changes any more. Maxima and memory hold all the way (world.apply).
 func TestSeveralComponentsConverge(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld()
 		w.since = map[string]time.Time{}
@@ -123,7 +124,7 @@ func TestSeveralComponentsConverge(t *testing.T) {
 			default:
 				loads[name] = rapid.IntRange(0, 12).Draw(t, "load")
 			}
-			for range rapid.IntRange(1, 8).Draw(t, "seconds") {
+			for range rapid.IntRange(1, 6).Draw(t, "steps") {
 				step(fails)
 			}
 		}

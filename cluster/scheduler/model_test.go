@@ -146,7 +146,7 @@ func (w *world) decide(t tester) Decision {
 	w.apply(t, d.Writes)
 	w.memory, w.next, w.refusals = d.Memory, d.Next, d.Refusals
 	if check {
-		w.checkComplete(t, d)
+		w.checkComplete(t, in, d)
 	}
 	clear(w.load.Wakes)
 	clear(w.load.Sleeps)
@@ -156,9 +156,11 @@ func (w *world) decide(t tester) Decision {
 // checkComplete checks that what was just planned, planned again on its own
 // outcome, has nothing to add. Only what is forced off its node may find that
 // the room which it would have moved to has been given away in the meantime.
-func (w *world) checkComplete(t tester, d Decision) {
+func (w *world) checkComplete(t tester, in Input, d Decision) {
 	t.Helper()
-	in := w.input()
+	if len(d.Writes) > 0 {
+		in = w.input()
+	}
 	in.Memory = w.full
 	in.Memory.past = nil
 	if again := Plan(in); slices.ContainsFunc(again.Writes, func(write cluster.PlacementWrite) bool { return !w.forcedOff(write) }) {

@@ -17,6 +17,7 @@ import (
 // planned state is empty (world.apply and world.decide see to that). When
 // things calm down, a bounded number of steps ends where it should.
 func TestPlansHoldTheirPromises(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := randomWorld(t)
 		broken := false
@@ -162,6 +163,7 @@ func (w *world) calmDown(t *rapid.T) {
 // A waiting request gets an instance or a reason, within a bounded number of
 // steps, whatever was there before.
 func TestWaitingRequestGetsAnInstanceOrAReason(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := randomWorld(t)
 		for range rapid.IntRange(0, 20).Draw(t, "history") {

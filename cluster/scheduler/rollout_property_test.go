@@ -15,6 +15,7 @@ import (
 // ready where that is the order, and no more start together than may. The role
 // changes hands in between.
 func TestRollOutsHoldTheirPromises(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld()
 		w.node("n1", 100_000)
