@@ -20,17 +20,17 @@ type Ring struct {
 
 	mu       sync.Mutex
 	loaded   bool
-	segments []*segment // by seq
-	used     int64      // bytes on disk
-	last     uint64     // seq
-	writers  map[*Writer]struct{}
+	segments []*segment    // by seq
+	used     int64         // bytes on disk
+	last     uint64        // seq
+	writers  []*Writer     // in the order in which they came
 	changed  chan struct{} // closed at the next write; nil: nobody waits
 	lost     int           // lines that could not be written
 	why      error
 }
 
 func newRing(dir string, opt Options) *Ring {
-	return &Ring{dir: dir, opt: opt, writers: map[*Writer]struct{}{}}
+	return &Ring{dir: dir, opt: opt}
 }
 
 // The parts of a ring follow its size: dropping the oldest segment takes
@@ -57,7 +57,7 @@ func (r *Ring) Flush() {
 }
 
 func (r *Ring) flushLocked() {
-	for w := range r.writers {
+	for _, w := range r.writers {
 		w.flushLocked()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -34,7 +35,7 @@ func (r *Ring) Writer(source Source) (*Writer, error) {
 		return nil, err
 	}
 	w := &Writer{ring: r, source: source}
-	r.writers[w] = struct{}{}
+	r.writers = append(r.writers, w)
 	return w, nil
 }
 
@@ -83,7 +84,7 @@ func (w *Writer) Close() {
 	w.flushLocked()
 	w.closed = true
 	w.leaveLocked()
-	delete(w.ring.writers, w)
+	w.ring.writers = slices.DeleteFunc(w.ring.writers, func(other *Writer) bool { return other == w })
 }
 
 // flushLocked writes the buffer out.
