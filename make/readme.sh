@@ -55,7 +55,7 @@ split_blocks() {
 
 # flatten makes lines comparable that differ in ids, times and column widths.
 flatten() {
-  sed -E 's/\b(laptop|'"$(hostname)"')\b/ID/g; s/\b[0-9a-f]{8,64}\b/ID/g; s/\b[a-z2-7]{26}\b/ID/g; s/[0-9]+(\.[0-9]+)?/N/g; s/N(ms|[smhd])\b/N/g; s|(^| )-/N\b|\1N/N|g; s/[[:space:]]+/ /g; s/ $//' "$1"
+  sed -E 's/\b(laptop|'"$(hostname)"')\b/ID/g; s/\b[0-9a-f]{8,64}\b/ID/g; s/\b[a-z2-7]{26}\b/ID/g; s/[0-9]+(\.[0-9]+)?/N/g; s/N(ms|[smhd])\b/N/g; s#(^| )-/N\b#\1N/N#g; s/[[:space:]]+/ /g; s/ $//' "$1"
   echo # the last line may have no end
 }
 
