@@ -25,6 +25,8 @@ type database struct {
 	stopping   map[string]bool // past the point of no return
 	habits     map[string]*cluster.Habit
 	habitsFail error
+	habitsHeld chan struct{} // until it is closed, habits are not read; nil: they are
+	habitsSlow time.Duration // to write habits
 
 	habitWrites, mostHabits int
 	commits                 int
@@ -60,13 +62,27 @@ func (d *database) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 	}, nil
 }
 
-func (d *database) Habits(context.Context) (map[string]*cluster.Habit, error) {
+func (d *database) Habits(ctx context.Context) (map[string]*cluster.Habit, error) {
+	if d.habitsHeld != nil {
+		select {
+		case <-d.habitsHeld:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.habits), d.habitsFail
 }
 
-func (d *database) WriteHabits(_ context.Context, _ cluster.Hold, put map[string]*cluster.Habit, remove []string) error {
+func (d *database) WriteHabits(ctx context.Context, _ cluster.Hold, put map[string]*cluster.Habit, remove []string) error {
+	if d.habitsSlow > 0 {
+		select {
+		case <-time.After(d.habitsSlow):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.habitsFail != nil {

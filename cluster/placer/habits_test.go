@@ -57,9 +57,7 @@ func TestWhatIsLearnedOutlivesTheHolder(t *testing.T) {
 			t.Error("the mark of who has left is still there")
 		}
 		s.request("web")
-		s.Placer.mu.Lock()
-		h, _ := s.known.Habits.Of.Get("web")
-		s.Placer.mu.Unlock()
+		h := s.knows("web")
 		if h == nil || len(h.Recent) != 8 || !h.Unwatched.IsZero() {
 			t.Errorf("the next holder has %+v", h)
 		}
@@ -80,9 +78,7 @@ func TestWhoDiedMayHaveSeenMore(t *testing.T) {
 		after(10 * time.Minute)
 		end = s.hold()
 		s.request("web")
-		s.Placer.mu.Lock()
-		h, _ := s.known.Habits.Of.Get("web")
-		s.Placer.mu.Unlock()
+		h := s.knows("web")
 		if h == nil || len(h.Recent) != 6 || h.Unwatched.IsZero() {
 			t.Errorf("%+v", h)
 		}
@@ -103,9 +99,7 @@ func TestWhatNobodyHasWatchedTeachesNothing(t *testing.T) {
 		after(10 * time.Hour)
 		end = s.hold()
 		s.request("web")
-		s.Placer.mu.Lock()
-		h, _ := s.known.Habits.Of.Get("web")
-		s.Placer.mu.Unlock()
+		h := s.knows("web")
 		if h == nil || h.Beyond != 0 || len(h.Recent) != 6 || h.Unwatched.IsZero() || s.stored(cluster.HabitsLeft) != nil {
 			t.Errorf("%+v", h)
 		}
@@ -154,7 +148,7 @@ func TestManyHabitsAreStoredInParts(t *testing.T) {
 		for i := range 2*habitsPart + 50 {
 			s.gateway.set(fmt.Sprintf("c%d", i), cluster.ComponentLoad{LastRequest: time.Now()})
 		}
-		after(2 * time.Hour)
+		after(time.Hour)
 		s.db.mu.Lock()
 		stored, most := len(s.db.habits), s.db.mostHabits
 		s.db.mu.Unlock()
@@ -188,11 +182,115 @@ func TestHabitsThatCantBeReadAreReadLater(t *testing.T) {
 		s.db.change(func() { s.db.habitsFail = nil })
 		after(2 * time.Minute)
 		s.request("web")
-		s.Placer.mu.Lock()
-		h, _ := s.known.Habits.Of.Get("web")
-		s.Placer.mu.Unlock()
+		h := s.knows("web")
 		if h == nil || len(h.Recent) != 1 || h.Recent[0] != time.Minute {
 			t.Errorf("%+v", h)
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// knows is what the holder has learned of a component.
+func (s *stage) knows(component string) *cluster.Habit {
+	s.Placer.mu.Lock()
+	defer s.Placer.mu.Unlock()
+	h, _ := s.known.Habits.Of.Get(component)
+	return h
+}
+
+// Who asks for something does not wait for what was learned of others: it is
+// taken up when it is there, and what was under way then is not counted.
+func TestHabitsThatAreReadSlowlyHoldNobodyUp(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.declare("shop", project.Component{Idle: project.IdleLearned})
+		s.db.declare("new", project.Component{Idle: project.IdleLearned, MinInstances: 1})
+		s.db.change(func() {
+			s.db.habitsHeld = make(chan struct{})
+			s.db.habits = map[string]*cluster.Habit{
+				"shop":             {Last: time.Now(), Recent: []time.Duration{time.Minute}},
+				cluster.HabitsLeft: {Last: time.Now()},
+			}
+		})
+		s.feed.Hint()
+		end := s.hold()
+		asked := time.Now()
+		if err := s.Wake(t.Context(), "shop"); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(asked); waited > habitsSoon+time.Millisecond {
+			t.Errorf("a wake has waited %s for what was learned", waited)
+		}
+		s.request("new")
+		after(time.Second)
+		close(s.db.habitsHeld)
+		after(time.Millisecond)
+		if h := s.knows("shop"); h == nil || len(h.Recent) != 1 || h.Unwatched.IsZero() {
+			t.Errorf("of what was stored it has taken up %+v", h)
+		}
+		if h := s.knows("new"); h == nil || h.Last.IsZero() {
+			t.Errorf("of what it has learned meanwhile it knows %+v", h)
+		}
+		if s.stored(cluster.HabitsLeft) != nil {
+			t.Error("the mark of who has left is still there")
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// A database that is never done reading keeps nobody from giving the role up.
+func TestTheRoleIsGivenUpWhileHabitsAreRead(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.habitsHeld = make(chan struct{})
+		end := s.hold()
+		after(time.Second)
+		from := time.Now()
+		if err := end(); err != nil || time.Since(from) > 0 {
+			t.Errorf("given up after %s, %v", time.Since(from), err)
+		}
+	})
+}
+
+// The next holder does not wait for what was learned to be stored: where that
+// takes too long, it goes on from what was stored before, and doubts what was
+// under way.
+func TestHabitsAreStoredAMomentWhenTheRoleIsGivenUp(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		end := s.hold()
+		names := []string{}
+		for i := range 3 * habitsPart {
+			names = append(names, fmt.Sprintf("c%d", i))
+			s.db.declare(names[i], project.Component{Idle: project.IdleLearned, MinInstances: 1, ReserveMemory: 1})
+		}
+		s.feed.Hint()
+		after(time.Second)
+		for range 6 {
+			for _, name := range names {
+				s.gateway.set(name, cluster.ComponentLoad{LastRequest: time.Now()})
+			}
+			after(20 * time.Minute)
+		}
+		for _, name := range names {
+			s.gateway.set(name, cluster.ComponentLoad{LastRequest: time.Now()})
+		}
+		after(time.Second)
+		s.db.change(func() { s.db.habitsSlow = habitsLeave * 2 / 5 })
+		from := time.Now()
+		if err := end(); err != nil || time.Since(from) > habitsLeave {
+			t.Errorf("given up after %s, %v", time.Since(from), err)
+		}
+		s.db.change(func() { s.db.habitsSlow = 0 })
+		if s.stored(cluster.HabitsLeft) != nil {
+			t.Error("says that it has stored all")
+		}
+		end = s.hold()
+		for _, name := range names {
+			if h := s.knows(name); h == nil || len(h.Recent) < 3 || h.Unwatched.IsZero() {
+				t.Fatalf("the next holder has %+v of %s", h, name)
+			}
 		}
 		if err := end(); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"maelstrom/cluster"
@@ -25,6 +26,7 @@ type loop struct {
 	*Placer
 	hold    cluster.Hold
 	changed <-chan struct{}
+	group   sync.WaitGroup // of what goes on beside it
 
 	memory   scheduler.Memory
 	habits   habits
@@ -34,6 +36,9 @@ type loop struct {
 }
 
 func (l *loop) run(ctx context.Context) error {
+	defer l.group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	for ctx.Err() == nil {
 		if err := l.mindHabits(ctx); err != nil {
 			return err
@@ -155,6 +160,7 @@ func (l *loop) wait(ctx context.Context, next time.Time) {
 	case <-l.changed:
 	case <-l.loads.LoadChanged():
 	case <-l.asked:
+	case <-l.habitsRead():
 	case <-timer:
 	}
 }
