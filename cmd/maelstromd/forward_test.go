@@ -136,6 +136,7 @@ func TestForwardedProtocols(t *testing.T) {
 		}
 	})
 	t.Run("large bodies", func(t *testing.T) { testLargeBodies(t, asker, plain.host()) })
+	t.Run("gRPC trailers", func(t *testing.T) { testTrailers(t, asker, h2c.host()) })
 	t.Run("by the private port", func(t *testing.T) {
 		if got := asker.getPrivate("protocols_plain", "/"); got.status != http.StatusOK {
 			t.Error(got)

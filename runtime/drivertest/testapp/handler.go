@@ -20,6 +20,7 @@ func newHandler() http.Handler {
 	mux.HandleFunc("/call", call)
 	mux.HandleFunc("/resolve", resolve)
 	mux.HandleFunc("/upload", upload)
+	mux.HandleFunc("/trailers", trailers)
 	mux.HandleFunc("/download", download)
 	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, os.Environ()) })
 	mux.HandleFunc("/file", readFile)

@@ -13,7 +13,8 @@
 //	IGNORE_TERM, MEMORY_MB, OUT, ERR (lines to print, separated by "|")
 //
 // Its routes: /echo (method, headers, body), /ws (WebSocket echo), /events
-// (an event stream), /upload and /download (large bodies), /call (a request to
+// (an event stream), /upload and /download (large bodies), /trailers (the body,
+// and then its trailer Sum as Grpc-Message, as gRPC ends), /call (a request to
 // another component), /resolve (looks ?name= up), /crash (exits with CRASH_CODE), /env, /file
 // (what is at ?path=), /print (?text= to the output), and anything else
 // "ok"; this and /echo after ?ms= milliseconds, this also after ?cpu= milliseconds

@@ -82,6 +82,17 @@ func upload(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%d %s\n", n, hex.EncodeToString(sum.Sum(nil)))
 }
 
+// trailers answers with the body, and ends as a gRPC call does.
+func trailers(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
+	w.Header().Set("Trailer", "Grpc-Status, Grpc-Message")
+	if _, err := io.Copy(w, r.Body); err != nil {
+		return // the trailers stay away, as they do when a call breaks off
+	}
+	w.Header().Set("Grpc-Status", "7")
+	w.Header().Set("Grpc-Message", r.Trailer.Get("Sum"))
+}
+
 // download sends ?bytes= zero bytes.
 func download(w http.ResponseWriter, r *http.Request) {
 	left, err := strconv.Atoi(r.URL.Query().Get("bytes"))
