@@ -29,7 +29,7 @@ const (
 // Balance is what a plan remembers of nodes that have joined, or may have
 // instances again.
 type Balance struct {
-	Settled map[string]bool // nodes that are as full as they shall be; nobody changes one
+	Settled map[string]bool // nodes that are as full as they shall be; nobody changes one; nil: not known yet
 	Move    Move            // the latest
 }
 
@@ -113,13 +113,28 @@ func (p *planner) rebalance() {
 	b.Settled = settled
 }
 
-// fresh lists the nodes that nothing was moved to yet since they are up. Who has
-// just taken the role has seen none of them before.
+// settledNodes are the nodes that who has just taken the role does not move anything
+// to: all that have something. One that has nothing may have joined when nobody
+// saw it.
+func (p *planner) settledNodes() map[string]bool {
+	settled := map[string]bool{}
+	for id, n := range p.in.Snapshot.Nodes.All() {
+		if rows, _ := p.in.Snapshot.ByNode.Get(id); len(rows) > 0 && n.State == cluster.NodeUp {
+			settled[id] = true
+		}
+	}
+	return settled
+}
+
+// fresh lists the nodes that nothing was moved to yet since they are up.
 func (p *planner) fresh() []*node {
+	b := &p.memory.Balance
+	if b.Settled == nil {
+		b.Settled = p.settledNodes()
+	}
 	if p.in.Snapshot.Nodes.Len() < 2 {
 		return nil
 	}
-	b := &p.memory.Balance
 	var ids, gone []string
 	for id, n := range p.in.Snapshot.Nodes.All() {
 		switch {
@@ -138,7 +153,7 @@ func (p *planner) fresh() []*node {
 	}
 	var nodes []*node
 	for _, id := range ids {
-		if n := p.room().byID[id]; n != nil && n.row.MemoryTotalMiB > 0 {
+		if n := p.room().of(id); n != nil && n.row.MemoryTotalMiB > 0 {
 			nodes = append(nodes, n)
 		}
 	}

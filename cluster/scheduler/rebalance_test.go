@@ -90,6 +90,29 @@ func TestNodeThatIsNotDrainedAnyMoreGetsItsShare(t *testing.T) {
 	}
 }
 
+// Another holder of the role moves nothing for being another, however uneven it
+// finds the nodes; a node that has joined while nobody had it has nothing yet,
+// and gets its share.
+func TestAnotherHolderMovesNothingToWhatHasItsShare(t *testing.T) {
+	w := crowded(t, project.PlacementSpread)
+	w.node("n2", 1000)
+	w.pass(t, 10*time.Minute)
+	for i := range 4 {
+		w.declare(fmt.Sprintf("c%d", i), project.Component{ReserveMemory: 200, MinInstances: 1, Placement: project.PlacementPack})
+	}
+	w.settle(t)
+	before := w.picture()
+	w.memory = Memory{}
+	if w.pass(t, 10*time.Minute); w.picture() != before {
+		t.Errorf("moves for being another:\n%s\n%s", before, w.picture())
+	}
+	w.node("n3", 1000)
+	w.memory = Memory{}
+	if w.pass(t, 10*time.Minute); w.count("n3") == 0 {
+		t.Errorf("nothing moves to a node that has joined: %s", w.picture())
+	}
+}
+
 func TestWhatDoesNotMoveToANodeThatJoins(t *testing.T) {
 	for _, c := range []struct {
 		name   string
