@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"maelstrom/cluster"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/project"
 )
 
@@ -243,18 +243,7 @@ type node struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "mael.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Migrate(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	s := sqlitetest.Open(t)
 	if _, err := s.JoinNode(t.Context(), cluster.Node{ID: "a", Name: "a"}); err != nil {
 		t.Fatal(err)
 	}

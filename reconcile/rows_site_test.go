@@ -19,6 +19,7 @@ import (
 	"maelstrom/cluster"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/reconcile"
 	"maelstrom/reconcile/gitsource"
 	"maelstrom/reconcile/gitsource/gittest"
@@ -58,6 +59,9 @@ func newSite(t testing.TB) *site {
 
 func openDatabase(t testing.TB, driver, dsn string) *store.Store {
 	t.Helper()
+	if driver == "sqlite" {
+		must(t, sqlitetest.Write(dsn))
+	}
 	db, err := store.Open(t.Context(), store.Options{Driver: driver, DSN: dsn})
 	must(t, err)
 	t.Cleanup(func() { must(t, db.Close()) })

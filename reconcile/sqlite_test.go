@@ -3,12 +3,12 @@ package reconcile_test
 import (
 	"bytes"
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/project"
 	"maelstrom/reconcile"
 )
@@ -52,18 +52,7 @@ func loaded(t *testing.T, text string) reconcile.Request {
 
 func openApplier(t *testing.T) (*reconcile.Applier, *store.Store) {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "mael.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Migrate(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	s := sqlitetest.Open(t)
 	return &reconcile.Applier{Store: s}, s
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	goruntime "runtime"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/project"
 )
 
@@ -30,18 +30,7 @@ type real struct {
 func newReal(t testing.TB, components int) *real {
 	t.Helper()
 	ctx := t.Context()
-	s, err := store.Open(ctx, store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "maelstrom.db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := s.Migrate(ctx, "n1"); err != nil {
-		t.Fatal(err)
-	}
+	s := sqlitetest.Open(t)
 	epoch, err := s.JoinNode(ctx, cluster.Node{ID: "n1", Name: "n1", MemoryTotalMiB: 1 << 30})
 	if err != nil {
 		t.Fatal(err)

@@ -3,7 +3,6 @@ package roles_test
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,19 +10,8 @@ import (
 	"maelstrom/cluster"
 	"maelstrom/cluster/roles"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 )
-
-func open(t *testing.T) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "x.db")})
-	if err == nil {
-		err = s.Migrate(t.Context(), "test")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
 
 // start runs a keeper whose work tells of each hold.
 func start(t *testing.T, s *store.Store, opt roles.Options) (k *roles.Keeper, holds <-chan cluster.Hold, kill func()) {
@@ -48,8 +36,7 @@ func start(t *testing.T, s *store.Store, opt roles.Options) (k *roles.Keeper, ho
 
 func TestRolesOverADatabase(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
-		defer s.Close()
+		s := sqlitetest.Open(t)
 		_, holdsA, killA := start(t, s, roles.Options{Node: "a"})
 		first := <-holdsA
 		b, holdsB, killB := start(t, s, roles.Options{Node: "b"})
@@ -76,8 +63,7 @@ func TestRolesOverADatabase(t *testing.T) {
 
 func TestEmbeddedRolesCostNothingWhileHeld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t)
-		defer s.Close()
+		s := sqlitetest.Open(t)
 		k, holds, kill := start(t, s, roles.Options{Node: "a", Embedded: true})
 		first := <-holds
 		commits := s.Stats().Commits

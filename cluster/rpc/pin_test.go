@@ -22,22 +22,14 @@ import (
 	"time"
 
 	"maelstrom/cluster/peer"
-	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 )
 
 // authority is one of a cluster of its own.
 func authority(t *testing.T) *peer.Authority {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)
-	s, err := store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: t.TempDir() + "/x.db", Logger: log})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	if err := s.Migrate(t.Context(), "n"); err != nil {
-		t.Fatal(err)
-	}
-	a, err := peer.OpenAuthority(t.Context(), peer.AuthorityOptions{Store: s, Key: strings.Repeat("k", peer.MinKey), Node: "n", Logger: log})
+	a, err := peer.OpenAuthority(t.Context(), peer.AuthorityOptions{Store: sqlitetest.Open(t), Key: strings.Repeat("k", peer.MinKey), Node: "n", Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}

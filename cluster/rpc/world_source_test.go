@@ -3,11 +3,11 @@ package rpc
 import (
 	"context"
 	"errors"
-	"path/filepath"
 	"testing"
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/project"
 	"maelstrom/reconcile"
 )
@@ -46,15 +46,7 @@ func (p *fakeProbe) TestNotifier(_ context.Context, spec *cluster.Notifier, secr
 
 func newStored(t testing.TB) *stored {
 	t.Helper()
-	s := &stored{world: newWorld(t)}
-	var err error
-	s.store, err = store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "db")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.store.Migrate(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	s := &stored{world: newWorld(t), store: sqlitetest.Open(t)}
 	s.feed = cluster.NewFeed(s.store, cluster.FeedOptions{})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -65,9 +57,6 @@ func newStored(t testing.TB) *stored {
 	t.Cleanup(func() {
 		cancel()
 		<-done
-		if err := s.store.Close(); err != nil {
-			t.Error(err)
-		}
 	})
 	<-s.feed.Ready()
 	deps := s.server.deps

@@ -11,6 +11,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 )
 
 // locked is a database of one source whose file somebody else has locked for
@@ -18,6 +19,9 @@ import (
 func locked(t *testing.T) (w *world, s *store.Store, lock, unlock func()) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "mael.db")
+	if err := sqlitetest.Write(path); err != nil {
+		t.Fatal(err)
+	}
 	s, err := store.Open(t.Context(), store.Options{Driver: "sqlite", DSN: path})
 	if err != nil {
 		t.Fatal(err)
@@ -34,9 +38,6 @@ func locked(t *testing.T) (w *world, s *store.Store, lock, unlock func()) {
 			}
 		}
 	})
-	if err := s.Migrate(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
 	row, err := s.PutSource(t.Context(), cluster.SourceWrite{
 		Spec:    &cluster.Source{Name: "main", Git: &cluster.GitSource{URL: "https://example.com/shop.git", Ref: "main"}},
 		Secrets: &cluster.SourceSecrets{WebhookSecret: testKey}, Actor: "test",

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +11,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/cluster/store"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/project"
 )
 
@@ -29,20 +29,11 @@ func playReal(t *testing.T, test func(*testing.T, *real)) {
 	synctest.Test(t, func(t *testing.T) {
 		<-time.After(time.Until(time.Date(2026, 3, 1, 9, 58, 0, 0, time.UTC)))
 		ctx, cancel := context.WithCancel(t.Context())
-		s, err := store.Open(ctx, store.Options{Driver: "sqlite", DSN: filepath.Join(t.TempDir(), "maelstrom.db")})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Migrate(ctx, "n1"); err != nil {
-			t.Fatal(err)
-		}
+		s := sqlitetest.Open(t)
 		r := &real{store: s, feed: cluster.NewFeed(s, cluster.FeedOptions{}), sender: &sender{}, work: &sync.WaitGroup{}}
 		defer func() {
 			cancel()
 			r.work.Wait()
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
 		}()
 		r.work.Go(func() { r.feed.Run(ctx) })
 		r.apply(t, "ten", "also-ten")
