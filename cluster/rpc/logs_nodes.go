@@ -153,8 +153,8 @@ func (l *nodeLog) matters() bool {
 	return len(l.query.unplaced(snap, l.node.ID)) > 0
 }
 
-// follow keeps a node's output coming until ctx ends, or the node is no longer
-// one of the cluster's.
+// follow keeps a node's output coming until ctx ends: a node that was removed may
+// join again.
 func (l *nodeLog) follow(ctx context.Context, reader *LogReader, cut context.CancelFunc) {
 	pause := time.NewTicker(nodeLogPause)
 	defer pause.Stop()
@@ -175,9 +175,6 @@ func (l *nodeLog) follow(ctx context.Context, reader *LogReader, cut context.Can
 		select {
 		case <-pause.C:
 		case <-ctx.Done():
-			return
-		}
-		if _, known := l.server.deps.Feed.Snapshot().Nodes.Get(l.node.ID); !known {
 			return
 		}
 	}

@@ -26,11 +26,23 @@ type couple struct {
 
 	mu     sync.Mutex
 	dead   bool
+	looked chan struct{} // at whether the other is heard; nil: nobody counts
 	holder string
 }
 
-func (c *couple) Live(string) bool { c.mu.Lock(); defer c.mu.Unlock(); return !c.dead }
-func (c *couple) Holder() string   { c.mu.Lock(); defer c.mu.Unlock(); return c.holder }
+func (c *couple) Live(string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looked != nil {
+		select {
+		case c.looked <- struct{}{}:
+		default:
+		}
+	}
+	return !c.dead
+}
+
+func (c *couple) Holder() string { c.mu.Lock(); defer c.mu.Unlock(); return c.holder }
 
 func (c *couple) set(change func()) { c.mu.Lock(); defer c.mu.Unlock(); change() }
 
@@ -157,8 +169,38 @@ func TestANodeThatCannotBeReachedIsNamedAndStopsNobody(t *testing.T) {
 }
 
 // A node that comes back while its output is followed is shown from where it
-// left off.
+// left off, also if it was removed and joins anew.
 func TestFollowedNodeGoesOnWhenItIsBack(t *testing.T) {
+	for name, away := range map[string]func(ctx context.Context, c *couple){
+		"silent": func(context.Context, *couple) {},
+		"removed": func(ctx context.Context, c *couple) {
+			beta, _ := c.a.Snapshot().Nodes.Get(otherNode)
+			c.a.changeNode(otherNode, nil)
+			looked := make(chan struct{}, 1)
+			c.set(func() { c.looked = looked })
+			for range 3 { // the follower has seen by then that it is removed
+				select {
+				case <-looked:
+				case <-ctx.Done():
+				}
+			}
+			c.set(func() { c.looked = nil })
+			c.a.changeNode(otherNode, beta)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testFollowedNode(t, away)
+		})
+	}
+}
+
+func (w *world) changeNode(id string, n *cluster.Node) {
+	defer w.lock()()
+	w.commit(cluster.ChangeSet{Nodes: map[string]*cluster.Node{id: n}})
+}
+
+func testFollowedNode(t *testing.T, away func(ctx context.Context, c *couple)) {
 	c := newCouple(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -189,6 +231,7 @@ func TestFollowedNodeGoesOnWhenItIsBack(t *testing.T) {
 	c.b.mu.Lock()
 	c.b.logs["there"] = append(c.b.logs["there"], line(6, "six"))
 	c.b.mu.Unlock()
+	away(ctx, c)
 	c.set(func() { c.dead = false })
 	until("the output of node beta goes on")
 	until("six")
