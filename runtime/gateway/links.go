@@ -70,16 +70,26 @@ func (l *links) all() []*link {
 
 // follow notes who is heard, and breaks with nodes that are gone.
 func (l *links) follow(snap *cluster.Snapshot) {
+	for _, one := range l.noteAll(snap) {
+		one.peer.Sever()
+	}
+}
+
+// noteAll notes who is heard, and returns the ways to nodes that are gone. What
+// breaks with a node is done without the lock: to close its connections may take
+// a while, in which others are asked.
+func (l *links) noteAll(snap *cluster.Snapshot) (gone []*link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for node, one := range l.byNode {
 		if _, known := snap.Nodes.Get(node); !known {
 			delete(l.byNode, node)
-			one.peer.Sever()
+			gone = append(gone, one)
 			continue
 		}
 		l.note(one, snap.Hears(node))
 	}
+	return gone
 }
 
 // note notes whether a node is heard. The lock is held.
@@ -99,26 +109,36 @@ func (l *links) note(one *link, heard bool) {
 
 // watch looks after the nodes that are not heard until there are none.
 func (l *links) watch() {
+	now := time.Now()
+	for one, missed := range l.unheard() {
+		one.tend(missed, now)
+	}
+}
+
+// unheard are the nodes that were not heard at the last look, and since when. It
+// looks again, and sees to it that somebody does later if there are any.
+func (l *links) unheard() map[*link]time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watching = false
 	if l.g.ended.Load() {
-		return
+		return nil
 	}
+	silent := map[*link]time.Time{}
 	for node, one := range l.byNode {
-		if one.missed.IsZero() {
-			continue
+		if !one.missed.IsZero() {
+			silent[one] = one.missed
+			l.note(one, l.g.peers.Live(node))
 		}
-		one.tend(time.Now())
-		l.note(one, l.g.peers.Live(node))
 	}
+	return silent
 }
 
-// tend ends what waits in vain for a node that is not heard.
-func (one *link) tend(now time.Time) {
+// tend ends what waits in vain for a node that is not heard since a time.
+func (one *link) tend(missed, now time.Time) {
 	heard := one.peer.Heard()
-	if heard.Before(one.missed.Add(-quiet)) {
-		heard = one.missed.Add(-quiet) // the last sign of life by other ways
+	if heard.Before(missed.Add(-quiet)) {
+		heard = missed.Add(-quiet) // the last sign of life by other ways
 	}
 	switch silence := now.Sub(heard); {
 	case silence >= severAfter:
