@@ -265,11 +265,52 @@ func (p *planner) takeBack(c *component) {
 	c.stuck = c.stuck && c.wanted+c.fill > 0
 }
 
-// keepClaim goes on waiting for what was set aside for c.
+// keepClaim goes on waiting for what was set aside for c, or sets aside what it
+// waits for: it may have been made for it by the holder of the role before.
 func (p *planner) keepClaim(c *component) {
 	if claim, ok := p.claims[c.name]; ok {
 		p.memory.Claims[c.name] = claim
+		return
 	}
+	if !p.starved(c) {
+		return
+	}
+	var best *node
+	var victims []string
+	for _, n := range p.room().list {
+		if p.obstacle(c, n, soon) != nil || best != nil && p.score(c, n).Total <= p.score(c, best).Total {
+			continue
+		}
+		if leaving := p.leavingFor(c, n); leaving != nil {
+			best, victims = n, leaving
+		}
+	}
+	if best == nil {
+		return
+	}
+	claim := Claim{Node: best.row.ID, MiB: p.need(c, best), Victims: victims}
+	p.claims[c.name], p.memory.Claims[c.name] = claim, claim
+	best.claimed += claim.MiB
+}
+
+// leavingFor names as many of the instances that leave a node as c needs the
+// room of; nil: they would not do. What leaves for a successor leaves no room.
+func (p *planner) leavingFor(c *component, n *node) (leaving []string) {
+	missing := p.need(c, n) - p.freeFor(c, n, now)
+	rows, _ := p.in.Snapshot.ByNode.Get(n.row.ID)
+	for _, pl := range rows {
+		if missing <= 0 {
+			break
+		}
+		if o := p.viewed(pl.Component); slices.Contains(o.leaving, pl) && o.memory.Target <= o.live() && !p.claimed(pl) {
+			leaving = append(leaving, pl.ID)
+			missing -= p.weight(pl, n)
+		}
+	}
+	if missing > 0 {
+		return nil
+	}
+	return leaving
 }
 
 // claimed tells whether the room of an instance is promised to another component.

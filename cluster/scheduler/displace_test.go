@@ -214,6 +214,32 @@ func TestFreedRoomIsForWhoItWasMadeFor(t *testing.T) {
 	}
 }
 
+// Another holder of the role knows nothing of claims. Who waits for room that is
+// about to come free gets it all the same.
+func TestFreedRoomIsForWhoItWasMadeForWithAnotherHolder(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 400)
+	w.declare("a", sleepy(200))
+	w.declare("b", sleepy(200))
+	w.declare("large", sleepy(400))
+	w.wakeAll(t, "a", "b")
+	if got := w.displacedBy(t, "large"); !slices.Equal(got, []string{"a", "b"}) {
+		t.Fatalf("%v make room", got)
+	}
+	w.memory = Memory{}
+	if got := w.displacedBy(t, "large"); got != nil || len(w.memory.Claims["large"].Victims) != 2 {
+		t.Fatalf("displaces %v again, set aside: %v", got, w.memory.Claims)
+	}
+	if got := w.displacedBy(t, "a"); got != nil || w.running("a") != 0 || w.refusals["a"] == nil {
+		t.Fatalf("what was displaced comes back: %s, refused: %v", w.picture(), w.refusals["a"])
+	}
+	delete(w.load.Components, "a")
+	w.settle(t)
+	if w.running("large") != 1 {
+		t.Errorf("ends with %s", w.picture())
+	}
+}
+
 // What was displaced and is asked for again, while nobody asks any more for what
 // it made room for, is turned back in the same plan.
 func TestRoomThatNobodyWaitsForIsGivenBackAtOnce(t *testing.T) {
