@@ -246,7 +246,7 @@ func (p *planner) release(c *component) {
 	if !ok {
 		return
 	}
-	if n := p.room().byID[claim.Node]; n != nil {
+	if n := p.room().of(claim.Node); n != nil {
 		n.claimed -= claim.MiB
 	}
 	delete(p.claims, c.name)

@@ -109,7 +109,7 @@ func (p *planner) whyHere(c *component, pl *cluster.Placement) string {
 
 // whyNot says what is wrong with the node of a misplaced placement.
 func (p *planner) whyNot(c *component, pl *cluster.Placement) string {
-	n := p.room().byID[pl.Node]
+	n := p.room().of(pl.Node)
 	if n == nil {
 		return "is not known"
 	}

@@ -116,7 +116,7 @@ func (p *planner) fitsFor(c *component, victim *cluster.Placement) bool {
 	defer func() { c.outdated, c.leaving = outdated, leaving }()
 	c.outdated = slices.DeleteFunc(slices.Clone(outdated), func(pl *cluster.Placement) bool { return pl == victim })
 	c.leaving = append(slices.Clone(leaving), victim)
-	if n := p.room().byID[victim.Node]; n != nil {
+	if n := p.room().of(victim.Node); n != nil {
 		weight := p.weight(victim, n)
 		n.leaving += weight
 		defer func() { n.leaving -= weight }()

@@ -181,7 +181,7 @@ func (w *world) plan() Decision { return Plan(w.input()) }
 
 func (w *world) input() Input {
 	load := w.load
-	load.Components = maps.Clone(w.load.Components)
+	load.Components, load.Observed = maps.Clone(w.load.Components), maps.Clone(w.load.Observed)
 	return Input{Snapshot: w.snapshot(), Load: load, Memory: w.memory, Now: w.now, NewID: func() string {
 		w.ids++
 		return fmt.Sprintf("p%03d", w.ids)

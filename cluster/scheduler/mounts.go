@@ -149,7 +149,7 @@ func addHome(homes map[string]map[string]bool, mount, node string) {
 func (p *planner) nodeNames(ids map[string]bool) string {
 	var names []string
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		if n := p.room().byID[id]; n != nil {
+		if n := p.room().of(id); n != nil {
 			id = n.row.DisplayName()
 		}
 		names = append(names, id)

@@ -4,8 +4,16 @@ import "maelstrom/cluster"
 
 // nodes is the memory of the nodes, as it is after the changes of this plan.
 type nodes struct {
-	list []*node // by id
-	byID map[string]*node
+	list  []*node        // by id
+	index map[string]int // in it
+}
+
+// of returns a node, nil if it is not known.
+func (ns *nodes) of(id string) *node {
+	if i, known := ns.index[id]; known {
+		return ns.list[i]
+	}
+	return nil
 }
 
 // node is what its rows reserve, and how much of that will be given back.
@@ -20,34 +28,19 @@ type node struct {
 
 func (p *planner) newNodes() *nodes {
 	snap := p.in.Snapshot
-	ns := &nodes{byID: make(map[string]*node, snap.Nodes.Len()), list: make([]*node, 0, snap.Nodes.Len())}
-	all := make([]node, snap.Nodes.Len())
-	for id, row := range snap.Nodes.Sorted() {
-		n := &all[len(ns.list)]
-		n.row = row
-		rows, _ := snap.ByNode.Get(id)
-		for _, pl := range rows {
-			weight := p.weight(pl, n)
-			n.reserved += weight
-			if pl.Want == cluster.WantStop {
-				n.leaving += weight
-			}
-		}
-		ns.byID[id] = n
-		ns.list = append(ns.list, n)
-	}
+	ns := p.reserves().nodes()
 	for id, reserved := range provisional(snap) {
-		if n := ns.byID[id]; n != nil {
+		if n := ns.of(id); n != nil {
 			n.reserved += reserved
 		}
 	}
 	for _, r := range snap.Runs.All() {
-		if n := ns.byID[r.Node]; n != nil && !r.Ended() {
+		if n := ns.of(r.Node); n != nil && !r.Ended() {
 			n.reserved += r.MemoryMiB
 		}
 	}
 	for _, w := range p.deletes {
-		if n := ns.byID[w.Delete.Node]; n != nil {
+		if n := ns.of(w.Delete.Node); n != nil {
 			weight := p.weight(w.Delete, n)
 			n.reserved -= weight
 			if w.Delete.Want == cluster.WantStop {
@@ -59,7 +52,7 @@ func (p *planner) newNodes() *nodes {
 		p.turn(ns, pl)
 	}
 	for _, claim := range p.claims {
-		if n := ns.byID[claim.Node]; n != nil {
+		if n := ns.of(claim.Node); n != nil {
 			n.claimed += claim.MiB
 		}
 	}
@@ -68,7 +61,7 @@ func (p *planner) newNodes() *nodes {
 
 // turn takes a changed want in.
 func (p *planner) turn(ns *nodes, pl *cluster.Placement) {
-	n := ns.byID[pl.Node]
+	n := ns.of(pl.Node)
 	if n == nil {
 		return
 	}
@@ -91,7 +84,11 @@ func (p *planner) room() *nodes {
 // for it, or what those of its component have been seen to take, if that is
 // more. More than all that the node has is nobody's business.
 func (p *planner) weight(pl *cluster.Placement, n *node) int64 {
-	return max(pl.MemoryMiB, min(p.in.Load.Observed[pl.Component], n.row.MemoryTotalMiB))
+	return weightOf(pl, n, p.in.Load.Observed)
+}
+
+func weightOf(pl *cluster.Placement, n *node, observed map[string]int64) int64 {
+	return max(pl.MemoryMiB, min(observed[pl.Component], n.row.MemoryTotalMiB))
 }
 
 // need is the weight of one more instance of c. What takes more than a node has

@@ -71,22 +71,22 @@ func (p *planner) obstacles(c *component, n *node, w when) (all []*obstacle) {
 }
 
 func (p *planner) checkState(_ *component, n *node, _ when) *obstacle {
-	o := &obstacle{reason: cluster.ReasonNoCapacity}
+	text, verb := "", ""
 	switch {
 	case n.row.Lost:
-		o.text = "is lost"
+		text = "is lost"
 	case n.row.State == cluster.NodeDraining:
-		o.text, o.verb = "is draining", "maelctl cluster undrain "+n.row.ID
+		text, verb = "is draining", "maelctl cluster undrain "+n.row.ID
 	case n.row.State != cluster.NodeUp:
-		o.text = "is " + string(n.row.State)
+		text = "is " + string(n.row.State)
 	case !p.in.Snapshot.Hears(n.row.ID):
-		o.text = "is not heard"
+		text = "is not heard"
 	case p.cut(n.row.ID):
-		o.text = "does not reach the database"
+		text = "does not reach the database"
 	default:
 		return nil
 	}
-	return o
+	return &obstacle{reason: cluster.ReasonNoCapacity, text: text, verb: verb}
 }
 
 // cut tells whether a node says that the database is away from it: it would not

@@ -78,7 +78,7 @@ func (p *planner) wakeful(name string) *component {
 // freeProbes counts how many more may start now.
 func (p *planner) freeProbes(active []*component) int {
 	for _, c := range active {
-		if n := p.room().byID[c.nodeOfProbe()]; n != nil {
+		if n := p.room().of(c.nodeOfProbe()); n != nil {
 			n.probes++
 		}
 	}
@@ -132,7 +132,7 @@ func (p *planner) yield(c *component) bool {
 // fitsWithout tells whether an instance of c fits where that of another
 // component is, once that has left.
 func (p *planner) fitsWithout(c *component, pl *cluster.Placement) bool {
-	n := p.room().byID[pl.Node]
+	n := p.room().of(pl.Node)
 	if n == nil {
 		return false
 	}

@@ -31,7 +31,7 @@ func Provisional(in Input, node, component string) (*cluster.Placement, *cluster
 	if c.kept != nil {
 		c.fill = 1 // the version that serves; the other one has yet to prove itself
 	}
-	n := p.room().byID[node]
+	n := p.room().of(node)
 	if n == nil {
 		return nil, withoutDatabase(c.name, "this node is not known yet")
 	}

@@ -36,6 +36,11 @@ type past struct {
 	load Load
 	at   time.Time
 	zone *time.Location
+
+	restless []string // that are to be looked at by any plan
+	calendar calendar // of the others
+
+	reserved *reserves // of that snapshot or an earlier one; nil: never asked for
 }
 
 // stirred names the components that a plan has to look at: those that the plan
@@ -60,8 +65,8 @@ func (p *planner) stirred() map[string]bool {
 		names[p.in.Memory.Balance.Move.Component] = true
 	}
 	before.changed(p.in.Snapshot, names)
-	before.loaded(p.in.Load.Components, names)
 	p.due(names)
+	p.loaded(names)
 	maps.DeleteFunc(names, func(name string, _ bool) bool {
 		active := p.isActive(name)
 		if !active {
@@ -153,21 +158,25 @@ func sameNode(a, b *cluster.Node) bool {
 // load tells less of their last work than it did. That there is more work is
 // no reason to look at what has enough instances; when it is looked at, it is
 // as busy then, or the load tells when that ended.
-func (b *past) loaded(loads map[string]cluster.ComponentLoad, names map[string]bool) {
-	known := 0
+func (p *planner) loaded(names map[string]bool) {
+	before, loads := p.in.Memory.past, p.in.Load.Components
+	known, learns := 0, p.in.Snapshot.Learned.Len() > 0
 	for name, now := range loads {
-		was, told := b.load.Components[name]
+		was, told := before.load.Components[name]
 		if told {
 			known++
 		}
-		if now.Queued > 0 || was.Queued > 0 || now.LastRequest.Before(b.lastWork(was, now)) {
+		switch {
+		case now.Queued > 0 || was.Queued > 0 || now.LastRequest.Before(before.lastWork(was, now)):
 			names[name] = true
+		case isBusy(now) && !isBusy(was) || learns && (isBusy(now) || !now.LastRequest.Equal(was.LastRequest)):
+			p.stir(name, names)
 		}
 	}
-	if known == len(b.load.Components) {
+	if known == len(before.load.Components) {
 		return
 	}
-	for name := range b.load.Components {
+	for name := range before.load.Components {
 		if _, told := loads[name]; !told {
 			names[name] = true
 		}
@@ -190,43 +199,86 @@ func isBusy(l cluster.ComponentLoad) bool { return l.InFlight+l.Queued > 0 }
 
 // due adds what is not at rest, or was until now.
 func (p *planner) due(names map[string]bool) {
-	n := 0
-	for name, s := range p.in.Memory.Scales.All() {
-		switch r := &s.rest; {
-		case !r.is:
-			names[name] = true
-		case !p.isDue(name, r):
+	before := p.in.Memory.past
+	for _, name := range before.restless {
+		names[name] = true
+	}
+	scales := p.in.Memory.Scales
+	p.calendar = slices.Clone(before.calendar)
+	for n := 0; ; {
+		d, is := p.calendar.pop(p.in.Now)
+		switch {
+		case !is:
+			return
+		case !d.stands(scales):
+		case !d.scale.rest.ends(p.in.Load.Components[d.component], p.in.Now):
+			p.note(d.component, d.scale)
 		case n < mostDue:
-			names[name] = true
+			names[d.component] = true
 			n++
 		default:
-			p.look(p.in.Now)
+			p.dates = append(p.dates, d)
+			return
 		}
 	}
 }
 
-// isDue tells whether a component was at rest until now. If it is until later,
-// there will be a plan then.
-func (p *planner) isDue(name string, r *rest) bool {
-	due := r.until
-	if r.busy || r.grows || r.learns {
-		l := p.in.Load.Components[name]
-		work := isBusy(l)
-		switch {
-		case work && r.grows:
-			due = sooner(due, r.from)
-		case !work && r.busy:
-			due = sooner(due, l.LastRequest.Add(r.idle))
-		}
-		if r.learns && teaches(workAt(l, p.in.Now), r.learnt) {
-			due = sooner(due, p.in.Now)
+// stir looks at a component whose load has changed: if its rest does not end by
+// that, it may end sooner.
+func (p *planner) stir(name string, names map[string]bool) {
+	s, known := p.in.Memory.Scales.Get(name)
+	switch {
+	case !known || !s.rest.is:
+	case !s.rest.ends(p.in.Load.Components[name], p.in.Now):
+		p.note(name, s)
+	case len(names) < mostDue:
+		names[name] = true
+	default:
+		p.dates = append(p.dates, date{p.in.Now, name, s})
+	}
+}
+
+// note remembers when a component at rest is to be thought about again.
+func (p *planner) note(name string, s *Scale) {
+	if at := s.rest.again(p.in.Load.Components[name], p.in.Now); !at.IsZero() {
+		p.dates = append(p.dates, date{at, name, s})
+	}
+}
+
+// keepPast returns what the next plan finds of this one.
+func (p *planner) keepPast() *past {
+	now := &past{snap: p.in.Snapshot, load: p.in.Load, at: p.in.Now, zone: p.in.Zone, reserved: p.lastReserves()}
+	for name, s := range p.scales {
+		if s.rest.is {
+			p.note(name, s)
+		} else {
+			now.restless = append(now.restless, name)
 		}
 	}
-	if due.IsZero() || !due.After(p.in.Now) {
-		return !due.IsZero()
+	now.calendar = p.calendar.with(p.dates, p.memory.Scales)
+	if at := now.calendar.next(p.memory.Scales); !at.IsZero() {
+		p.look(later(at, p.in.Now))
 	}
-	p.look(due)
-	return false
+	return now
+}
+
+// again is when a rest may end, by the load as it is. Work that begins may end
+// it sooner.
+func (r *rest) again(l cluster.ComponentLoad, now time.Time) time.Time {
+	at, work := r.until, isBusy(l)
+	if work && r.grows {
+		at = sooner(at, r.from)
+	}
+	if r.busy {
+		at = sooner(at, workAt(l, now).Add(r.idle))
+	}
+	return at
+}
+
+// ends tells whether a rest is over, by the load as it is.
+func (r *rest) ends(l cluster.ComponentLoad, now time.Time) bool {
+	at := r.again(l, now)
+	return !at.IsZero() && !at.After(now) || r.learns && teaches(workAt(l, now), r.learnt)
 }
 
 // isActive tells whether a component is one that Plan has to look at, if

@@ -15,7 +15,7 @@ func (p *planner) reserveRuns() (reserved []cluster.Run, refused map[string]*clu
 		if _, known := p.in.Snapshot.Runs.Get(r.ID); known {
 			continue
 		}
-		n := p.room().byID[r.Node]
+		n := p.room().of(r.Node)
 		if why := runObstacle(r, n); why != nil {
 			refused[r.ID] = why
 			continue

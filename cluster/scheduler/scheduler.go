@@ -191,7 +191,7 @@ func Plan(in Input) Decision {
 	}
 	p.memory.Scales = p.memory.Scales.With(p.scales, p.asleep)
 	p.memory.Habits = p.keepHabits()
-	p.memory.past = &past{snap: in.Snapshot, load: in.Load, at: in.Now, zone: in.Zone}
+	p.memory.past = p.keepPast()
 	return Decision{
 		Writes: p.writes(), Refusals: p.refusals, Reserved: reserved, RunRefusals: refused, Displaced: p.displaced,
 		Changes: p.changes, Unplaceable: p.unplaceable, Next: p.next, Memory: p.memory,
@@ -223,6 +223,9 @@ func newMemory() Memory {
 type planner struct {
 	in       Input
 	nodes    *nodes                           // nil until something is to be placed
+	reserved *reserves                        // nil until then
+	calendar calendar                         // of the plan before, less what this one has taken out
+	dates    []date                           // to put in
 	homes    *homes                           // of named volumes; nil until asked for
 	probes   []*component                     // under way
 	again    []*component                     // to be placed by another version than was thought
