@@ -13,7 +13,7 @@ const refusalsFor = 300 * time.Millisecond
 
 // heldRefusals are those of a holder of the role placement on another node.
 type heldRefusals struct {
-	mu    sync.Mutex
+	turn  chan struct{} // of who may ask, or look; has room for one
 	at    time.Time
 	list  map[string]*cluster.Failure
 	known bool // it has answered
@@ -29,8 +29,8 @@ func (s *Server) Refusals() (list map[string]*cluster.Failure, known bool) {
 	if !s.deps.Peers.Live(holder) {
 		return s.deps.Placer.Refusals(), false
 	}
-	s.told.mu.Lock()
-	defer s.told.mu.Unlock()
+	s.told.turn <- struct{}{}
+	defer func() { <-s.told.turn }()
 	if time.Since(s.told.at) < refusalsFor {
 		return s.told.list, s.told.known
 	}

@@ -34,7 +34,7 @@ type Server struct {
 
 // NewServer returns the server of a daemon.
 func NewServer(deps Deps) *Server {
-	s := &Server{deps: deps, large: make(chan struct{}, largeAtOnce)}
+	s := &Server{deps: deps, large: make(chan struct{}, largeAtOnce), told: heldRefusals{turn: make(chan struct{}, 1)}}
 	s.methods = newMethods(
 		s.projectService(), s.historyService(), s.componentService(), s.eventSourceService(), s.clusterService(),
 		s.routeService(), s.adminService(), s.operateService(), s.systemService(),
