@@ -19,6 +19,10 @@ const (
 const (
 	tick = 2 * time.Second // of decisions, while there is load
 
+	// Nodes tell their loads in turn and late: an average may seem to be more
+	// than there ever was. By less than this part of an instance, none is started.
+	slight = 0.1
+
 	// After a panic, or a backlog, the way down is taken in steps.
 	calmTime = 60 * time.Second
 	calmStep = 10 * time.Second
@@ -134,7 +138,8 @@ func (a *Auto) decide(in demand) int {
 		return in.Have
 	}
 	was := a.Panic
-	want := a.KPA.Decide(in.Now, Averages{Stable: stable, Panic: panicking, Target: target, Ready: in.Ready})
+	less := slight * target
+	want := a.KPA.Decide(in.Now, Averages{Stable: stable - less, Panic: panicking - less, Target: target, Ready: in.Ready})
 	if !was.IsZero() && a.Panic.IsZero() {
 		a.Calm = in.Now
 	}
@@ -198,7 +203,8 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 		a.record(in, a.unclamped())
 	}
 	if want >= in.Have {
-		a.Shrinking = false
+		// It goes on while fewer are enough for what there is now.
+		a.Shrinking = a.Shrinking && want == in.Have && a.Why.by(a.Why.Panic) < want
 		return want
 	}
 	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic), in.Least, 1)
@@ -259,7 +265,7 @@ func (a *Auto) record(in demand, want int) {
 
 // unclamped is what is wanted in the end, however many steps it takes.
 func (a *Auto) unclamped() int {
-	return max(int(math.Ceil(a.Why.Stable/a.Why.Target)), a.MaxPanic, a.Why.ForSpare)
+	return max(a.Why.by(a.Why.Stable), a.MaxPanic, a.Why.ForSpare)
 }
 
 // most is the most that was wanted within the delay.

@@ -92,11 +92,11 @@ func TestSoftConcurrencyLimitScales(t *testing.T) {
 	if n := s.running("web"); n != 8 || s.queued > 0 {
 		t.Errorf("%d instances for 24 at a time, %v wait, want 8 and none", n, s.queued)
 	}
-	// Two of eight are a quarter of them, which is not below a quarter.
-	for _, load := range []int{2, 1} {
-		s.run(10*time.Minute, constant(load))
-		if n := s.running("web"); n != load {
-			t.Errorf("%d instances for %d at a time, want %d", n, load, load)
+	// Eight of 32 are a quarter of them, which is not below a quarter.
+	for _, c := range []struct{ load, want int }{{8, 8}, {7, 3}, {2, 1}} {
+		s.run(10*time.Minute, constant(c.load))
+		if n := s.running("web"); n != c.want {
+			t.Errorf("%d instances for %d at a time, want %d", n, c.load, c.want)
 		}
 	}
 }

@@ -233,7 +233,7 @@ func TestScaleConverges(t *testing.T) {
 		n := rapid.IntRange(1, 25).Draw(t, "last load")
 		s.silent["n2"] = false
 		s.run(5*time.Minute, constant(n))
-		least := int(math.Ceil(float64(n) / max(1, 0.75*float64(s.slots))))
+		least := int(math.Ceil(float64(n)/max(1, 0.75*float64(s.slots)) - slight))
 		if spec.MaxInstances > 0 {
 			least = min(least, spec.MaxInstances)
 		}

@@ -62,8 +62,11 @@ func (w *Why) by(average float64) int {
 	if w.Target == 0 {
 		return 0
 	}
-	return int(math.Ceil(average / w.Target))
+	return int(math.Ceil(average/w.Target - slight))
 }
+
+// beyond is the average above which more than so many instances are asked for.
+func (w *Why) beyond(instances int) float64 { return (float64(instances) + slight) * w.Target }
 
 // watch returns what attributes to a cause that the target has changed since
 // it was called before. What only takes back a part of what this plan adds is

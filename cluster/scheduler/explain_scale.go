@@ -165,10 +165,10 @@ func (p *planner) wouldAdd(c *component, lacking int) (list []string) {
 		return []string{"more: requests that wait for longer than an instance takes to start"}
 	}
 	if why.Seconds > 0 {
-		list = append(list, fmt.Sprintf("more: over %s of the last %d s", requests(float64(m.Asked)*why.Target), int(stableWindow/time.Second)))
+		list = append(list, fmt.Sprintf("more: over %s of the last %d s", requests(why.beyond(m.Asked)), int(stableWindow/time.Second)))
 	}
 	if ready := max(1, why.Ready); !why.Panicking {
-		threshold := (math.Ceil(panicFrom*float64(ready)) - 1) * why.Target
+		threshold := why.beyond(int(math.Ceil(panicFrom*float64(ready))) - 1)
 		list = append(list, fmt.Sprintf("more at once: over %s of the last %d s, or a queue that lasts", requests(threshold), int(panicWindow/time.Second)))
 	}
 	return list

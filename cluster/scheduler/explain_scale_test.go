@@ -43,7 +43,7 @@ func TestExplainsWhyThereAreAsManyAsThereAre(t *testing.T) {
 		{"as many as the load asks for", project.Component{MaxConcurrency: 4}, nil, []int{9}, 2 * time.Minute, func(e cluster.ScaleExplanation) bool {
 			return e.Wanted == 3 && e.ForLoad == 3 && e.ByStable == 3 && e.Sight.PerInstance == 3 && e.Sight.Ready == 3 && e.Sight.InFlight == 9 && e.Sight.Seconds == 60 &&
 				e.Why == "9 requests at a time of the last 60 s, at 3 for each instance" && e.WhyNotMore == "the load asks for no more" &&
-				has(e.WouldChange, "more: over 9 requests at a time of the last 60 s") && has(e.WouldChange, "more at once: over 15 requests at a time of the last 6 s") &&
+				has(e.WouldChange, "more: over 9.3 requests at a time of the last 60 s") && has(e.WouldChange, "more at once: over 15.3 requests at a time of the last 6 s") &&
 				has(e.WouldChange, "fewer: under 3 requests")
 		}},
 		{"the minimum", project.Component{MinInstances: 2}, nil, []int{0}, time.Minute, func(e cluster.ScaleExplanation) bool {

@@ -155,7 +155,7 @@ func TestSeveralComponentsConverge(t *testing.T) {
 func (w *world) checkEnough(t *rapid.T, name string, n int) {
 	spec := w.components[name].Current().Effective
 	slots := float64(spec.MaxConcurrency)
-	least := max(spec.MinInstances, int(math.Ceil(float64(n)/max(1, 0.75*slots))))
+	least := max(spec.MinInstances, int(math.Ceil(float64(n)/max(1, 0.75*slots)-slight)))
 	if spec.MaxInstances > 0 {
 		least = min(least, max(spec.MaxInstances, spec.MinInstances))
 	}
