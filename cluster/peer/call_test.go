@@ -106,12 +106,16 @@ func TestCallsEndWithWhatTheyWaitFor(t *testing.T) {
 
 		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := a.hub.Wake(ctx, "b", "two"); err == nil {
-			t.Error("a call without an answer went well")
-		}
+		go func() { result <- a.hub.Wake(ctx, "b", "two") }()
 		<-began
+		w.network.setCut("a", "b", true) // nor does its asker tell that the time is over
 		pass(time.Second)
 		expect("[two context deadline exceeded]")
+		if err := <-result; err == nil {
+			t.Error("a call without an answer went well")
+		}
+		w.network.setCut("a", "b", false)
+		synctest.Wait()
 
 		go func() { result <- a.hub.Wake(t.Context(), "b", "three") }()
 		<-began

@@ -247,6 +247,7 @@ func TestStrangersAreCut(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			withThree(t, func(t *testing.T, w *world, a, b, c *member) {
+				w.db.put(cluster.Node{ID: "d", Epoch: 5, State: cluster.NodeUp, Peers: true, Address: "nowhere"})
 				conn, err := w.network.dial(t.Context(), "d", "a")
 				if err != nil {
 					t.Fatal(err)

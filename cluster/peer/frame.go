@@ -30,7 +30,8 @@ type frame struct {
 	Answer    *answer               `json:"answer,omitempty"`
 	Bye       bool                  `json:"bye,omitempty"` // it ends in order
 	Reach     *reach                `json:"reach,omitempty"`
-	Spare     bool                  `json:"spare,omitempty"` // with Reach: the sender could do without this stream
+	Spare     bool                  `json:"spare,omitempty"`   // with Reach: the sender could do without this stream
+	Removed   bool                  `json:"removed,omitempty"` // the receiver is none of the cluster's nodes any more
 
 	Relayed *cluster.InstanceList `json:"relayed,omitempty"` // of another node, before a digest
 	Digest  *digest               `json:"digest,omitempty"`

@@ -118,6 +118,9 @@ type remote struct {
 	told   time.Time // when
 	spare  bool      // it could do without its stream
 
+	parting time.Time // when it was told that it was removed; zero: it was not
+	expels  bool      // it says that this node was removed
+
 	tells   *hearsay // by its last digest; nil: it sent none
 	relayed relayed
 }
@@ -223,16 +226,11 @@ func (h *Hub) meet(ctx context.Context, snap *cluster.Snapshot, loops *sync.Wait
 		}
 	}
 	for id, r := range h.remotes {
-		if node, ok := snap.Nodes.Get(id); ok && node.Peers || r.stream != nil && !ok {
-			continue // one that has just joined may be ahead of its row
+		if node, ok := snap.Nodes.Get(id); ok && node.Peers {
+			r.parting = time.Time{}
+		} else if h.part(snap, id, r, now) {
+			delete(h.remotes, id)
 		}
-		if r.forget != nil {
-			r.forget()
-		}
-		if r.stream != nil {
-			r.stream.conn.Close()
-		}
-		delete(h.remotes, id)
 	}
 }
 

@@ -23,6 +23,10 @@ type Standing struct {
 	Holder  string        // who holds the role placement, as far as can be known here; empty: nobody
 	Unheard time.Duration // since the holder was last heard; zero: it is, or it is this node
 
+	// Expelled tells that another node says that this one was removed from the
+	// cluster.
+	Expelled bool
+
 	// Others tells that a node which is heard reaches the database, and for how
 	// long the one that has done so longest.
 	Others time.Duration
@@ -51,6 +55,7 @@ func (h *Hub) Standing() Standing {
 	s := Standing{Away: now.Sub(latest(answered, h.own.base)), Holder: seen}
 	for _, id := range h.sorted() {
 		r := h.remotes[id]
+		s.Expelled = s.Expelled || r.expels
 		if !r.lives(now) || r.reach == nil || !r.reach.Database {
 			continue
 		}

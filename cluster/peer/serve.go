@@ -42,6 +42,8 @@ func (h *Hub) serveStream(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the certificate of a node is needed", http.StatusForbidden)
 	case r.URL.Path != PathStream || r.Header.Get("Upgrade") != upgradeTo:
 		http.NotFound(w, r)
+	case h.refuses(r.Context(), node):
+		RefuseRemoved(w)
 	case !h.enter():
 		http.Error(w, "not now", http.StatusServiceUnavailable)
 	default:
@@ -86,6 +88,9 @@ func (h *Hub) keepCalling(ctx context.Context, node string) {
 		}
 		began := time.Now()
 		err := h.callOnce(ctx, node)
+		if errors.Is(err, errRemoved) {
+			h.expelled(node)
+		}
 		if time.Since(began) > dialLimit+lastPause {
 			pause = firstPause // it was there for a while
 		}
@@ -131,6 +136,9 @@ func upgrade(conn net.Conn, node string) (*bufio.Reader, error) {
 		return nil, err
 	}
 	response.Body.Close()
+	if response.StatusCode == http.StatusGone {
+		return nil, errRemoved
+	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		return nil, fmt.Errorf("it answers %s", response.Status)
 	}
@@ -208,6 +216,7 @@ func (h *Hub) admit(s *stream) error {
 		old.conn.Close()
 	}
 	r.stream, r.heard, r.reach, r.spare = s, time.Now(), nil, false
+	r.parting, r.expels = time.Time{}, false
 	if h.list != nil {
 		s.put(partInstances, h.list)
 	}
@@ -237,8 +246,16 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 			h.silence(s)
 			return errBye
 		}
-		if err := h.heard(s, f); err != nil {
+		counts, err := h.heard(s, f)
+		if err != nil {
 			return err
+		}
+		if !counts {
+			continue
+		}
+		if f.Removed {
+			h.expelled(s.node)
+			return errRemoved
 		}
 		if f.Instances != nil {
 			if f.Instances.Node != s.node {
@@ -273,13 +290,16 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 	}
 }
 
-// heard notes a sign of life.
-func (h *Hub) heard(s *stream, f *frame) error {
+// heard notes a sign of life, and tells whether what it says counts.
+func (h *Hub) heard(s *stream, f *frame) (counts bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	r := h.remotes[s.node]
 	if r == nil || r.stream != s {
-		return errReplaced
+		return false, errReplaced
+	}
+	if !r.parting.IsZero() {
+		return false, nil // it was removed, and is about to read that
 	}
 	now := time.Now()
 	if !h.hears(s.node, r, now) {
@@ -289,7 +309,7 @@ func (h *Hub) heard(s *stream, f *frame) error {
 	if f.Reach != nil {
 		r.reach, r.told, r.spare = f.Reach, now, f.Spare
 	}
-	return nil
+	return true, nil
 }
 
 // silence forgets at once that a node was heard.

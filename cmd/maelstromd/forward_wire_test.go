@@ -5,8 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
+	"maelstrom/cluster"
 	"maelstrom/cluster/peer"
 	"maelstrom/cluster/rpc"
 	"maelstrom/cluster/store"
@@ -169,4 +171,49 @@ func TestForwardedAreSentBack(t *testing.T) {
 	holds.Body.Close()
 	owner.await("no instance", patience, func() bool { return len(owner.ps("shop_web")) == 0 })
 	f.returned(f.send(placement, "/upload", unread{t}), "gone")
+}
+
+// A node that was removed while nobody heard it is refused by the others, whose
+// authority has certified it, and is told so. Started again it is one like others.
+func TestARemovedNodeIsRefusedByOthers(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t)
+	a.apply(projectOf("shop", web{name: "web", image: drivertest.BuildImage(t), lines: []string{"mininstances: 1", "reservememory: 16"}}))
+	a.await("an instance", patience, func() bool { return len(a.placedOn("shop_web")) == 1 })
+	b.signal(syscall.SIGSTOP)
+	a.await("the node is down", patience, func() bool { return a.nodeRow(b.id).State == cluster.NodeDown })
+	f := &forwarder{t: t, client: b.askAs(t, a), owner: a, host: "web.localhost"}
+	if got := f.ask("/_mael/node/none"); got != http.StatusNotFound {
+		t.Errorf("a node that is down is answered %d", got)
+	}
+	if _, err := a.client().RemoveNode(t.Context(), b.id); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.ask("/_mael/node/none"); got != http.StatusGone {
+		t.Errorf("a node that was removed is answered %d", got)
+	}
+	a.await("an instance here", patience, func() bool { return len(a.placedOn("shop_web")) == 1 })
+	f.returned(f.send(a.ps("shop_web")[0].Placement, "/", unread{t}), "gone")
+
+	b.signal(syscall.SIGCONT)
+	if code := b.awaitExit(); code == 0 || !b.log.has("this node was removed from the cluster: start it again to join anew") {
+		t.Errorf("it ended with code %d", code)
+	}
+	b.start()
+	awaitHeard(a, b)
+}
+
+// ask asks a node for something at its peer port and returns the status.
+func (f *forwarder) ask(path string) int {
+	f.t.Helper()
+	r, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, "https://"+f.owner.setting("MAEL_PEER_ADDR")+path, nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	got, err := f.client.Do(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	got.Body.Close()
+	return got.StatusCode
 }

@@ -23,9 +23,10 @@ const (
 // isolated tells whether a node is cut off from a cluster that goes on without
 // it. One that hears nobody with a database is not: nobody can decide anew, so
 // what it runs serves on. Nor is one to which the database has just come back,
-// as to all others: it has as long to find that out.
+// as to all others: it has as long to find that out. One that was removed is told
+// so by those that go on.
 func isolated(s peer.Standing) bool {
-	return s.Away >= isolatedAfter && s.Unheard >= isolatedAfter && s.Others >= isolatedAfter
+	return s.Expelled && !s.Reached() || s.Away >= isolatedAfter && s.Unheard >= isolatedAfter && s.Others >= isolatedAfter
 }
 
 // rejoined tells whether a node that was cut off knows again what its rows say.

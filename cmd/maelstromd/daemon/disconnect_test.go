@@ -28,6 +28,8 @@ func TestWhoIsCutOff(t *testing.T) {
 		"the database is back for others":  {peer.Standing{Away: long, Unheard: long, Others: short}, false, false},
 		"away from all, who decides heard": {peer.Standing{Away: long}, false, true},
 		"away from all, for a moment":      {peer.Standing{Away: peer.DatabaseAway - 1}, false, false},
+		"removed, as others say":           {peer.Standing{Away: short, Expelled: true}, true, false},
+		"removed, the database answers":    {peer.Standing{Expelled: true}, false, false},
 		"exactly five seconds":             {peer.Standing{Away: 5 * time.Second, Unheard: 5 * time.Second, Others: 5 * time.Second}, true, false},
 	} {
 		if got := isolated(c.standing); got != c.isolated {

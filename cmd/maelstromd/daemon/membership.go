@@ -91,7 +91,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 			return ctx.Err()
 		case <-engine.C:
 			shown := time.Since(at) < aliveEvery || !d.unheard()
-			if d.engine() == written && !d.lost() && shown {
+			if d.engine() == written && !d.lost() && !d.disowned() && shown {
 				continue
 			}
 		case <-d.stocked:

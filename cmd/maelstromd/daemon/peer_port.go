@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"maelstrom/cluster"
 	"maelstrom/cluster/peer"
 	"maelstrom/runtime/gateway"
 	"maelstrom/runtime/proxy"
@@ -98,13 +99,15 @@ func (d *Daemon) servePeers() {
 // servePeerRequest answers at MAEL_PEER_ADDR: to nodes what is for nodes, to
 // all others the API, with a token; to containers of this host nothing.
 func (d *Daemon) servePeerRequest(w http.ResponseWriter, r *http.Request) {
-	_, isNode := d.authority.Load().NodeOf(r.TLS)
+	node, isNode := d.authority.Load().NodeOf(r.TLS)
 	_, forwarded := r.Header[proxy.FieldForward]
 	switch {
 	case !isNode && d.bridges.hold(r.RemoteAddr):
 		http.NotFound(w, r)
 	case !isNode:
 		d.parting(http.HandlerFunc(d.serveRemotely)).ServeHTTP(w, r)
+	case d.nodes != nil && r.URL.Path != peer.PathStream && d.hub.Removed(node):
+		refuseRemoved(w, forwarded)
 	case d.nodes != nil && forwarded:
 		d.gateway.ServeForwarded(w, r)
 	case d.nodes != nil:
@@ -112,6 +115,18 @@ func (d *Daemon) servePeerRequest(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// refuseRemoved answers a node that was removed from the cluster. What it forwards
+// it has back as it was.
+func refuseRemoved(w http.ResponseWriter, forwarded bool) {
+	if !forwarded {
+		peer.RefuseRemoved(w)
+		return
+	}
+	w.Header().Set(proxy.FieldForward, proxy.ForwardRefused)
+	w.Header().Set("Maelstrom-Reason", string(cluster.ReasonGone))
+	w.WriteHeader(http.StatusMisdirectedRequest)
 }
 
 func (d *Daemon) serveRemotely(w http.ResponseWriter, r *http.Request) {

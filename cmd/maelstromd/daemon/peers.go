@@ -230,6 +230,7 @@ func (d *Daemon) watchNodes(ctx context.Context) error {
 			outdated = time.Now()
 			d.markOutdated(ctx, hold)
 			d.endLostRuns(ctx, hold)
+			d.endLostFirings(ctx, hold)
 		}
 	}
 	return ctx.Err()
@@ -260,6 +261,14 @@ func (d *Daemon) markOne(ctx context.Context, hold cluster.Hold, node *cluster.N
 func (d *Daemon) lost() bool {
 	row, ok := d.feed.Snapshot().Nodes.Get(d.node)
 	return ok && row.Lost && row.Epoch == d.identity.Load().Epoch
+}
+
+// disowned tells whether this node has reason to look whether it was removed from
+// the cluster.
+func (d *Daemon) disowned() bool {
+	snap := d.feed.Snapshot()
+	_, known := snap.Nodes.Get(d.node)
+	return !known && !snap.Restored || d.hub != nil && d.hub.Standing().Expelled
 }
 
 // cutOff tells whether this node is rightly taken for lost: who would place on

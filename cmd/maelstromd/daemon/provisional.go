@@ -41,8 +41,8 @@ func (r requestDecisions) Wake(ctx context.Context, component string) error {
 }
 
 // forsaken tells whether a node hears nobody who reaches the database, itself
-// included.
-func forsaken(s peer.Standing) bool { return !s.Reached() && s.Others == 0 }
+// included. Who says that it was removed has read that there.
+func forsaken(s peer.Standing) bool { return !s.Reached() && s.Others == 0 && !s.Expelled }
 
 // wakeAlone starts one instance here, if one node may decide that.
 func (r requestDecisions) wakeAlone(s peer.Standing, component string) error {
