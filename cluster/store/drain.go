@@ -92,7 +92,7 @@ func (t *tx) removeNode(ctx context.Context, id string, now time.Time) (placemen
 	for placement := range placed {
 		t.gone(cluster.ChangePlacement, placement)
 	}
-	if err := t.closeFirings(ctx, id, now); err != nil {
+	if err := t.endFirings(ctx, id, now); err != nil {
 		return 0, err
 	}
 	if err := t.dropRuns(ctx, `where node = ? and finished_at = 0`, id); err != nil {

@@ -68,19 +68,21 @@ func (t *tx) pruneFirings(ctx context.Context, eventSource string) error {
 
 // FinishFiring stores how a claimed firing ended, once, and that it happened.
 func (s *Store) FinishFiring(ctx context.Context, f cluster.Firing) error {
-	_, err := s.write(ctx, writeOptions{}, func(t *tx) error {
-		n, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
-			where firing_key = ? and ordinal = ? and due = ? and finished_at = 0`,
-			micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), text(f.Error), f.Key, f.Ordinal, micros(f.Due))
-		if err != nil || n == 0 {
-			return err // it is told already
-		}
-		return t.firingEvent(ctx, f)
-	})
+	_, err := s.write(ctx, writeOptions{}, func(t *tx) error { return t.finishFiring(ctx, f) })
 	if err != nil {
 		return fmt.Errorf("finish firing of %s: %w", f.EventSource, err)
 	}
 	return nil
+}
+
+func (t *tx) finishFiring(ctx context.Context, f cluster.Firing) error {
+	n, err := t.put(ctx, "mael_firing", `update mael_firing set started_at = ?, finished_at = ?, status = ?, reason = ?, failure = ?
+		where firing_key = ? and ordinal = ? and due = ? and finished_at = 0`,
+		micros(f.StartedAt), micros(f.FinishedAt), f.Status, string(f.Reason), text(f.Error), f.Key, f.Ordinal, micros(f.Due))
+	if err != nil || n == 0 {
+		return err // it is told already
+	}
+	return t.firingEvent(ctx, f)
 }
 
 func (t *tx) firingEvent(ctx context.Context, f cluster.Firing) error {
@@ -177,31 +179,4 @@ func (s *Store) LastDue(ctx context.Context) (last map[cluster.FiringID]time.Tim
 		return nil, fmt.Errorf("read last due times: %w", err)
 	}
 	return last, nil
-}
-
-// lostFiring is what is told of a firing whose daemon ended before it did.
-const lostFiring = "the daemon stopped before it had an answer"
-
-// closeFirings ends what a node that starts anew had under way, and tells so.
-func (t *tx) closeFirings(ctx context.Context, node string, at time.Time) error {
-	var lost []cluster.Firing
-	err := t.each(ctx, func(rows *sql.Rows) error {
-		f := cluster.Firing{FinishedAt: at, Error: lostFiring}
-		var due, started int64
-		err := rows.Scan(&f.EventSource, &f.Component, &due, &started)
-		f.Due, f.StartedAt = moment(due), moment(started)
-		lost = append(lost, f)
-		return err
-	}, `select event_source, component, due, started_at from mael_firing where node = ? and finished_at = 0 order by due, event_source`, node)
-	if err != nil || len(lost) == 0 {
-		return err
-	}
-	for _, f := range lost {
-		if err := t.firingEvent(ctx, f); err != nil {
-			return err
-		}
-	}
-	_, err = t.put(ctx, "mael_firing", `update mael_firing set finished_at = ?, failure = ? where node = ? and finished_at = 0`,
-		micros(at), lostFiring, node)
-	return err
 }

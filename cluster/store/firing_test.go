@@ -72,6 +72,62 @@ func TestFiringOfADaemonThatEnded(t *testing.T) {
 	})
 }
 
+// What a lost node has fired ends once its request's time is over; a node that
+// is not lost, or was heard of just now, may still tell.
+func TestFiringsOfALostNodeEnd(t *testing.T) {
+	onEach(t, func(t *testing.T, d database, s *Store) {
+		hold := take(t, s, cluster.RolePlacement, "holder")
+		cron := take(t, s, cluster.RoleCron, "n")
+		epoch, err := s.JoinNode(t.Context(), cluster.Node{ID: "n", Name: "host"})
+		must(t, err)
+		apply1(t, s, projectOf("p", component("p", "p_c", "image")))
+		now, err := s.Now(t.Context())
+		must(t, err)
+		old, fresh := firing(0, time.Unix(1000, 0).UTC()), firing(0, now.Truncate(time.Millisecond))
+		fresh.Component = "p_c"
+		for _, f := range []cluster.Firing{old, fresh} {
+			_, err := s.ClaimFiring(t.Context(), cron, f)
+			must(t, err)
+		}
+		end := func(silence time.Duration) []cluster.Firing {
+			t.Helper()
+			ended, err := s.EndLostFirings(t.Context(), hold, "n", silence)
+			must(t, err)
+			return ended
+		}
+		before := number(t, s)
+		if len(end(0)) != 0 || number(t, s) != before {
+			t.Error("ended on a node that is not lost")
+		}
+		marked, err := s.MarkLost(t.Context(), hold, "n", epoch, 0)
+		must(t, err)
+		if !marked || len(end(time.Hour)) != 0 {
+			t.Error("ended before its node had time to come back")
+		}
+		if ended := end(0); len(ended) != 1 || !ended[0].Due.Equal(old.Due) {
+			t.Errorf("ended %+v", ended)
+		}
+		if ended := end(0); len(ended) != 0 {
+			t.Errorf("ended again: %+v", ended)
+		}
+		told := events(t, s, cluster.EventQuery{Kinds: []cluster.EventKind{cluster.EventCron}})
+		if len(told) != 1 || told[0] != "cron es failed, status 0: node host was lost before it told how it went: whether the work is done is not known" {
+			t.Errorf("told %q", told)
+		}
+		if open, err := s.OpenFirings(t.Context(), fresh.Key, 0); err != nil || len(open) != 1 || !open[0].Due.Equal(fresh.Due) {
+			t.Errorf("open %+v, %v", open, err)
+		}
+		late := hold
+		hold = take(t, s, cluster.RolePlacement, "other")
+		_, err = s.EndLostFirings(t.Context(), late, "n", 0)
+		wantError(t, err, cluster.ErrFenced)
+		apply1(t, s, projectOf("p"))
+		if ended := end(0); len(ended) != 1 || !ended[0].Due.Equal(fresh.Due) {
+			t.Errorf("ended of a component that is gone: %+v", ended)
+		}
+	})
+}
+
 func TestClaimNeedsTheRole(t *testing.T) {
 	onEach(t, func(t *testing.T, d database, s *Store) {
 		late := take(t, s, cluster.RoleCron, "a")

@@ -41,7 +41,7 @@ func (s *Store) JoinNode(ctx context.Context, node cluster.Node) (epoch int64, e
 		if err != nil {
 			return err
 		}
-		if err := t.closeFirings(ctx, node.ID, now); err != nil {
+		if err := t.endFirings(ctx, node.ID, now); err != nil {
 			return err
 		}
 		t.changed(cluster.ChangeNode, node.ID)

@@ -24,8 +24,9 @@ const (
 	outdatedAfter = 3 * time.Minute
 	outdatedCheck = 15 * time.Second
 
-	// lostRunAfter is how long a node has not written its status when a release
-	// that it had begun counts as failed: it may come back and know.
+	// lostRunAfter is how long a node has not written its status when what it had
+	// begun, a release or a cron firing, counts as failed: it may come back and
+	// know.
 	lostRunAfter = time.Minute
 )
 
@@ -187,6 +188,24 @@ func (d *Daemon) endLostRuns(ctx context.Context, hold cluster.Hold) {
 		for _, run := range ended {
 			d.log.Warn("release of a lost node is ended", "component", run.Component, "version", run.Version, "node", id, "begun", run.State != cluster.RunReserved)
 			d.feed.Hint()
+		}
+	}
+}
+
+// endLostFirings ends the cron firings that lost nodes have left.
+func (d *Daemon) endLostFirings(ctx context.Context, hold cluster.Hold) {
+	for id, n := range d.feed.Snapshot().Nodes.All() {
+		if !n.Lost {
+			continue
+		}
+		limited, cancel := context.WithTimeout(ctx, stepLimit)
+		ended, err := d.store.EndLostFirings(limited, hold, id, lostRunAfter)
+		cancel()
+		if err != nil && ctx.Err() == nil {
+			d.log.Debug("firings of a lost node are not ended", "node", id, "error", err)
+		}
+		for _, f := range ended {
+			d.log.Warn("cron firing of a lost node is ended", "event_source", f.EventSource, "due", f.Due, "node", id)
 		}
 	}
 }
