@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/cmd/maelstromd/daemon"
 	"maelstrom/runtime"
 	"maelstrom/runtime/docker"
@@ -63,6 +65,12 @@ type testDaemon struct {
 }
 
 func startDaemon(dir string) (*testDaemon, error) {
+	path := filepath.Join(dir, rpc.DatabaseFileName)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := sqlitetest.Write(path); err != nil {
+			return nil, err
+		}
+	}
 	return startOn(dir, portPool{}, daemon.DefaultOptions())
 }
 

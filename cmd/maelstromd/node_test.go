@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store/sqlitetest"
 )
 
 const (
@@ -59,11 +61,17 @@ type node struct {
 func newNode(t testing.TB, env ...string) *node {
 	t.Helper()
 	n := prepareNode(t, env...)
+	// To make the tables takes longer than the rest of a start.
+	if !slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, "MAEL_SQL_") }) {
+		if err := sqlitetest.Write(filepath.Join(n.dir, rpc.DatabaseFileName)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	n.start()
 	return n
 }
 
-// prepareNode is newNode without the start.
+// prepareNode is newNode without the start and with an empty data directory.
 func prepareNode(t testing.TB, env ...string) *node {
 	t.Helper()
 	n := &node{

@@ -2,16 +2,19 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
 	"time"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store/sqlitetest"
 	"maelstrom/runtime"
 	"maelstrom/runtime/docker"
 	"maelstrom/runtime/fake"
@@ -45,6 +48,9 @@ func newWorld(t testing.TB, nodes int, images map[string]fake.Image) *world {
 		opt.DataDir = filepath.Join(t.TempDir(), "node"+strconv.Itoa(i))
 		opt.PublicPort, opt.PrivatePort = 8000+i, 9000+i
 		opt.TotalMemoryMiB = 1024
+		if err := errors.Join(os.Mkdir(opt.DataDir, 0o700), sqlitetest.Write(filepath.Join(opt.DataDir, rpc.DatabaseFileName))); err != nil {
+			t.Fatal(err)
+		}
 		w.members = append(w.members, &member{world: w, opt: opt})
 	}
 	return w
