@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -77,6 +78,14 @@ func TestErrorTablesNameLogLines(t *testing.T) {
 // below WARN it is INFO.
 func logLines(t *testing.T) map[string]string {
 	t.Helper()
+	lines, err := readLogLines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lines
+}
+
+var readLogLines = sync.OnceValues(func() (map[string]string, error) {
 	lines := map[string]string{}
 	for _, dir := range []string{"cluster", "cmd/maelstromd", "project", "reconcile", "runtime"} {
 		err := filepath.WalkDir(filepath.Join(root, dir), func(path string, entry fs.DirEntry, err error) error {
@@ -91,11 +100,11 @@ func logLines(t *testing.T) map[string]string {
 			return addLogLines(lines, path)
 		})
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return lines
-}
+	return lines, nil
+})
 
 var logLevels = map[string]string{
 	"Debug": "INFO", "Info": "INFO", "InfoContext": "INFO",
