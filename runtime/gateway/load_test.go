@@ -292,6 +292,23 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
+// A reading by a clock that was read before a load grew is not less than the
+// one before, which would be taken for a meter that began again.
+func TestAMeterNeverFalls(t *testing.T) {
+	begin := time.Now()
+	at := func(s float64) time.Time { return begin.Add(time.Duration(s * float64(time.Second))) }
+	m := meter{at: begin}
+	for _, c := range []struct {
+		at    float64
+		level int
+		want  float64
+	}{{1, 2, 0}, {2, 2, 2}, {3, 0, 4}, {5, 9, 4}, {4.5, 9, 4}, {6, 9, 13}, {5.5, 1, 13}, {7, 1, 14}} {
+		if m.turn(c.level, at(c.at)); m.seconds != c.want {
+			t.Errorf("after %v s: %v, want %v", c.at, m.seconds, c.want)
+		}
+	}
+}
+
 // Work is the time in flight and in the queue, by the reading of a clock that
 // runs on; a stream is work until it turns out to be one.
 func TestWorkAddsUp(t *testing.T) {

@@ -59,10 +59,15 @@ type meter struct {
 	at      time.Time
 }
 
-// turn takes in that from now on the level is another.
+// turn takes in that from now on the level is another. Who read the clock before
+// someone else, and comes after, does not turn it back: a meter that falls has
+// begun again.
 func (m *meter) turn(level int, now time.Time) {
-	m.seconds += float64(m.level) * now.Sub(m.at).Seconds()
-	m.level, m.at = level, now
+	if now.After(m.at) {
+		m.seconds += float64(m.level) * now.Sub(m.at).Seconds()
+		m.at = now
+	}
+	m.level = level
 }
 
 // begins counts a request that has got a slot.
