@@ -105,7 +105,7 @@ func (t *term) lead(ctx context.Context) {
 
 // startAhead wakes the component of a firing that is not due yet.
 func (f *firing) startAhead(ctx context.Context) {
-	ctx, cancel := context.WithDeadline(ctx, f.Due.Add(-time.Duration(f.term.offset.Load())))
+	ctx, cancel := context.WithTimeout(ctx, f.Due.Sub(f.term.now()))
 	defer cancel()
 	select {
 	case <-ctx.Done():

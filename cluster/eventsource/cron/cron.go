@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"maelstrom/cluster"
-	"maelstrom/project/schedule"
 )
 
 // Feed is the view of the database.
@@ -101,6 +100,8 @@ type Cron struct {
 	running map[*firing]context.CancelFunc
 	idle    chan struct{} // closed while nothing runs
 }
+	wall func() time.Time // the machine's clock, which may be set to another time
+
 
 // New returns a Cron. Nothing happens before Hold.
 func New(opt Options, deps Deps) *Cron {
@@ -128,21 +129,8 @@ func New(opt Options, deps Deps) *Cron {
 		idle:    make(chan struct{}),
 	}
 	close(c.idle)
+		wall:    func() time.Time { return time.Now().Round(0) },
 	return c
-}
-
-// NextAt returns when an event source fires next, on whatever node; the zero
-// time if it is not an enabled one of type cron, or never does.
-func (c *Cron) NextAt(eventSource string) time.Time {
-	row, ok := c.deps.Feed.Snapshot().Crons.Get(eventSource)
-	if !ok || !row.Enabled {
-		return time.Time{}
-	}
-	s, err := schedule.Parse(row.Spec.Cron.Schedule, c.opt.Zone)
-	if err != nil {
-		return time.Time{}
-	}
-	return s.Next(time.Now(), row.CreatedAt)
 }
 
 // Hold fires what is due until ctx ends or the role turns out to be lost, which

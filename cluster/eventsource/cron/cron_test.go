@@ -282,21 +282,12 @@ func TestNewJobIsNotMissed(t *testing.T) {
 	})
 }
 
-func TestNextAt(t *testing.T) {
+func TestWhatNeverFiresStopsNothing(t *testing.T) {
 	play(t, "2026-03-01 09:59:30", Options{}, func(t *testing.T, s *stage) {
 		s.db.put("shop_a", "0 10 * * *")
 		s.db.put("shop_off", "0 10 * * *", func(row *cluster.EventSourceRow) { row.Enabled = false })
 		s.db.put("shop_never", "0 0 30 2 *")
 		s.db.put("shop_bad", "every now and then")
-		s.sees()
-		if got, want := s.NextAt("shop_a"), time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC); !got.Equal(want) {
-			t.Errorf("next at %v, want %v", got, want)
-		}
-		for _, name := range []string{"shop_off", "shop_never", "shop_bad", "shop_none"} {
-			if got := s.NextAt(name); !got.IsZero() {
-				t.Errorf("%s next at %v, want never", name, got)
-			}
-		}
 		defer s.hold(t, s.Cron)()
 		until(t, "11:00:00")
 		equal(t, "sent", s.sender.times(), []string{"10:00:00"})

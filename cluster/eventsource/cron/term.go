@@ -11,8 +11,16 @@ import (
 )
 
 const (
-	// askAgain is how old the difference to the database's clock may get.
+	// askAgain is how old what is known of the database's clock may get.
 	askAgain = 10 * time.Minute
+
+	// stepped is by how much this machine's clock may go another way than its
+	// timers do, which stand still while it sleeps, until the database is asked.
+	stepped = time.Second
+
+	// lookAgain bounds a wait for the next due time: a machine that has slept
+	// finds out while what became due meanwhile can still be fired.
+	lookAgain = Grace / 2
 
 	// askTimeout bounds one question for the time.
 	askTimeout = 2 * time.Second
@@ -29,19 +37,33 @@ type term struct {
 	end     context.CancelCauseFunc
 	table   *table
 
-	known   bool         // what was fired before this term is asked for once
-	again   bool         // the question has failed
-	number  int64        // of the change that table knows
-	offset  atomic.Int64 // the database's clock minus ours, in nanoseconds
-	asked   time.Time    // when offset was measured; zero: not yet
-	waiting []firing     // due, but too many are under way
+	known   bool                    // what was fired before this term is asked for once
+	again   bool                    // the question has failed
+	number  int64                   // of the change that table knows
+	clock   atomic.Pointer[reading] // nil: the database has not told its time yet
+	waiting []firing                // due, but too many are under way
 	leading sync.WaitGroup
+}
+
+// reading is what the database's clock said.
+type reading struct {
+	there time.Time
+	at    time.Time // when that was, by this machine's timers
+	wall  time.Time // and by its clock, which may be set to another time
+}
+
+func (r *reading) now() time.Time { return r.there.Add(time.Since(r.at)) }
+
+// old tells whether the database is to be asked again.
+func (r *reading) old(wall time.Time) bool {
+	passed := time.Since(r.at)
+	return passed >= askAgain || (wall.Sub(r.wall)-passed).Abs() > stepped
 }
 
 func (t *term) run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		t.askTime(ctx)
-		if !t.asked.IsZero() {
+		if t.clock.Load() != nil {
 			t.step(ctx)
 		}
 		t.wait(ctx)
@@ -52,28 +74,28 @@ func (t *term) run(ctx context.Context) error {
 	return nil
 }
 
-// askTime measures the difference to the database's clock.
+// askTime asks for the database's time, unless it is known.
 func (t *term) askTime(ctx context.Context) {
-	start := time.Now()
-	if !t.asked.IsZero() && start.Sub(t.asked) < askAgain {
+	last := t.clock.Load()
+	if last != nil && !last.old(t.wall()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
+	start := time.Now()
 	there, err := t.deps.Ledger.Now(ctx)
 	if err != nil {
-		if t.asked.IsZero() && ctx.Err() == nil {
+		if last == nil && ctx.Err() == nil {
 			t.opt.Logger.Warn("cron waits for the database's time", "error", err)
 		}
 		return
 	}
-	took := time.Since(start)
-	t.asked = start.Add(took)
-	t.offset.Store(int64(there.Sub(start.Add(took / 2))))
+	at := start.Add(time.Since(start) / 2)
+	t.clock.Store(&reading{there: there, at: at, wall: t.wall().Add(-time.Since(at))})
 }
 
 // now is the database's time.
-func (t *term) now() time.Time { return time.Now().Round(0).Add(time.Duration(t.offset.Load())) }
+func (t *term) now() time.Time { return t.clock.Load().now() }
 
 // step takes what is due, then what has changed, then what that makes due.
 func (t *term) step(ctx context.Context) {
@@ -160,15 +182,12 @@ func (t *term) wait(ctx context.Context) {
 }
 
 func (t *term) pause() (time.Duration, bool) {
-	if t.asked.IsZero() {
-		return retryPause, true
-	}
-	if t.again {
+	if t.clock.Load() == nil || t.again {
 		return retryPause, true
 	}
 	next := t.table.next()
 	if lead := t.table.nextLead(); !lead.IsZero() && lead.Before(next) {
 		next = lead
 	}
-	return next.Sub(t.now()), !next.IsZero()
+	return min(next.Sub(t.now()), lookAgain), !next.IsZero()
 }
