@@ -71,6 +71,10 @@ type Deps struct {
 
 	// Missed is told what is due and not fired; nil: nobody is.
 	Missed func(row *cluster.EventSourceRow, due time.Time)
+
+	// Told returns the latest due time of each event source that Missed was told
+	// of, by whoever held the role; nil: nobody knows.
+	Told func(ctx context.Context) (map[string]time.Time, error)
 }
 
 // Options are the settings of a Cron. Zero fields take the defaults.
@@ -96,12 +100,12 @@ type Cron struct {
 	freed chan struct{} // buffered 1: a slot became free
 	wakes chan struct{} // one for each component that is being started ahead
 
+	wall func() time.Time // the machine's clock, which may be set to another time
+
 	mu      sync.Mutex
 	running map[*firing]context.CancelFunc
 	idle    chan struct{} // closed while nothing runs
 }
-	wall func() time.Time // the machine's clock, which may be set to another time
-
 
 // New returns a Cron. Nothing happens before Hold.
 func New(opt Options, deps Deps) *Cron {
@@ -125,11 +129,11 @@ func New(opt Options, deps Deps) *Cron {
 		slots:   make(chan struct{}, opt.Limit),
 		freed:   make(chan struct{}, 1),
 		wakes:   make(chan struct{}, aheadLimit),
+		wall:    func() time.Time { return time.Now().Round(0) },
 		running: map[*firing]context.CancelFunc{},
 		idle:    make(chan struct{}),
 	}
 	close(c.idle)
-		wall:    func() time.Time { return time.Now().Round(0) },
 	return c
 }
 
