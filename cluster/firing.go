@@ -39,6 +39,16 @@ type CronDetails struct {
 	Missed      bool      `json:"missed,omitempty"` // it was not fired
 }
 
+// MissedOf tells which due time of which event source an event of MissedFiring
+// is about; false: it is another event.
+func MissedOf(e *Event) (eventSource string, due time.Time, ok bool) {
+	var d CronDetails
+	if e.Kind != EventCron || json.Unmarshal(e.Details, &d) != nil {
+		return "", time.Time{}, false
+	}
+	return d.EventSource, d.Due, d.Missed
+}
+
 // MissedFiring is the event of a due time that was not fired.
 func MissedFiring(row *EventSourceRow, due time.Time) Event {
 	details, err := json.Marshal(CronDetails{EventSource: row.Spec.Name, Due: due.UTC(), Missed: true})

@@ -280,12 +280,25 @@ type stage struct {
 type missed struct {
 	mu    sync.Mutex
 	times []string
+	last  map[string]time.Time
+	fail  error
 }
 
 func (m *missed) add(row *cluster.EventSourceRow, due time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.times = append(m.times, row.Spec.Name+due.UTC().Format(" 15:04:05"))
+	if m.last == nil {
+		m.last = map[string]time.Time{}
+	}
+	m.last[row.Spec.Name] = due
+}
+
+// told is Deps.Told.
+func (m *missed) told(context.Context) (map[string]time.Time, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.last), m.fail
 }
 
 // play runs a test in a bubble that begins at the given time in UTC, with a

@@ -150,12 +150,18 @@ func TestWhatNobodyCouldFireIsTold(t *testing.T) {
 				until(t, "10:01:30")
 				end()
 				until(t, c.back)
-				other := New(Options{}, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Missed: s.missed.add})
+				for range 2 { // the next holder does not tell again
+					other := New(Options{}, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Missed: s.missed.add, Told: s.missed.told})
+					end := s.hold(t, other)
+					end()
+					other.Drain(t.Context())
+					equal(t, "missed", s.missed.times, c.missed)
+				}
+				s.missed.fail = errors.New("away")
+				other := New(Options{}, Deps{Feed: s.feed, Ledger: s.ledger, Sender: s.sender, Missed: s.missed.add, Told: s.missed.told})
 				defer other.Drain(t.Context())
 				defer s.hold(t, other)()
-				s.missed.mu.Lock()
-				defer s.missed.mu.Unlock()
-				equal(t, "missed", s.missed.times, c.missed)
+				equal(t, "missed, for who can't know what was told", s.missed.times, append(c.missed, c.missed...))
 			})
 		})
 	}

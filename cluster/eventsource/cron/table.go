@@ -22,6 +22,13 @@ type table struct {
 	entries map[string]*entry // by event source
 	queue   queue             // the enabled ones that are due at some time
 	leads   leads             // when to look ahead of due times; those of the past fall out
+	unheld  []unheld          // that are to be told
+}
+
+// unheld is a due time in which nobody held the role.
+type unheld struct {
+	row *cluster.EventSourceRow
+	due time.Time
 }
 
 // entry is one event source.
@@ -44,7 +51,7 @@ func newTable(opt Options, missed func(*cluster.EventSourceRow, time.Time)) *tab
 // is due from its creation on, but no longer back than Grace; where missed due
 // times count, from the last one that was claimed, as fired says, or from the
 // last time that it was changed or switched on. Where they don't, the latest of
-// them is told.
+// them is in unheld.
 func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time, fired map[cluster.FiringID]time.Time) {
 	if t.same(crons) {
 		return
@@ -75,7 +82,7 @@ func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time
 			if e.runsOnce() {
 				after = e.before(since, now)
 			} else {
-				t.tell(e, since, now.Add(-Grace))
+				t.note(e, since, now.Add(-Grace))
 			}
 		}
 		e.next = e.after(after)
@@ -83,15 +90,14 @@ func (t *table) update(crons cluster.Map[*cluster.EventSourceRow], now time.Time
 	t.fill()
 }
 
-// tell tells of the latest due time between two moments, in which nobody held
-// the role.
-func (t *table) tell(e *entry, since, until time.Time) {
+// note notes the latest due time between two moments, in which nobody held the
+// role.
+func (t *table) note(e *entry, since, until time.Time) {
 	if since.IsZero() || !e.row.Enabled {
 		return
 	}
 	if due := e.latest(since, until); !due.IsZero() && !due.After(until) {
-		t.opt.Logger.Warn("cron firing missed", "event_source", e.name, "due", due)
-		t.missed(e.row, due)
+		t.unheld = append(t.unheld, unheld{e.row, due})
 	}
 }
 

@@ -110,6 +110,7 @@ func (t *term) step(ctx context.Context) {
 		}
 		t.again = false
 		t.table.update(s.Crons, now, fired)
+		t.tellUnheld(ctx)
 		t.number = s.Number
 		t.take(now)
 	}
@@ -128,6 +129,39 @@ func (t *term) lastDue(ctx context.Context, crons cluster.Map[*cluster.EventSour
 	fired, err := t.deps.Ledger.LastDue(ctx)
 	t.known = err == nil
 	return fired, err
+}
+
+// tellUnheld tells of due times in which nobody held the role, unless a holder
+// before has.
+func (t *term) tellUnheld(ctx context.Context) {
+	list := t.table.unheld
+	t.table.unheld = nil
+	if len(list) == 0 {
+		return
+	}
+	told := t.told(ctx)
+	for _, u := range list {
+		if u.due.After(told[u.row.Spec.Name]) {
+			t.opt.Logger.Warn("cron firing missed", "event_source", u.row.Spec.Name, "due", u.due)
+			t.deps.Missed(u.row, u.due)
+		}
+	}
+}
+
+// told is what others have told of; nothing if that can't be known: to be told
+// twice is better than never.
+func (t *term) told(ctx context.Context) map[string]time.Time {
+	if t.deps.Told == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	told, err := t.deps.Told(ctx)
+	if err != nil {
+		t.opt.Logger.Debug("what was told of as missed is not known", "error", err)
+		return nil
+	}
+	return told
 }
 
 func (t *term) take(now time.Time) {

@@ -12,6 +12,10 @@ import (
 	"maelstrom/reconcile/notify"
 )
 
+// eventsLookedAt is how many events are looked at for what was told: all that are
+// kept.
+const eventsLookedAt = 20_000
+
 func (d *dataDir) outage() string { return filepath.Join(d.path, "outage.json") }
 
 // buildAlerts makes what finds what somebody should look at, and tells of it. A
@@ -54,6 +58,22 @@ func (d *Daemon) startAlerts(base context.Context) {
 // missedFiring records what was due and not fired.
 func (d *Daemon) missedFiring(row *cluster.EventSourceRow, due time.Time) {
 	d.recorder.Add(cluster.MissedFiring(row, due))
+}
+
+// toldMissed is which due time of each event source missedFiring was told of
+// last, on whatever node.
+func (d *Daemon) toldMissed(ctx context.Context) (map[string]time.Time, error) {
+	events, err := d.store.Events(ctx, cluster.EventQuery{Kinds: []cluster.EventKind{cluster.EventCron}, Limit: eventsLookedAt})
+	if err != nil {
+		return nil, err
+	}
+	told := map[string]time.Time{}
+	for _, e := range events { // oldest first
+		if source, due, missed := cluster.MissedOf(&e); missed {
+			told[source] = due
+		}
+	}
+	return told, nil
 }
 
 // alertMetrics show which alerts are open, as this node knows: nearly the same

@@ -36,7 +36,7 @@ func (d *Daemon) build(base context.Context) {
 	}, d.store, d.feed, d.loads())
 	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
-		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts, Missed: d.missedFiring})
+		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts, Missed: d.missedFiring, Told: d.toldMissed})
 	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Gone: d.gone(), Logger: d.part("roles")})
 	d.buildJournal()
 	d.keeper.Add(cluster.RolePlacement, d.recorder.Role(d.placer.Hold))
