@@ -24,7 +24,7 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 		return
 	}
 	request.Header.Set("Takes", takes.String())
-	marred, events, reach := n.marred.Load(), c.events(), c.within(n, r)
+	marred, killed, events, reach := n.marred.Load(), c.killed(), c.events(), c.within(n, r)
 	began := time.Now()
 	answer, err := n.answered(n.opt.PublicPort, request)
 	took := time.Since(began)
@@ -43,15 +43,26 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 		c.fail("%s is answered %d without a reason: %q", what, answer.status, answer.body)
 	case answer.header.Get("Maelstrom-Reason") == "node_lost" && (c.events() != events || began.Sub(time.Unix(0, c.happened.Load())) < noticed):
 		// It was sent to a node that failed, with more than are sent once more.
+	case answer.status == http.StatusBadGateway && answer.header.Get("Maelstrom-Reason") == "exited" && c.killed() != killed:
+		// It was in a container that was killed, so that nobody may send it again.
 	case n.marred.Load() == marred && !r.frail && !r.goes && reach.still() != nil:
 		c.fail("%s, which %s ran and nothing happened to, is answered %d %v after %v", what, reach.still().id, answer.status, answer.header, took)
 	}
 }
 
 // events counts what has happened to nodes.
-func (c *chronicle) events() (sum int64) {
+func (c *chronicle) events() int64 {
+	sum := c.killed()
 	for _, n := range c.nodes {
-		sum += n.marred.Load() + n.touched.Load()
+		sum += n.touched.Load()
+	}
+	return sum
+}
+
+// killed counts what has ended daemons and containers.
+func (c *chronicle) killed() (sum int64) {
+	for _, n := range c.nodes {
+		sum += n.marred.Load()
 	}
 	return sum
 }

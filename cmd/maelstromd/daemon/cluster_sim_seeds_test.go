@@ -22,6 +22,8 @@ func TestHistoriesOfClustersThatFailed(t *testing.T) {
 		{"nothing is placed any more after the faults", 2140},
 		{"a start that joins later is not taken for another one", 2398},
 		{"a node that starts holds requests beyond their own limit", 58},
+		{"two ask at once why something can't be placed", 3080},
+		{"a container is killed with requests of another node in it", 3603},
 	} {
 		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {
 			t.Parallel()
