@@ -79,12 +79,16 @@ func (a *traffic) awaitMore(more int, nodes ...*node) {
 // check ends the traffic; what failed and is not excused fails the test.
 func (a *traffic) check(t testing.TB) {
 	t.Helper()
-	served, failed, excused, slowest := 0, 0, 0, time.Duration(0)
+	served, failed, excused := 0, 0, 0
+	slowest := exchange{}
+	took := func(x exchange) time.Duration { return x.ended.Sub(x.began).Round(time.Millisecond) }
 	for i, l := range a.loads {
 		l.end()
 		served += len(l.served)
 		for _, x := range l.served {
-			slowest = max(slowest, x.ended.Sub(x.began))
+			if took(x) > took(slowest) {
+				slowest = x
+			}
 		}
 		for _, x := range l.failed {
 			if a.excused(i, x) {
@@ -92,11 +96,11 @@ func (a *traffic) check(t testing.TB) {
 				continue
 			}
 			if failed++; failed <= shownFailures {
-				t.Errorf("asked at node %d at %s, failed %s later: %s", i, x.began.Format("15:04:05.000"), x.ended.Sub(x.began).Round(time.Millisecond), x.answer)
+				t.Errorf("asked at node %d at %s, failed %s later: %s", i, x.began.Format("15:04:05.000"), took(x), x.answer)
 			}
 		}
 	}
-	t.Logf("%d requests were answered, %d failed at nodes that were ill, %d failed; the slowest took %s", served, excused, failed, slowest.Round(time.Millisecond))
+	t.Logf("%d requests were answered, %d failed at nodes that were ill, %d failed; the slowest, asked at %s, took %s", served, excused, failed, slowest.began.Format("15:04:05"), took(slowest))
 	if failed > 0 {
 		t.Errorf("%d of %d requests failed", failed, served+failed+excused)
 	}

@@ -85,7 +85,7 @@ func TestPartitionsFailNoRequestToWhatRuns(t *testing.T) {
 		s.firings.outages = append(s.firings.outages, outage{began, over})
 		s.awaitWell()
 		took := time.Since(over)
-		t.Logf("%s: all is well %s after the end", p.name, took.Round(time.Millisecond))
+		t.Logf("%s: from %s on, all is well %s after the end", p.name, began.Format("15:04:05"), took.Round(time.Millisecond))
 		if recovered = append(recovered, took); *faultRecovery > 0 && took > *faultRecovery {
 			t.Errorf("%s: all is well only %s after the end", p.name, took.Round(time.Millisecond))
 		}
