@@ -110,13 +110,14 @@ func whyUnreachable(err error) string {
 	return strings.TrimSpace(err.Error())
 }
 
-// NodeService answers other nodes.
+// nodesService answers other nodes, also those of the next release, which may ask
+// for more.
 func (s *Server) nodesService() []method {
 	return []method{
-		newMethod("PeerService.Explain", "Explains a component as the holder of the role placement.", s.explainHere),
-		newMethod("PeerService.Removable", "Tells which nodes could be removed, as the holder of the role placement.", s.removableHere),
-		newMethod("PeerService.Refusals", "Tells why components lack an instance, as the holder of the role placement.", s.refusalsHere),
-		newMethod("PeerService.Loads", "Tells what the node's gateway sees of each instance.", s.loadsHere),
+		newMethod("PeerService.Explain", "Explains a component as the holder of the role placement.", s.explainHere, lenient),
+		newMethod("PeerService.Removable", "Tells which nodes could be removed, as the holder of the role placement.", s.removableHere, lenient),
+		newMethod("PeerService.Refusals", "Tells why components lack an instance, as the holder of the role placement.", s.refusalsHere, lenient),
+		newMethod("PeerService.Loads", "Tells what the node's gateway sees of each instance.", s.loadsHere, lenient),
 	}
 }
 

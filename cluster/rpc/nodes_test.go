@@ -383,3 +383,15 @@ func TestNodesAnswerNodesAlone(t *testing.T) {
 		t.Errorf("events: %d", got.Code)
 	}
 }
+
+// A node of the next release may ask for more than this one knows of.
+func TestNodesOfTheNextReleaseAreAnswered(t *testing.T) {
+	c := newCouple(t)
+	for _, method := range []string{"Explain", "Removable", "Refusals", "Loads"} {
+		var answer map[string]any
+		ask := map[string]any{"name": "shop_web", "of_the_next_release": map[string]any{"more": true}}
+		if err := c.a.server.node(otherNode).call(t.Context(), "PeerService."+method, ask, &answer); err != nil || len(answer) == 0 {
+			t.Errorf("%s: %v, %v", method, answer, err)
+		}
+	}
+}
