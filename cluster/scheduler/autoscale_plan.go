@@ -19,7 +19,7 @@ func (p *planner) autoscale(c *component, m *Scale) {
 	}
 	if !c.measured {
 		c.measured = true
-		a.Window.read(p.in.Load.Meters, c.name, p.in.Now)
+		a.Window.take(p.in.Load.Meters, p.told(c.name), p.in.Now)
 	}
 	if ready == 0 || a.Window.Base.IsZero() {
 		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business

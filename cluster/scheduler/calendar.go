@@ -19,6 +19,7 @@ type date struct {
 	at        time.Time
 	component string
 	scale     *Scale
+	once      bool // there is another one: this is for the work that it has now
 }
 
 func (d date) compare(o date) int {

@@ -30,7 +30,7 @@ func TestCalendarFindsWhoIsDue(t *testing.T) {
 					continue
 				}
 				changed[name], due[name] = &Scale{}, at("at")
-				dates = append(dates, date{due[name], name, changed[name]})
+				dates = append(dates, date{at: due[name], component: name, scale: changed[name]})
 			}
 			scales = scales.With(changed, nil)
 			kept := c

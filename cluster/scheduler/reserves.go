@@ -19,15 +19,11 @@ type reserves struct {
 // reserves returns those of the snapshot, by way of those of the plan before.
 func (p *planner) reserves() *reserves {
 	if p.reserved == nil {
-		p.reserved = p.lastReserves().next(p.in.Snapshot, p.in.Load.Observed)
-	}
-	return p.reserved
-}
-
-// lastReserves returns those that were last asked for; nil: they never were.
-func (p *planner) lastReserves() *reserves {
-	if past := p.in.Memory.past; p.reserved == nil && past != nil {
-		return past.reserved
+		var before *reserves
+		if past := p.in.Memory.past; past != nil {
+			before = past.reserved
+		}
+		p.reserved = before.next(p.in.Snapshot, p.in.Load.Observed)
 	}
 	return p.reserved
 }

@@ -40,7 +40,7 @@ type past struct {
 	restless []string // that are to be looked at by any plan
 	calendar calendar // of the others
 
-	reserved *reserves // of that snapshot or an earlier one; nil: never asked for
+	reserved *reserves
 }
 
 // stirred names the components that a plan has to look at: those that the plan
@@ -166,11 +166,11 @@ func (p *planner) loaded(names map[string]bool) {
 		if told {
 			known++
 		}
-		switch {
+		switch begun := isBusy(now) && !isBusy(was); {
 		case now.Queued > 0 || was.Queued > 0 || now.LastRequest.Before(before.lastWork(was, now)):
 			names[name] = true
-		case isBusy(now) && !isBusy(was) || learns && (isBusy(now) || !now.LastRequest.Equal(was.LastRequest)):
-			p.stir(name, names)
+		case begun || learns && (isBusy(now) || !now.LastRequest.Equal(was.LastRequest)):
+			p.stir(name, begun, names)
 		}
 	}
 	if known == len(before.load.Components) {
@@ -209,45 +209,64 @@ func (p *planner) due(names map[string]bool) {
 		d, is := p.calendar.pop(p.in.Now)
 		switch {
 		case !is:
+			p.lookAt(p.calendar.next(scales))
 			return
 		case !d.stands(scales):
-		case !d.scale.rest.ends(p.in.Load.Components[d.component], p.in.Now):
-			p.note(d.component, d.scale)
+		case !p.isDue(d.component, &d.scale.rest):
+			if !d.once {
+				p.lookAt(p.note(d.component, d.scale))
+			}
 		case n < mostDue:
 			names[d.component] = true
 			n++
 		default:
 			p.dates = append(p.dates, d)
+			p.look(p.in.Now)
 			return
 		}
 	}
 }
 
-// stir looks at a component whose load has changed: if its rest does not end by
-// that, it may end sooner.
-func (p *planner) stir(name string, names map[string]bool) {
+// stir looks at a component that has work, if its rest is over by that. If it will
+// be with the work that has just begun, that is noted.
+func (p *planner) stir(name string, begun bool, names map[string]bool) {
 	s, known := p.in.Memory.Scales.Get(name)
-	switch {
-	case !known || !s.rest.is:
-	case !s.rest.ends(p.in.Load.Components[name], p.in.Now):
-		p.note(name, s)
-	case len(names) < mostDue:
-		names[name] = true
-	default:
-		p.dates = append(p.dates, date{p.in.Now, name, s})
+	if !known || !s.rest.is {
+		return
 	}
+	at := p.in.Now
+	switch due := p.isDue(name, &s.rest); {
+	case due && len(names) < mostDue:
+		names[name] = true
+		return
+	case !due && !(begun && s.rest.grows):
+		return
+	case !due:
+		at = s.rest.from
+	}
+	p.dates = append(p.dates, date{at: at, component: name, scale: s, once: true})
+	p.look(at)
 }
 
-// note remembers when a component at rest is to be thought about again.
-func (p *planner) note(name string, s *Scale) {
-	if at := s.rest.again(p.in.Load.Components[name], p.in.Now); !at.IsZero() {
-		p.dates = append(p.dates, date{at, name, s})
+// note puts in when a component at rest is to be thought about again.
+func (p *planner) note(name string, s *Scale) time.Time {
+	at := s.rest.again(p.in.Load.Components[name], p.in.Now)
+	if !at.IsZero() {
+		p.dates = append(p.dates, date{at: at, component: name, scale: s})
+	}
+	return at
+}
+
+// lookAt makes the next plan happen at t or before; zero: whenever.
+func (p *planner) lookAt(t time.Time) {
+	if !t.IsZero() {
+		p.look(t)
 	}
 }
 
 // keepPast returns what the next plan finds of this one.
 func (p *planner) keepPast() *past {
-	now := &past{snap: p.in.Snapshot, load: p.in.Load, at: p.in.Now, zone: p.in.Zone, reserved: p.lastReserves()}
+	now := &past{snap: p.in.Snapshot, load: p.in.Load, at: p.in.Now, zone: p.in.Zone, reserved: p.reserves()}
 	for name, s := range p.scales {
 		if s.rest.is {
 			p.note(name, s)
@@ -256,29 +275,27 @@ func (p *planner) keepPast() *past {
 		}
 	}
 	now.calendar = p.calendar.with(p.dates, p.memory.Scales)
-	if at := now.calendar.next(p.memory.Scales); !at.IsZero() {
-		p.look(later(at, p.in.Now))
-	}
 	return now
 }
 
-// again is when a rest may end, by the load as it is. Work that begins may end
-// it sooner.
+// isDue tells whether a component was at rest until now.
+func (p *planner) isDue(name string, r *rest) bool {
+	l := p.in.Load.Components[name]
+	at := r.again(l, p.in.Now)
+	return !at.IsZero() && !at.After(p.in.Now) || r.learns && teaches(workAt(l, p.in.Now), r.learnt)
+}
+
+// again is when a rest may end at the earliest, if no work begins until then;
+// zero: it does not.
 func (r *rest) again(l cluster.ComponentLoad, now time.Time) time.Time {
-	at, work := r.until, isBusy(l)
-	if work && r.grows {
+	at := r.until
+	if r.grows && isBusy(l) {
 		at = sooner(at, r.from)
 	}
 	if r.busy {
 		at = sooner(at, workAt(l, now).Add(r.idle))
 	}
 	return at
-}
-
-// ends tells whether a rest is over, by the load as it is.
-func (r *rest) ends(l cluster.ComponentLoad, now time.Time) bool {
-	at := r.again(l, now)
-	return !at.IsZero() && !at.After(now) || r.learns && teaches(workAt(l, now), r.learnt)
 }
 
 // isActive tells whether a component is one that Plan has to look at, if

@@ -159,3 +159,33 @@ func TestWhatIsRememberedKeepsNoSnapshot(t *testing.T) {
 	}
 	goruntime.KeepAlive(w)
 }
+
+// Work that comes and goes leaves nothing behind in the calendar, and what rests
+// meanwhile is looked at when its idle time is over.
+func TestWorkThatComesAndGoesFillsNoCalendar(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 4096)
+	w.declare("a", project.Component{IdleTimeoutSeconds: 300, MaxInstances: 1})
+	w.components["a"].Proven = 1
+	pl := &cluster.Placement{ID: "a", Component: "a", Node: "n1", Want: cluster.WantRun, PlacedVersion: 1, Version: 1}
+	w.placements["a"] = pl
+	w.report(pl, cluster.InstanceReady, "")
+	w.decide(t)
+	for i := range 1000 {
+		w.now = w.now.Add(100 * time.Millisecond)
+		w.load.Components["a"] = cluster.ComponentLoad{InFlight: i % 2, LastRequest: w.now}
+		w.decide(t)
+		if n := sum(lengths(w.memory.past.calendar)); n > 2 {
+			t.Fatalf("%d dates of one component", n)
+		}
+	}
+	w.load.Components["a"] = cluster.ComponentLoad{LastRequest: w.now}
+	w.wait(t, 299*time.Second)
+	if w.running("a") != 1 {
+		t.Error("sleeps too soon")
+	}
+	w.wait(t, 2*time.Second)
+	if w.running("a") != 0 {
+		t.Error("does not sleep")
+	}
+}

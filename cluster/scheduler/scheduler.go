@@ -244,7 +244,8 @@ type planner struct {
 	rises    map[string]time.Time      // of those that were looked at
 	next     time.Time
 
-	looked    []*component // by this plan
+	looked    []*component         // by this plan
+	readings  map[string][]Reading // of the meters; nil until asked for
 	views     map[string]*component
 	woken     []*component        // that were at rest until this plan needed to know
 	victims   map[string][]victim // by node

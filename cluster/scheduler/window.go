@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"maelstrom/cluster"
@@ -73,27 +74,27 @@ func (w *Window) Average(now time.Time, within time.Duration) (mean float64, sec
 	return math.Round(mean/float64(seconds)*1e6) / 1e6, seconds // what is exact stays so
 }
 
-// read takes in what the meters of nodes have counted of a component since they
-// were read before.
-func (w *Window) read(meters map[string]cluster.Meter, component string, now time.Time) {
+// take takes in what the meters of nodes have counted of a component since they
+// were read before, by what is told of it now.
+func (w *Window) take(meters map[string]cluster.Meter, told []Reading, now time.Time) {
 	next := make([]Reading, 0, len(w.Before)+1)
-	for node, m := range meters {
-		before, known := w.before(node)
-		work, told := m.Work[component]
-		if !told {
-			if known {
-				before.Clock = max(before.Clock, m.Clock)
-				next = append(next, before)
-			}
-			continue
-		}
-		next = append(next, Reading{Node: node, Epoch: m.Epoch, Clock: m.Clock, Work: work})
+	for _, r := range told {
+		next = append(next, r)
+		before, known := w.before(r.Node)
+		at := meters[r.Node].At
 		switch {
 		case !known:
-		case before.Epoch != m.Epoch || work < before.Work:
-			w.Add(m.At.Add(-m.Clock), m.At, work)
+		case before.Epoch != r.Epoch || r.Work < before.Work:
+			w.Add(at.Add(-r.Clock), at, r.Work)
 		default:
-			w.Add(m.At.Add(before.Clock-m.Clock), m.At, work-before.Work)
+			w.Add(at.Add(before.Clock-r.Clock), at, r.Work-before.Work)
+		}
+	}
+	for _, before := range w.Before {
+		m, is := meters[before.Node]
+		if is && !slices.ContainsFunc(told, func(r Reading) bool { return r.Node == before.Node }) {
+			before.Clock = max(before.Clock, m.Clock)
+			next = append(next, before)
 		}
 	}
 	w.Before = next
@@ -109,4 +110,45 @@ func (w *Window) before(node string) (Reading, bool) {
 		}
 	}
 	return Reading{}, false
+}
+
+// told is what the meters of nodes tell of a component.
+func (p *planner) told(component string) []Reading {
+	if p.readings == nil {
+		p.readings = p.readMeters()
+	}
+	if list, read := p.readings[component]; read {
+		return list
+	}
+	var list []Reading
+	for node, m := range p.in.Load.Meters {
+		if work, told := m.Work[component]; told {
+			list = append(list, Reading{Node: node, Epoch: m.Epoch, Clock: m.Clock, Work: work})
+		}
+	}
+	return list
+}
+
+// readMeters reads what all meters tell of what this plan looks at, where that is
+// less to do than to ask each of them for each component.
+func (p *planner) readMeters() map[string][]Reading {
+	all := 0
+	for _, m := range p.in.Load.Meters {
+		all += len(m.Work)
+	}
+	if all > len(p.looked)*len(p.in.Load.Meters) {
+		return map[string][]Reading{}
+	}
+	readings := make(map[string][]Reading, len(p.looked))
+	for _, c := range p.looked {
+		readings[c.name] = nil
+	}
+	for node, m := range p.in.Load.Meters {
+		for component, work := range m.Work {
+			if list, looked := readings[component]; looked {
+				readings[component] = append(list, Reading{Node: node, Epoch: m.Epoch, Clock: m.Clock, Work: work})
+			}
+		}
+	}
+	return readings
 }
