@@ -293,6 +293,27 @@ func play(t *testing.T, test func(*testing.T, *stage)) {
 	})
 }
 
+// playWith plays with a component web, while this node decides.
+func playWith(t *testing.T, web project.Component, test func(*testing.T, *stage)) {
+	t.Helper()
+	play(t, func(t *testing.T, s *stage) {
+		s.db.declare("web", web)
+		s.feed.Hint()
+		defer s.hold()()
+		test(t, s)
+	})
+}
+
+// awake wakes the component web and has all instances ready.
+func (s *stage) awake(t *testing.T) {
+	t.Helper()
+	if err := s.Wake(t.Context(), "web"); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait()
+	s.report(cluster.InstanceReady)
+}
+
 func (s *stage) record(events ...cluster.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,10 +32,7 @@ func TestHistoryKeepsTheLatest(t *testing.T) {
 // What a component shall have is told as an event, by an explanation and by
 // counts: once each, and only what is stored.
 func TestChangesAreRecordedOnce(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{MaxConcurrency: 1, ReserveMemory: 1000})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{MaxConcurrency: 1, ReserveMemory: 1000}, func(t *testing.T, s *stage) {
 		s.db.change(func() { s.db.fail = fmt.Errorf("away") })
 		s.gateway.set("web", cluster.ComponentLoad{Queued: 3, ServiceTime: 2 * time.Second})
 		after(time.Second)
@@ -62,14 +59,8 @@ func TestChangesAreRecordedOnce(t *testing.T) {
 
 // A wake by itself, and falling asleep, are events of their own already.
 func TestOneInstanceIsNoEvent(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{IdleTimeoutSeconds: 10})
-		s.feed.Hint()
-		defer s.hold()()
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		s.report(cluster.InstanceReady)
+	playWith(t, project.Component{IdleTimeoutSeconds: 10}, func(t *testing.T, s *stage) {
+		s.awake(t)
 		after(time.Minute)
 		e, _ := s.Explain("web")
 		if c := e.Scale.Changes; len(s.events()) != 0 || len(c) != 2 || c[0].Cause != cluster.ScaleIdle || c[1].Cause != cluster.ScaleWake {

@@ -12,14 +12,8 @@ import (
 // What a component takes is noted now and then although nothing happens, told
 // once, and shown.
 func TestMemoryInUseIsObserved(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{ReserveMemory: 100, IdleTimeoutSeconds: 36000})
-		s.feed.Hint()
-		defer s.hold()()
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		s.report(cluster.InstanceReady)
+	playWith(t, project.Component{ReserveMemory: 100, IdleTimeoutSeconds: 36000}, func(t *testing.T, s *stage) {
+		s.awake(t)
 		rows, _ := s.feed.Snapshot().ByComponent.Get("web")
 		s.gateway.uses(map[string]int64{rows[0].ID: 150})
 		s.gateway.set("web", cluster.ComponentLoad{})

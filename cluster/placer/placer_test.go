@@ -13,10 +13,7 @@ import (
 )
 
 func TestWakeReturnsWhenThePlacementIsStored(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{}, func(t *testing.T, s *stage) {
 		begin := time.Now()
 		s.db.change(func() { s.db.slow = 7 * time.Millisecond })
 		if err := s.Wake(t.Context(), "web"); err != nil {
@@ -36,10 +33,7 @@ func TestWakeReturnsWhenThePlacementIsStored(t *testing.T) {
 }
 
 func TestWakeOfWhatFailsReturnsAtOnce(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{}, func(t *testing.T, s *stage) {
 		if err := s.Wake(t.Context(), "web"); err != nil {
 			t.Fatal(err)
 		}
@@ -53,10 +47,7 @@ func TestWakeOfWhatFailsReturnsAtOnce(t *testing.T) {
 }
 
 func TestRefusedWakeIsAFailure(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{ReserveMemory: 5000})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{ReserveMemory: 5000}, func(t *testing.T, s *stage) {
 		var f *cluster.Failure
 		if err := s.Wake(t.Context(), "web"); !errors.As(err, &f) || f.Reason != cluster.ReasonNoCapacity {
 			t.Errorf("wake: %v, want no_capacity", err)
@@ -143,10 +134,7 @@ func TestFencedWriteEndsTheHold(t *testing.T) {
 }
 
 func TestDatabaseErrorsAreRetriedWithBackOff(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{}, func(t *testing.T, s *stage) {
 		broken := errors.New("disk full")
 		s.db.change(func() { s.db.fail = broken })
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -176,10 +164,7 @@ func TestDatabaseErrorsAreRetriedWithBackOff(t *testing.T) {
 // What could not be written may be wanted no more by the time of the next try:
 // then the loop listens again.
 func TestNothingLeftToTryAgainIsNoPause(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{}, func(t *testing.T, s *stage) {
 		s.db.change(func() { s.db.fail = errors.New("disk full") })
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -198,15 +183,8 @@ func TestNothingLeftToTryAgainIsNoPause(t *testing.T) {
 }
 
 func TestWakeOfWhatIsStoppingTakesTheNextSlot(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{})
-		s.feed.Hint()
-		defer s.hold()()
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		s.report(cluster.InstanceReady)
+	playWith(t, project.Component{}, func(t *testing.T, s *stage) {
+		s.awake(t)
 		if err := s.Sleep(t.Context(), "web"); err != nil {
 			t.Fatal(err)
 		}
@@ -231,16 +209,9 @@ func TestWakeOfWhatIsStoppingTakesTheNextSlot(t *testing.T) {
 }
 
 func TestIdleStopIsOnTime(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{IdleTimeoutSeconds: 30})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{IdleTimeoutSeconds: 30}, func(t *testing.T, s *stage) {
 		s.gateway.set("web", cluster.ComponentLoad{Queued: 1})
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		s.report(cluster.InstanceReady)
+		s.awake(t)
 		s.gateway.set("web", cluster.ComponentLoad{InFlight: 1})
 		after(time.Minute)
 		if s.db.count("web", cluster.WantRun) != 1 {
@@ -264,16 +235,9 @@ func TestIdleStopIsOnTime(t *testing.T) {
 
 // A wake that finds it awake counts as activity all the same.
 func TestWakeOfWhatIsAwakeKeepsItAwake(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{IdleTimeoutSeconds: 30})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{IdleTimeoutSeconds: 30}, func(t *testing.T, s *stage) {
 		for range 3 {
-			if err := s.Wake(t.Context(), "web"); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			s.report(cluster.InstanceReady)
+			s.awake(t)
 			after(20 * time.Second)
 		}
 		if commits, _, _ := s.db.tally(); s.db.count("web", cluster.WantRun) != 1 || commits != 2 {
@@ -308,11 +272,7 @@ func TestSleep(t *testing.T) {
 		if err := s.Sleep(t.Context(), "web"); err != nil {
 			t.Errorf("asleep already: %v", err)
 		}
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		s.report(cluster.InstanceReady)
+		s.awake(t)
 		if err := s.Sleep(t.Context(), "web"); err != nil || s.db.count("web", cluster.WantStop) != 1 {
 			t.Errorf("sleep: %v, %d stopped, want 1", err, s.db.count("web", cluster.WantStop))
 		}
@@ -320,15 +280,8 @@ func TestSleep(t *testing.T) {
 }
 
 func TestQueueGrowthIsActedOnAtOnce(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{MaxConcurrency: 1, MaxInstances: 3})
-		s.feed.Hint()
-		defer s.hold()()
-		if err := s.Wake(t.Context(), "web"); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		s.report(cluster.InstanceReady)
+	playWith(t, project.Component{MaxConcurrency: 1, MaxInstances: 3}, func(t *testing.T, s *stage) {
+		s.awake(t)
 		s.gateway.set("web", cluster.ComponentLoad{InFlight: 1, Queued: 9, ServiceTime: 10 * time.Second})
 		synctest.Wait()
 		if n := s.db.count("web", cluster.WantRun); n != 3 {

@@ -15,10 +15,7 @@ func command(id string, memory int64) cluster.Run {
 }
 
 func TestRunsShareTheMemoryOfTheNode(t *testing.T) {
-	play(t, func(t *testing.T, s *stage) {
-		s.db.declare("web", project.Component{ReserveMemory: 1000})
-		s.feed.Hint()
-		defer s.hold()()
+	playWith(t, project.Component{ReserveMemory: 1000}, func(t *testing.T, s *stage) {
 		if err := s.Wake(t.Context(), "web"); err != nil {
 			t.Fatal(err)
 		}
