@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -18,6 +19,7 @@ import (
 type DSN struct {
 	Driver string
 	Where  string // for people: host, port and database
+	Clear  bool   // it leaves this machine, and may do so unencrypted
 
 	secrets []string
 }
@@ -98,7 +100,29 @@ func parsePostgresDSN(dsn string) (DSN, error) {
 		_, written, _ := strings.Cut(u.User.String(), ":")
 		secrets = append(secrets, written) // as it stands in the DSN, with its escapes
 	}
-	return newDSN("postgres", net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))+"/"+cfg.Database, secrets...), nil
+	d := newDSN("postgres", net.JoinHostPort(cfg.Host, strconv.Itoa(int(cfg.Port)))+"/"+cfg.Database, secrets...)
+	d.Clear = postgresClear(cfg)
+	return d, nil
+}
+
+func postgresClear(cfg pq.Config) bool {
+	switch cfg.SSLMode {
+	case pq.SSLModeDisable, pq.SSLModeAllow, pq.SSLModePrefer: // the last as whoever is in between likes
+		return elsewhere(cfg.Host, cfg.Hostaddr) || slices.ContainsFunc(cfg.Multi, func(m pq.ConfigMultihost) bool { return elsewhere(m.Host, m.Hostaddr) })
+	}
+	return false
+}
+
+// elsewhere tells whether a server is not on this machine, as far as its name,
+// or the address that stands beside it, tells. A path is a socket.
+func elsewhere(host string, addr netip.Addr) bool {
+	if !addr.IsValid() {
+		addr, _ = netip.ParseAddr(strings.Trim(host, "[]"))
+	}
+	if addr.IsValid() {
+		return !addr.Unmap().IsLoopback()
+	}
+	return host != "" && host != "localhost" && host[0] != '/' && host[0] != '@'
 }
 
 func parseMySQLDSN(dsn string) (DSN, error) {
@@ -106,7 +130,17 @@ func parseMySQLDSN(dsn string) (DSN, error) {
 	if err != nil || cfg.DBName == "" {
 		return DSN{}, errMySQLDSN
 	}
-	return newDSN("mysql", cfg.Addr+"/"+cfg.DBName, cfg.Passwd), nil
+	d := newDSN("mysql", cfg.Addr+"/"+cfg.DBName, cfg.Passwd)
+	d.Clear = mysqlClear(cfg)
+	return d, nil
+}
+
+func mysqlClear(cfg *mysql.Config) bool {
+	if cfg.Net != "tcp" || cfg.TLS != nil && !cfg.AllowFallbackToPlaintext {
+		return false
+	}
+	host, _, _ := net.SplitHostPort(cfg.Addr) // the driver has added a port
+	return elsewhere(host, netip.Addr{})
 }
 
 func newDSN(driver, where string, secrets ...string) DSN {

@@ -31,6 +31,41 @@ func TestDSNIsToldApartFromItsSecrets(t *testing.T) {
 	}
 }
 
+// What is told to a server elsewhere, secrets among it, is to be encrypted.
+func TestADSNThatGoesOverANetworkInClear(t *testing.T) {
+	for _, row := range []struct {
+		driver, dsn string
+		clear       bool
+	}{
+		{"postgres", "postgres://u:p@db.internal/shop?sslmode=disable", true},
+		{"postgres", "postgres://u:p@db.internal/shop?sslmode=allow", true},
+		{"postgres", "postgres://u:p@10.0.0.5/shop?sslmode=prefer", true},
+		{"postgres", "postgres://u:p@db.internal/shop", false}, // require
+		{"postgres", "postgres://u:p@db.internal/shop?sslmode=require", false},
+		{"postgres", "postgres://u:p@db.internal/shop?sslmode=verify-full", false},
+		{"postgres", "postgres://u:p@localhost/shop?sslmode=disable", false},
+		{"postgres", "postgres://u:p@127.0.0.1:6432/shop?sslmode=disable", false},
+		{"postgres", "postgres://u:p@[::1]/shop?sslmode=disable", false},
+		{"postgres", "host=/run/postgresql dbname=shop user=u", false},
+		{"postgres", "host=localhost hostaddr=10.0.0.5 dbname=shop user=u sslmode=disable", true},
+		{"postgres", "host=localhost,db.internal dbname=shop user=u sslmode=disable", true},
+		{"mysql", "u:p@tcp(db.internal:3306)/shop", true},
+		{"mysql", "u:p@tcp(10.0.0.5)/shop?tls=false", true},
+		{"mysql", "u:p@tcp(db.internal)/shop?tls=preferred", true},
+		{"mysql", "u:p@tcp(db.internal)/shop?tls=true", false},
+		{"mysql", "u:p@tcp(db.internal)/shop?tls=skip-verify", false},
+		{"mysql", "u:p@tcp(127.0.0.1:3306)/shop", false},
+		{"mysql", "u:p@tcp([::1]:3306)/shop", false},
+		{"mysql", "u:p@tcp(localhost)/shop", false},
+		{"mysql", "u:p@/shop", false},
+		{"mysql", "u@unix(/run/mysqld/mysqld.sock)/shop", false},
+	} {
+		if d, err := ParseDSN(row.driver, row.dsn); err != nil || d.Clear != row.clear {
+			t.Errorf("%s: in clear %v, %v", row.dsn, d.Clear, err)
+		}
+	}
+}
+
 func TestErrorsOfADSNRepeatNothingOfIt(t *testing.T) {
 	for _, dsn := range []string{
 		"postgres://mael:hunter2@db:port/shop", "postgres://mael:hunter2%zz@db/shop", "host=db password=hunter2 'x",

@@ -239,6 +239,9 @@ func (d *Daemon) open(ctx context.Context) error {
 	if err := d.bindPorts(ctx); err != nil {
 		return err
 	}
+	if dsn, err := store.ParseDSN(d.opt.SQLDriver, d.opt.SQLDSN); err == nil && dsn.Clear {
+		d.log.Warn("database on another machine may be talked to unencrypted", "database", dsn.Where, "hint", clearAdvice)
+	}
 	d.store, err = d.sur.OpenStore(ctx, store.Options{Driver: d.opt.SQLDriver, DSN: d.databasePath(), Logger: d.log})
 	if err != nil && d.opt.SQLDSN == "" {
 		return fmt.Errorf("%w: that is %s; `maelctl admin restore` puts a backup in its place", err, d.dir.database())

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store"
 )
 
 // The offset between this node's clock and the database's from which people
@@ -20,15 +21,32 @@ func (d *doctor) database(ctx context.Context) []rpc.Check {
 	defer cancel()
 	start := time.Now()
 	if err := d.store.Ping(ctx); err != nil {
-		return []rpc.Check{failed("database", err.Error(), d.databaseAdvice()),
-			skipped("database.schema", "the database does not answer"), skipped("database.writable", "the database does not answer")}
+		return append([]rpc.Check{failed("database", err.Error(), d.databaseAdvice()),
+			skipped("database.schema", "the database does not answer"), skipped("database.writable", "the database does not answer")}, d.databaseTLS()...)
 	}
 	answered := passed("database", "%s answers within %s", d.opt.SQLDriver, time.Since(start).Round(time.Microsecond))
 	if at := d.declared.gate.passage(); at != (passage{}) {
 		answered = warning("database", "this node moves to "+at.driver, (&movingError{at}).Error())
 	}
-	return []rpc.Check{answered, d.schema(ctx), d.writable(ctx)}
+	return append([]rpc.Check{answered, d.schema(ctx), d.writable(ctx)}, d.databaseTLS()...)
 }
+
+// databaseTLS tells whether what goes to the database can be read on its way:
+// secrets of sources are in it, and hashes of tokens.
+func (d *doctor) databaseTLS() []rpc.Check {
+	const name = "database.tls"
+	dsn, err := store.ParseDSN(d.opt.SQLDriver, d.opt.SQLDSN)
+	switch {
+	case err != nil: // it is a file
+		return nil
+	case dsn.Clear:
+		return []rpc.Check{failed(name, dsn.Where+" is on another machine, and MAEL_SQL_DSN allows to talk to it unencrypted", clearAdvice)}
+	}
+	return []rpc.Check{passed(name, "the database is on this machine, or is talked to over TLS alone")}
+}
+
+// clearAdvice is for who talks to a database unencrypted.
+const clearAdvice = "put sslmode=verify-full (PostgreSQL) or tls=true (MySQL, MariaDB) into MAEL_SQL_DSN, and restart"
 
 func (d *doctor) databaseAdvice() string {
 	if d.embedded() {

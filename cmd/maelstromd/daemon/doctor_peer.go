@@ -55,7 +55,13 @@ func (d *doctor) peerKey(ctx context.Context) rpc.Check {
 		return skipped(name, "the authority of the cluster is not known yet")
 	}
 	const advice = "see the daemon's log for certificate of this node not renewed"
-	_, err := peer.OpenAuthority(ctx, peer.AuthorityOptions{Store: d.store, Key: d.opt.ClusterKey, Node: d.node, Logger: d.part("doctor")})
+	_, err := d.store.Authority(ctx)
+	if errors.Is(err, cluster.ErrNotFound) {
+		return failed(name, "the database has no authority any more", "was the database put back to an earlier state, or another one set? restart all daemons: the first makes a new authority")
+	}
+	if err == nil {
+		err = peer.CheckKey(ctx, d.store, d.opt.ClusterKey)
+	}
 	if errors.Is(err, peer.ErrSealed) {
 		return failed(name, err.Error(), "set the cluster's key, as the other nodes have it, and restart this daemon")
 	}
