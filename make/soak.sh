@@ -132,9 +132,11 @@ rolled() {
 # autoscale: components of one daemon whose loads grow at the same time: from 1
 # to 100 clients at once and one by one, in square waves of a minute, by 25
 # requests of 30 s that have an instance each, and by requests that need a
-# processor for 100 ms; then the first goes down to one client.
+# processor for 100 ms; then the first goes down to one client. Before that, what
+# was learned of a component keeps it awake across a restart.
 autoscale() {
   make/engine.sh
+  step "five idle times" go test -run '^TestHabitsOutliveTheDaemon$' -timeout 30m -v ./cmd/maelstromd -learned.idles 5
   step "loads that grow" go test -run '^TestCapacityFollowsLoad$' -timeout 1h -v ./cmd/maelstromd \
     -autoscale.crowd 100 -autoscale.long 30s -autoscale.waves 5 -autoscale.half 30s -autoscale.down
 }
