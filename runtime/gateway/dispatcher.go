@@ -56,7 +56,7 @@ func newDispatcher(g *Gateway, name string) *dispatcher {
 		g: g, name: name,
 		instances: map[string]*instance{},
 		retreats:  map[string]*retreat{},
-		queue:     queue{limit: g.opt.QueueLimit},
+		queue:     queue{limit: g.opt.QueueLimit, memory: &g.waiting},
 		settled:   make(chan struct{}, 1),
 		stats:     newStats(),
 	}
@@ -97,8 +97,8 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 	w := d.newWaiter(x, now)
 	if again {
 		d.queue.putBack(w, x.client)
-	} else if !d.enqueue(w, x.client) {
-		return nil, nil, refuseFull
+	} else if !d.enqueue(w, x.client, now) {
+		return nil, nil, d.refuseFull(now)
 	}
 	if w.passive == 0 {
 		d.stats.loaded(d, now)
@@ -108,7 +108,7 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 }
 
 func (d *dispatcher) newWaiter(x *exchange, now time.Time) *waiter {
-	return &waiter{outcome: make(chan outcome, 1), since: now, place: x.place, cold: len(d.ready) == 0, passive: x.passive}
+	return &waiter{outcome: make(chan outcome, 1), since: now, place: x.place, cold: len(d.ready) == 0, passive: x.passive, size: sizeOf(x.r)}
 }
 
 // comeBack puts a request that was not served back to its place in the queue, if
@@ -125,10 +125,10 @@ func (d *dispatcher) comeBack(x *exchange, now time.Time) {
 	d.wakeIfNeeded()
 }
 
-func (d *dispatcher) enqueue(w *waiter, client netip.Addr) bool {
+func (d *dispatcher) enqueue(w *waiter, client netip.Addr, now time.Time) bool {
 	victim, ok := d.queue.add(w, client)
 	if victim != nil {
-		victim.outcome <- outcome{refusal: refuseFull}
+		victim.outcome <- outcome{refusal: d.refuseFull(now)}
 	}
 	if ok && w.passive == 0 {
 		d.g.load.urgent()

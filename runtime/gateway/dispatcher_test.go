@@ -209,6 +209,7 @@ func TestSlotsAndOutcomes(t *testing.T) {
 		rt.Repeat(map[string]func(*rapid.T){
 			"enter": func(rt *rapid.T) {
 				x := &exchange{
+					r:       &http.Request{},
 					client:  address(rapid.IntRange(1, 3).Draw(rt, "client")),
 					passive: rapid.SampledFrom([]int16{0, 0, 204}).Draw(rt, "passive"),
 				}

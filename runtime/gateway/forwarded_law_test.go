@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -68,7 +69,7 @@ func (l *law) step(n int) {
 }
 
 func (l *law) enter(other bool) {
-	a := &asked{x: &exchange{start: time.Now()}, from: other, since: time.Now()}
+	a := &asked{x: &exchange{r: &http.Request{}, start: time.Now()}, from: other, since: time.Now()}
 	var r *refusal
 	if other {
 		a.x.asker, a.x.passive = "another node", aside

@@ -66,7 +66,12 @@ type Options struct {
 	// TrustedProxies are the peers whose X-Forwarded-* fields are believed.
 	TrustedProxies proxy.Trust
 
+	// StartTime is what 95 of 100 starts of a component took at most, false if
+	// none is known; nil: nothing is known of any.
+	StartTime func(component string) (time.Duration, bool)
+
 	QueueLimit   int           // waiting requests of one component
+	QueueMemory  int64         // bytes of all waiting requests together; zero: no bound
 	QueueTimeout time.Duration // longest wait; zero: the component's maxdurationseconds alone
 	Stall        time.Duration // without a byte either way, an exchange is given up
 	StreamStall  time.Duration // the same for streams and upgraded connections
@@ -95,6 +100,7 @@ type Gateway struct {
 	received  received // from other nodes
 	links     links    // to other nodes
 	repeats   repeats
+	waiting   budget // of what waits, of all components
 
 	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
 
@@ -134,6 +140,7 @@ func New(opt Options, deps Deps) *Gateway {
 		wakeUp:    make(chan struct{}, 1),
 	}
 	g.links.g = g
+	g.waiting.limit = opt.QueueMemory
 	for _, r := range []*refusal{refuseUnknown, refuseStopped, refuseMalformed} {
 		g.unmatched[result{r.status, r.reason}] = new(atomic.Uint64)
 	}

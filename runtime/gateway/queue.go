@@ -13,6 +13,7 @@ type waiter struct {
 	place   uint64 // in the line
 	cold    bool   // no instance was ready when it came
 	passive int16  // exchange.passive
+	size    int64  // bytes, about
 
 	prev, next   *waiter // in the queue; next is younger
 	older, newer *waiter // of the same client
@@ -33,11 +34,12 @@ type client struct {
 	prev, next     *client // among those with as many
 }
 
-// queue is a bounded FIFO. Fairness binds only when it is full: then the
-// newest entry of the client with most entries makes room. Every operation
-// takes constant time.
+// queue is a bounded FIFO. Fairness binds only when it is full, or the memory
+// for waiting requests is: then the newest entry of the client with most entries
+// makes room. Every operation takes constant time.
 type queue struct {
 	limit       int
+	memory      *budget // nil: not bounded
 	size        int
 	passive     int // of size
 	first, last *waiter
@@ -46,15 +48,18 @@ type queue struct {
 	most        int       // entries of the client with most
 }
 
-// add appends w for a client. If the queue is full it returns who makes room,
+// add appends w for a client. If there is no room it returns who makes some,
 // or false if w itself has to go.
 func (q *queue) add(w *waiter, addr netip.Addr) (victim *waiter, ok bool) {
 	addr = clientKey(addr)
-	if q.size >= q.limit {
+	if scarce := !q.memory.fits(w.size); scarce || q.size >= q.limit {
 		if q.most == 0 || q.countOf(addr)+1 >= q.most {
 			return nil, false
 		}
 		victim = q.byCount[q.most].newest
+		if scarce && victim.size < w.size {
+			return nil, false
+		}
 		q.remove(victim)
 	}
 	w.prev = q.last
@@ -139,6 +144,7 @@ func (q *queue) remove(w *waiter) bool {
 	}
 	w.prev, w.next, w.older, w.newer, w.from = nil, nil, nil, nil, nil
 	q.size--
+	q.memory.take(-w.size)
 	if w.passive != 0 {
 		q.passive--
 	}
@@ -171,6 +177,7 @@ func (q *queue) enlist(w *waiter, addr netip.Addr) *client {
 	}
 	w.from = c
 	q.size++
+	q.memory.take(w.size)
 	if w.passive != 0 {
 		q.passive++
 	}

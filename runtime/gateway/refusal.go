@@ -49,6 +49,19 @@ const (
 	statusClientGone = 499
 )
 
+// refuseFull tells who finds no place in the queue when to come back: where the
+// first instance is still starting, not before it is likely to be ready.
+func (d *dispatcher) refuseFull(now time.Time) *refusal {
+	r := *refuseFull
+	if len(d.ready) == 0 && d.queue.first != nil && d.g.opt.StartTime != nil {
+		if took, known := d.g.opt.StartTime(d.name); known {
+			left := max(took-now.Sub(d.queue.first.since), 0).Round(time.Second)
+			r.retryAfter = left + time.Duration(1+rand.IntN(3))*time.Second
+		}
+	}
+	return &r
+}
+
 func refuseFailure(f *cluster.Failure) *refusal {
 	return &refusal{status: http.StatusServiceUnavailable, reason: f.Reason,
 		text: "The component cannot run now", retryAfter: f.RetryAfter}

@@ -27,6 +27,7 @@ import (
 func (d *Daemon) build(base context.Context) {
 	d.registry = newRegistry()
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
+	d.starts = starttime.New()
 	waker := decisions{d}
 	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: requestDecisions{waker, new(sync.Mutex)}, Peers: d.otherNodes()})
 	d.buildPeers()
@@ -34,7 +35,6 @@ func (d *Daemon) build(base context.Context) {
 		Node: d.node, Zone: d.opt.CronZone, Logger: d.part("placer"),
 		Record: func(events ...cluster.Event) { d.recorder.Add(events...) }, // it is made below
 	}, d.store, d.feed, d.loads())
-	d.starts = starttime.New()
 	d.cron = cron.New(cron.Options{Zone: d.opt.CronZone, Logger: d.part("cron")},
 		cron.Deps{Feed: d.feed, Ledger: d.store, Sender: d.gateway, Waker: waker, Starts: d.starts, Missed: d.missedFiring, Told: d.toldMissed})
 	d.keeper = roles.New(d.store, roles.Options{Node: d.node, Embedded: d.embedded(), Gone: d.gone(), Logger: d.part("roles")})
@@ -65,11 +65,17 @@ func (d *Daemon) embedded() bool { return d.opt.SQLDriver == "sqlite" }
 
 func (d *Daemon) part(name string) *slog.Logger { return d.log.With("part", name) }
 
+// queueShare is the part of the host's memory that requests may wait in: one of
+// so many.
+const queueShare = 10
+
 func (d *Daemon) gatewayOptions() gateway.Options {
 	opt := gateway.Options{
 		Node:           d.node,
 		Dial:           d.sur.Dial,
 		TrustedProxies: proxy.Trust(d.opt.TrustedProxies),
+		StartTime:      d.starts.P95,
+		QueueMemory:    readHost().memoryMiB << 20 / queueShare,
 		Stall:          d.opt.Stall,
 		Logger:         d.part("gateway"),
 		Registerer:     d.registry,
