@@ -10,6 +10,24 @@ import (
 	"maelstrom/runtime/fake"
 )
 
+// begun begins all nodes and returns the holder of a role.
+func (f *fleet) begun(role string) *fleetNode {
+	f.t.Helper()
+	for _, n := range f.nodes {
+		n.begin()
+	}
+	wait(10 * time.Second)
+	for _, n := range f.nodes {
+		if d := n.live(); d != nil {
+			if _, holds := d.keeper.Hold(role); holds {
+				return n
+			}
+		}
+	}
+	f.t.Fatalf("nobody holds the role %s", role)
+	return nil
+}
+
 // A component that nobody can place is an alert, whichever node looks for those
 // and whichever decides what is placed.
 func TestAComponentThatAnotherNodeCannotPlaceIsAnAlert(t *testing.T) {
@@ -18,17 +36,7 @@ func TestAComponentThatAnotherNodeCannotPlaceIsAnAlert(t *testing.T) {
 			return map[string]fake.Image{"web": {Handler: okHandler}}
 		})
 		defer f.close()
-		for _, n := range f.nodes {
-			n.begin()
-		}
-		for f.nodes[0].live() == nil || f.nodes[1].live() == nil {
-			wait(100 * time.Millisecond)
-		}
-		wait(5 * time.Second)
-		holder := f.nodes[0]
-		if _, holds := holder.live().keeper.Hold(cluster.RolePlacement); !holds {
-			holder = f.nodes[1]
-		}
+		holder := f.begun(cluster.RolePlacement)
 		if err := holder.live().keeper.Remove(context.Background(), cluster.RoleNotify); err != nil {
 			t.Fatal(err)
 		}

@@ -23,17 +23,7 @@ func TestAFiringThatDiesWithItsNodeIsTold(t *testing.T) {
 			}}}
 		})
 		defer f.close()
-		for _, n := range f.nodes {
-			n.begin()
-		}
-		for f.nodes[0].live() == nil || f.nodes[1].live() == nil {
-			wait(100 * time.Millisecond)
-		}
-		wait(5 * time.Second)
-		holder := f.nodes[0]
-		if _, holds := holder.live().keeper.Hold(cluster.RoleCron); !holds {
-			holder = f.nodes[1]
-		}
+		holder := f.begun(cluster.RoleCron)
 		holder.apply("name: shop\ncomponents:\n  web:\n    image: web\n    maxdurationseconds: 30\n" +
 			"    eventsources: {job: {cron: {schedule: '@every 1m', http: {method: GET, path: /}}}}\n")
 		wait(65 * time.Second)
