@@ -111,37 +111,28 @@ const patience = 7 * time.Second
 // pass waits until something sent by a node has got through. A statement that
 // is given up takes its connection along.
 func (s *Server) pass(ctx context.Context, node string, broken int) error {
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	for {
 		way, now, changed := s.way(node)
 		if now != broken || way.Refused {
 			return syscall.ECONNRESET
 		}
+		var late error = syscall.ETIMEDOUT
 		if !way.Stalled {
-			return idle(ctx, way.Delay)
+			if way.Delay <= 0 {
+				return ctx.Err()
+			}
+			timer.Reset(way.Delay)
+			changed, late = nil, nil
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-late.C:
-			return syscall.ETIMEDOUT
+		case <-timer.C:
+			return late
 		}
-	}
-}
-
-func idle(ctx context.Context, d time.Duration) error {
-	if d <= 0 {
-		return ctx.Err()
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
