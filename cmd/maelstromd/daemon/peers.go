@@ -24,6 +24,11 @@ const (
 
 	lostCheck = time.Second
 
+	// lostPatience is how long the role placement is held before a node is marked
+	// lost: whom the holder before has heard, and that one itself, wrote their
+	// status once a minute, and now may have to show that they live.
+	lostPatience = aliveEvery + 2*engineCheck
+
 	// holderWithin is how long an operator's call waits for somebody who holds
 	// the role placement; what waits by itself tries again by itself.
 	holderWithin = 5 * time.Second
@@ -220,12 +225,19 @@ func (d *Daemon) watchNodes(ctx context.Context) error {
 		return nil
 	}
 	var outdated time.Time // when those were last looked at
+	var held cluster.Hold
+	var taken time.Time // when held was first seen
 	for sleep(ctx, lostCheck) {
 		hold, holds := d.keeper.Hold(cluster.RolePlacement)
 		if !holds {
 			continue
 		}
-		d.markLost(ctx, hold)
+		if hold != held {
+			held, taken = hold, time.Now()
+		}
+		if time.Since(taken) >= lostPatience {
+			d.markLost(ctx, hold)
+		}
 		if time.Since(outdated) >= outdatedCheck {
 			outdated = time.Now()
 			d.markOutdated(ctx, hold)
@@ -264,11 +276,12 @@ func (d *Daemon) lost() bool {
 }
 
 // disowned tells whether this node has reason to look whether it was removed from
-// the cluster.
+// the cluster, or another daemon has started as this node.
 func (d *Daemon) disowned() bool {
 	snap := d.feed.Snapshot()
-	_, known := snap.Nodes.Get(d.node)
-	return !known && !snap.Restored || d.hub != nil && d.hub.Standing().Expelled
+	row, known := snap.Nodes.Get(d.node)
+	other := known && row.Epoch > d.identity.Load().Epoch
+	return other || !known && !snap.Restored || d.hub != nil && d.hub.Standing().Expelled
 }
 
 // cutOff tells whether this node is rightly taken for lost: who would place on
