@@ -35,9 +35,23 @@ type Load struct {
 	// their nodes have told.
 	Instances map[string]int `json:"instances"`
 
-	// Memory tells, node by node, how many MiB instances have in use, by
-	// placement, as far as their nodes have told. Nobody changes one.
-	Memory []map[string]int64 `json:"memory,omitempty"`
+	// Memory tells, node by node, what instances have in memory, as far as their
+	// nodes have told. Nobody changes one.
+	Memory []NodeMemory `json:"memory,omitempty"`
+}
+
+// NodeMemory is what components have in memory on a node, by name.
+type NodeMemory struct {
+	Node string               `json:"node"`
+	Uses map[string]MemoryUse `json:"uses"`
+}
+
+// MemoryUse is what the instances of a component on one node have had in memory
+// of late, also where there is none any more.
+type MemoryUse struct {
+	Version  int64 `json:"version"`  // RestartVersion of what ran
+	MiB      int64 `json:"mib"`      // that 95 percent of the readings stay below
+	Readings int   `json:"readings"` // how many those are; of the last hour that it ran
 }
 
 // Meter is the work of one node's gateway, read at a moment. What two readings

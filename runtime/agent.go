@@ -75,6 +75,7 @@ type Agent struct {
 	adopted  bool                        // and has answered
 	apart    apart
 	memory   map[string]int64 // in use, by placement; nobody changes one
+	observed observed
 }
 
 // NewAgent returns an Agent. Nothing runs until Adopt or Run.

@@ -93,7 +93,7 @@ func (a *Agent) readMemory(ctx context.Context, after string) (last string) {
 		return i.ContainerID == "" || i.State != cluster.InstanceReady
 	})
 	before := a.MemoryUse()
-	use := make(map[string]int64, len(serve))
+	use, read := make(map[string]int64, len(serve)), map[string]int64{}
 	for _, i := range serve {
 		if mib, ok := before[i.Placement]; ok {
 			use[i.Placement] = mib
@@ -121,10 +121,13 @@ func (a *Agent) readMemory(ctx context.Context, after string) (last string) {
 			}
 			continue
 		}
-		use[i.Placement], last = (bytes+1<<20-1)>>20, i.Placement
+		mib := (bytes + 1<<20 - 1) >> 20
+		use[i.Placement], read[i.Placement], last = mib, mib, i.Placement
 	}
+	snap := a.deps.Feed.Snapshot()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.memory = use
+	a.observed.note(snap, read)
 	return last
 }

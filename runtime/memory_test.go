@@ -111,6 +111,9 @@ func TestMemoryInUseIsReadNowAndThen(t *testing.T) {
 		if got := w.agent.MemoryUse(); len(got) != 0 {
 			t.Errorf("of what is gone: %v", got)
 		}
+		if got := w.agent.MemoryObserved()["shop_web"]; got.MiB != 70 || got.Readings != 4 {
+			t.Errorf("of its component is remembered %+v", got)
+		}
 	})
 }
 

@@ -33,6 +33,8 @@ type frame struct {
 	Spare     bool                  `json:"spare,omitempty"`   // with Reach: the sender could do without this stream
 	Removed   bool                  `json:"removed,omitempty"` // the receiver is none of the cluster's nodes any more
 
+	Memory map[string]cluster.MemoryUse `json:"memory,omitempty"` // by component; none: as told before
+
 	Relayed *cluster.InstanceList `json:"relayed,omitempty"` // of another node, before a digest
 	Digest  *digest               `json:"digest,omitempty"`
 }
@@ -56,8 +58,6 @@ type loadFrame struct {
 	Clock time.Duration `json:"clock,omitempty"`
 
 	Instances map[string]int `json:"instances,omitempty"` // in flight on them
-
-	Memory map[string]int64 `json:"memory,omitempty"` // MiB that they have in use; none: as told before
 }
 
 // loadOf is a component's load on the wire, where nobody's clock counts.

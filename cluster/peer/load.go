@@ -20,8 +20,8 @@ type loadReport struct {
 	components map[string]cluster.ComponentLoad
 	meter      *cluster.Meter // nil: the node has none
 	instances  map[string]int
-	memory     map[string]int64 // kept until it is told again
-	at         time.Time        // zero: nothing yet
+	memory     map[string]cluster.MemoryUse // kept until it is told again
+	at         time.Time                    // zero: nothing yet
 }
 
 // Load is the load of the whole cluster, as far as it was told lately. It is
@@ -51,7 +51,7 @@ func (h *Hub) Load() cluster.Load {
 		}
 		maps.Copy(sum.Instances, r.load.instances)
 		if r.load.memory != nil {
-			sum.Memory = append(sum.Memory, r.load.memory)
+			sum.Memory = append(sum.Memory, cluster.NodeMemory{Node: id, Uses: r.load.memory})
 		}
 		for name, l := range r.load.components {
 			sum.Components[name] = add(sum.Components[name], l)
@@ -90,7 +90,7 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 	now := time.Now()
 	report := loadReport{
 		components: make(map[string]cluster.ComponentLoad, len(told.Components)),
-		meter:      told.meter(now), instances: told.Instances, memory: told.Memory, at: now,
+		meter:      told.meter(now), instances: told.Instances, at: now,
 	}
 	for name, l := range told.Components {
 		l.LastRequest = time.Time{}
@@ -106,12 +106,19 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 		return
 	}
 	old := r.load
-	if report.memory == nil {
-		report.memory = old.memory
-	}
+	report.memory = old.memory
 	r.load = report
 	if old.at.IsZero() || now.Sub(old.at) > loadFresh || urgent(old.components, report.components) {
 		signal(h.loadChanged)
+	}
+}
+
+// takeMemory keeps what a node tells of the memory that components take there.
+func (h *Hub) takeMemory(node string, told map[string]cluster.MemoryUse) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if r := h.remotes[node]; r != nil {
+		r.load.memory = told
 	}
 }
 
@@ -185,38 +192,45 @@ func (h *Hub) report(to *stream, now time.Time) (any bool) {
 		}
 	}
 	m := load.Meters[h.opt.Node]
-	f := &loadFrame{Components: told, Epoch: m.Epoch, Clock: m.Clock, Instances: load.Instances, Memory: h.memory.due(to, load.Memory, now)}
+	f := &loadFrame{Components: told, Epoch: m.Epoch, Clock: m.Clock, Instances: load.Instances}
 	encoded, err := (&frame{Load: f}).encode()
 	if err != nil {
 		h.log.Error("load is not told", "error", err)
 		return any
 	}
 	to.put(partLoad, encoded)
+	h.reportMemory(to, load.Memory)
 	return any
 }
 
-// memoryPeriod is how often the memory in use is told although it is the same: a
-// report that was overtaken by the next one is not missed for long.
-const memoryPeriod = 15 * time.Second
+// reportMemory tells what components have in memory here, where that is new to
+// the other side.
+func (h *Hub) reportMemory(to *stream, own []cluster.NodeMemory) {
+	uses := h.memory.due(to, own)
+	if uses == nil {
+		return
+	}
+	encoded, err := (&frame{Memory: uses}).encode()
+	if err != nil {
+		h.log.Error("memory in use is not told", "error", err)
+		return
+	}
+	to.put(partMemory, encoded)
+}
 
-// toldMemory is what was told of the memory in use, so that not every report
-// has it.
+// toldMemory is what was told of the memory in use.
 type toldMemory struct {
-	to  *stream
-	mib map[string]int64
-	at  time.Time
+	to   *stream
+	uses map[string]cluster.MemoryUse
 }
 
 // due returns what is to be told now; nil: nothing that is new.
-func (m *toldMemory) due(to *stream, own []map[string]int64, now time.Time) map[string]int64 {
-	if len(own) == 0 {
+func (m *toldMemory) due(to *stream, own []cluster.NodeMemory) map[string]cluster.MemoryUse {
+	if len(own) == 0 || m.to == to && maps.Equal(m.uses, own[0].Uses) {
 		return nil
 	}
-	if m.to == to && now.Sub(m.at) < memoryPeriod && maps.Equal(m.mib, own[0]) {
-		return nil
-	}
-	m.to, m.mib, m.at = to, own[0], now
-	return m.mib
+	m.to, m.uses = to, own[0].Uses
+	return m.uses
 }
 
 // meter is the reading that a report brings; nil: its node has no meter.

@@ -1,10 +1,10 @@
 package peer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"strings"
 	"testing"
@@ -186,84 +186,80 @@ func TestMemoryInUseIsKnownAtTheHolder(t *testing.T) {
 	withThree(t, func(t *testing.T, w *world, a, b, c *member) {
 		known := func(at *member) map[string]int64 {
 			all := map[string]int64{}
-			for _, node := range at.hub.Load().Memory {
-				maps.Copy(all, node)
+			for _, m := range at.hub.Load().Memory {
+				for component, use := range m.Uses {
+					all[m.Node+"/"+component] = use.MiB
+				}
 			}
 			return all
 		}
 		w.setHolder("b")
-		a.setMemory("pa", 70)
-		b.setMemory("pb", 20)
+		a.setMemory("web", 70)
+		b.setMemory("web", 20)
 		pass(loadPeriod + loadPace)
-		if got := known(b); got["pa"] != 70 || got["pb"] != 20 || len(got) != 2 {
+		if got := known(b); got["a/web"] != 70 || got["b/web"] != 20 || len(got) != 2 {
 			t.Errorf("known are %v", got)
 		}
-		a.setMemory("pa", 90)
+		a.setMemory("web", 90)
 		pass(loadPeriod + loadPace)
-		if got := known(b); got["pa"] != 90 {
+		if got := known(b); got["a/web"] != 90 {
 			t.Errorf("known are %v", got)
 		}
-		pass(10 * memoryPeriod)
-		if got := known(b); got["pa"] != 90 {
+		pass(time.Minute)
+		if got := known(b); got["a/web"] != 90 {
 			t.Errorf("known are %v after a while", got)
 		}
 		w.setHolder("c")
 		pass(loadPeriod + loadPace)
-		if got := known(c); got["pa"] != 90 || got["pb"] != 20 {
+		if got := known(c); got["a/web"] != 90 || got["b/web"] != 20 {
 			t.Errorf("the next holder knows %v", got)
 		}
 	})
 }
 
-func TestMemoryInUseIsNotInEveryReport(t *testing.T) {
+func TestMemoryInUseIsToldWhereItIsNew(t *testing.T) {
 	var m toldMemory
-	now, to := time.Now(), &stream{}
-	own := []map[string]int64{{"p": 1}}
-	told := 0
-	for range 600 {
-		now = now.Add(loadPace)
-		if m.due(to, own, now) != nil {
-			told++
-		}
-	}
-	if told != 4 {
-		t.Errorf("told %d times in a minute", told)
+	to, other := &stream{}, &stream{}
+	uses := func(mib int64) []cluster.NodeMemory {
+		return []cluster.NodeMemory{{Node: "n", Uses: map[string]cluster.MemoryUse{"web": {MiB: mib}}}}
 	}
 	for _, c := range []struct {
 		name string
 		to   *stream
-		own  []map[string]int64
+		own  []cluster.NodeMemory
 		want bool
 	}{
-		{"nothing new", to, own, false},
-		{"another reading", to, []map[string]int64{{"p": 2}}, true},
-		{"to somebody else", &stream{}, []map[string]int64{{"p": 2}}, true},
+		{"the first time", to, uses(1), true},
+		{"nothing new", to, uses(1), false},
+		{"another reading", to, uses(2), true},
+		{"to somebody else", other, uses(2), true},
 		{"nothing known", to, nil, false},
 	} {
-		if got := m.due(c.to, c.own, now) != nil; got != c.want {
+		if got := m.due(c.to, c.own) != nil; got != c.want {
 			t.Errorf("%s: told %v", c.name, got)
 		}
 	}
 }
 
-// A node of the release before tells no memory, and reads a report that does.
+// A node of the release before tells no memory, and takes no harm from what does.
 func TestReportsWithAndWithoutMemory(t *testing.T) {
 	var older struct {
-		Load struct {
-			Components map[string]loadOf `json:"components"`
-			Instances  map[string]int    `json:"instances"`
-		} `json:"load"`
+		Load *struct{} `json:"load"`
 	}
-	sent, err := (&frame{Load: &loadFrame{Instances: map[string]int{"p": 1}, Memory: map[string]int64{"p": 5}}}).encode()
+	sent, err := (&frame{Memory: map[string]cluster.MemoryUse{"web": {Version: 1, MiB: 5, Readings: 9}}}).encode()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(sent[4:], &older); err != nil || older.Load.Instances["p"] != 1 {
+	if err := json.Unmarshal(sent[4:], &older); err != nil || older.Load != nil {
 		t.Errorf("the release before reads %+v: %v", older, err)
 	}
+	f, err := readFrame(bytes.NewReader(sent))
+	if err != nil || f.Memory["web"].MiB != 5 || f.Load != nil {
+		t.Errorf("read as %+v: %v", f, err)
+	}
 	body := `{"load":{"components":{},"instances":{"p":1}}}`
-	f, err := readFrame(strings.NewReader(string(binary.BigEndian.AppendUint32(nil, uint32(len(body)))) + body))
-	if err != nil || f.Load.Memory != nil || f.Load.Instances["p"] != 1 {
+	f, err = readFrame(strings.NewReader(string(binary.BigEndian.AppendUint32(nil, uint32(len(body)))) + body))
+	if err != nil || f.Memory != nil || f.Load.Instances["p"] != 1 {
 		t.Errorf("a report of the release before is %+v: %v", f, err)
 	}
 }

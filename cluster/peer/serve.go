@@ -275,6 +275,9 @@ func (h *Hub) listen(ctx context.Context, s *stream, tasks *sync.WaitGroup) erro
 		if f.Load != nil {
 			h.takeLoad(s.node, f.Load)
 		}
+		if f.Memory != nil {
+			h.takeMemory(s.node, f.Memory)
+		}
 		if f.Hint > 0 {
 			h.takeHint(f.Hint)
 		}

@@ -142,7 +142,7 @@ func TestFramesOfLaterReleases(t *testing.T) {
 	want := filled(reflect.TypeFor[frame]()).Interface().(frame)
 	want.Call.Reserve.Node = "d"
 	m := wireOf(t)
-	maps := []string{".load.components", ".load.instances", ".load.memory"} // of names, not of fields
+	maps := []string{".load.components", ".load.instances", ".memory"} // of names, not of fields
 	edit("", m, func(path, field string, in map[string]any) {
 		if object, ok := in[field].(map[string]any); ok && !slices.Contains(maps, path) {
 			object["of_a_later_release"] = map[string]any{"list": []any{1, "two"}}

@@ -30,6 +30,7 @@ type part int
 const (
 	partInstances part = iota
 	partLoad
+	partMemory
 	partHint
 	partDigest
 	parts

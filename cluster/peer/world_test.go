@@ -81,7 +81,7 @@ type member struct {
 	last    time.Time // of answered
 	load    map[string]cluster.ComponentLoad
 	meter   cluster.Meter
-	memory  []map[string]int64
+	memory  []cluster.NodeMemory
 	changed chan struct{}
 	decide  func(ctx context.Context, op, node, what string) error
 }
@@ -223,11 +223,11 @@ func (m *member) setMeter(epoch int64, clock time.Duration) {
 	m.meter = cluster.Meter{Epoch: epoch, Clock: clock}
 }
 
-// setMemory tells what an instance has in use.
-func (m *member) setMemory(placement string, mib int64) {
+// setMemory tells what a component takes there.
+func (m *member) setMemory(component string, mib int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.memory = []map[string]int64{{placement: mib}}
+	m.memory = []cluster.NodeMemory{{Node: m.id, Uses: map[string]cluster.MemoryUse{component: {MiB: mib}}}}
 }
 
 // Load is Loads.Load.

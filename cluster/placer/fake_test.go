@@ -225,7 +225,7 @@ func (d *database) count(component string, want cluster.Want) int {
 type gateway struct {
 	mu      sync.Mutex
 	load    map[string]cluster.ComponentLoad
-	memory  []map[string]int64
+	memory  []cluster.NodeMemory
 	changed chan struct{}
 }
 
@@ -235,11 +235,12 @@ func (g *gateway) Load() cluster.Load {
 	return cluster.Load{Node: "n1", Components: maps.Clone(g.load), Memory: g.memory}
 }
 
-// uses tells what instances have in memory.
-func (g *gateway) uses(mib map[string]int64) {
+// uses tells what instances of a component, at its first version, have in memory.
+func (g *gateway) uses(component string, mib int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.memory = []map[string]int64{mib}
+	uses := map[string]cluster.MemoryUse{component: {Version: 1, MiB: mib, Readings: 100}}
+	g.memory = []cluster.NodeMemory{{Node: "n1", Uses: uses}}
 }
 
 func (g *gateway) LoadChanged() <-chan struct{} { return g.changed }

@@ -14,8 +14,7 @@ import (
 func TestMemoryInUseIsObserved(t *testing.T) {
 	playWith(t, project.Component{ReserveMemory: 100, IdleTimeoutSeconds: 36000}, func(t *testing.T, s *stage) {
 		s.awake(t)
-		rows, _ := s.feed.Snapshot().ByComponent.Get("web")
-		s.gateway.uses(map[string]int64{rows[0].ID: 150})
+		s.gateway.uses("web", 150)
 		s.gateway.set("web", cluster.ComponentLoad{})
 		after(time.Hour)
 		if got := s.Observed()["web"]; got != 150 {
@@ -39,15 +38,15 @@ func TestMemoryInUseIsObserved(t *testing.T) {
 	})
 }
 
-// Who does not decide any more knows nothing of it.
+// Who does not decide any more knows nothing of it; the next holder knows it as
+// soon as it is told.
 func TestObservedMemoryEndsWithTheRole(t *testing.T) {
 	play(t, func(t *testing.T, s *stage) {
 		s.db.declare("web", project.Component{MinInstances: 1})
 		s.feed.Hint()
 		end := s.hold()
 		s.report(cluster.InstanceReady)
-		rows, _ := s.feed.Snapshot().ByComponent.Get("web")
-		s.gateway.uses(map[string]int64{rows[0].ID: 500})
+		s.gateway.uses("web", 500)
 		s.gateway.set("web", cluster.ComponentLoad{})
 		after(time.Hour)
 		if got := s.Observed()["web"]; got != 500 {
@@ -57,5 +56,10 @@ func TestObservedMemoryEndsWithTheRole(t *testing.T) {
 		if got := s.Observed(); len(got) != 0 {
 			t.Errorf("kept: %v", got)
 		}
+		end = s.hold()
+		if got := s.Observed()["web"]; got != 500 {
+			t.Errorf("%d MiB are known to the next holder", got)
+		}
+		end()
 	})
 }

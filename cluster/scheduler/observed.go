@@ -2,40 +2,37 @@ package scheduler
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 const (
-	// observeEvery is how often the memory of a component's instances is noted.
+	// observeEvery is how often it is noted what nodes tell of the memory in use.
 	observeEvery = 15 * time.Second
 
-	observedMost  = 240 // readings that are kept of a component: an hour of one instance
-	observedEach  = 12  // of them at a time, where there are more instances
-	observedLeast = 8   // before they count
+	observedLeast = 8 // readings, before they count
 
 	// heavyShare is how much more than what is reserved is worth a warning.
 	heavyShare = 1.5
 )
 
 // Observed is what the instances of components have been seen to have in
-// memory. It belongs to one holder of the role placement; the zero value has
-// seen nothing.
+// memory, as nodes tell it. It belongs to one holder of the role placement, which
+// also remembers what nodes have told that are gone; the zero value has seen
+// nothing.
 type Observed struct {
-	seen map[string]*readings // by component
-	p95  map[string]int64     // nobody changes one
+	seen map[string]seen  // by component
+	p95  map[string]int64 // nobody changes one
 	at   time.Time
 }
 
-// readings are those of one version of a component.
-type readings struct {
-	version int64
-	ring    []int32
-	next    int
-	warned  bool
+// seen is what a version of a component was seen to have in memory.
+type seen struct {
+	version, mib int64
+	warned       bool
 }
 
 // Heavy is a component whose instances take more than is reserved for them.
@@ -46,10 +43,10 @@ type Heavy struct {
 	ObservedMiB int64
 }
 
-// See notes what is known of the memory of instances, by placement and node by
-// node, every now and then, and returns the components that have turned out to take half as much
-// again as they reserve, each once a version, or after it was well.
-func (o *Observed) See(snap *cluster.Snapshot, memory []map[string]int64, now time.Time) (heavy []Heavy) {
+// See notes what nodes tell of the memory of components, every now and then, and
+// returns the components that have turned out to take half as much again as
+// they reserve, each once a version, or after it was well.
+func (o *Observed) See(snap *cluster.Snapshot, memory []cluster.NodeMemory, now time.Time) (heavy []Heavy) {
 	if len(memory) == 0 {
 		o.at = time.Time{}
 		return nil
@@ -58,48 +55,87 @@ func (o *Observed) See(snap *cluster.Snapshot, memory []map[string]int64, now ti
 		return nil
 	}
 	o.at = now
-	told := map[string][]int32{}
-	for _, node := range memory {
-		for id, mib := range node {
-			pl, ok := snap.Placements.Get(id)
-			if !ok {
-				continue
-			}
-			if row, ok := snap.Components.Get(pl.Component); ok && runs(row.Current(), pl) {
-				told[pl.Component] = append(told[pl.Component], int32(min(mib, math.MaxInt32)))
-			}
+	told := toldOf(snap, memory)
+	next := make(map[string]seen, len(told))
+	for name, s := range o.seen {
+		if _, declared := snap.Components.Get(name); declared {
+			next[name] = s
 		}
 	}
-	if o.seen == nil {
-		o.seen = map[string]*readings{}
-	}
-	for name := range o.seen {
-		if _, declared := snap.Components.Get(name); !declared {
-			delete(o.seen, name)
+	for name, uses := range told {
+		declared, _ := snap.Components.Get(name)
+		row, s := declared.Current(), next[name]
+		if s.version != row.RestartVersion {
+			delete(next, name) // what is known of another version says nothing
+			s = seen{version: row.RestartVersion}
 		}
-	}
-	p95 := make(map[string]int64, len(o.seen))
-	for name, mib := range o.p95 {
-		if o.seen[name] != nil {
-			p95[name] = mib
-		}
-	}
-	for name, list := range told {
-		row, _ := snap.Components.Get(name)
-		r := o.of(name, row.Current().RestartVersion)
-		r.add(list)
-		delete(p95, name)
-		if len(r.ring) < observedLeast {
+		mib, known := together(uses)
+		if !known {
 			continue
 		}
-		p95[name] = r.p95()
-		if h, is := r.heavy(row.Current(), p95[name]); is {
-			heavy = append(heavy, h)
+		if s.mib = mib; s.heavy(row.Effective) {
+			heavy = append(heavy, Heavy{Component: name, Project: row.Effective.Project, ReservedMiB: row.Effective.ReserveMemory, ObservedMiB: mib})
 		}
+		next[name] = s
 	}
-	o.p95 = p95
+	o.seen, o.p95 = next, make(map[string]int64, len(next))
+	for name, s := range next {
+		o.p95[name] = s.mib
+	}
 	slices.SortFunc(heavy, func(a, b Heavy) int { return cmp.Compare(a.Component, b.Component) })
 	return heavy
+}
+
+// use is what one node tells of one component.
+type use struct {
+	cluster.MemoryUse
+	runs bool // there is an instance on that node
+}
+
+// toldOf sorts what nodes tell of the versions that are to run.
+func toldOf(snap *cluster.Snapshot, memory []cluster.NodeMemory) map[string][]use {
+	told := map[string][]use{}
+	for _, m := range memory {
+		for name, u := range m.Uses {
+			row, declared := snap.Components.Get(name)
+			if !declared || row.Current().RestartVersion != u.Version {
+				continue
+			}
+			placed, _ := snap.ByComponent.Get(name)
+			runs := slices.ContainsFunc(placed, func(pl *cluster.Placement) bool { return pl.Node == m.Node })
+			told[name] = append(told[name], use{u, runs})
+		}
+	}
+	return told
+}
+
+// together is what 95 percent of the readings of several nodes stay below: of
+// those where the component runs, or where those are too few yet, of all; false:
+// there are too few.
+func together(uses []use) (mib int64, known bool) {
+	if here := slices.DeleteFunc(slices.Clone(uses), func(u use) bool { return !u.runs }); readingsOf(here) >= observedLeast {
+		uses = here
+	}
+	all := readingsOf(uses)
+	if all < observedLeast {
+		return 0, false
+	}
+	slices.SortFunc(uses, func(a, b use) int { return cmp.Compare(a.MiB, b.MiB) })
+	below := 0
+	for _, u := range uses {
+		mib = u.MiB
+		if below += u.Readings; below*100 >= all*95 {
+			break
+		}
+	}
+	return mib, true
+}
+
+func readingsOf(uses []use) (n int) {
+	for _, u := range uses {
+		n += u.Readings
+	}
+	return n
 }
 
 // Due is when to see again; zero: there was nothing to be seen.
@@ -114,44 +150,12 @@ func (o *Observed) Due() time.Time {
 // what was seen of it. Nobody changes the answer.
 func (o *Observed) P95() map[string]int64 { return o.p95 }
 
-// of returns the readings of a version; those of the one before say nothing.
-func (o *Observed) of(component string, version int64) *readings {
-	r := o.seen[component]
-	if r == nil || r.version != version {
-		r = &readings{version: version}
-		o.seen[component] = r
-	}
-	return r
-}
-
-// add takes in what was told at one moment; of many as many as stand for all,
-// the largest among them.
-func (r *readings) add(list []int32) {
-	slices.Sort(list)
-	n := min(len(list), observedEach)
-	for k := range n {
-		mib := list[(k+1)*len(list)/n-1]
-		if len(r.ring) < observedMost {
-			r.ring = append(r.ring, mib)
-			continue
-		}
-		r.ring[r.next] = mib
-		r.next = (r.next + 1) % observedMost
-	}
-}
-
-func (r *readings) p95() int64 {
-	sorted := slices.Sorted(slices.Values(r.ring))
-	return int64(sorted[(len(sorted)*95+99)/100-1])
-}
-
 // heavy tells whether it is time to warn.
-func (r *readings) heavy(row *cluster.ComponentRow, observed int64) (Heavy, bool) {
-	reserved := row.Effective.ReserveMemory
-	r.warned = r.warned && observed > reserved
-	if r.warned || float64(observed) < heavyShare*float64(reserved) {
-		return Heavy{}, false
+func (s *seen) heavy(spec *project.Component) bool {
+	s.warned = s.warned && s.mib > spec.ReserveMemory
+	if s.warned || float64(s.mib) < heavyShare*float64(spec.ReserveMemory) {
+		return false
 	}
-	r.warned = true
-	return Heavy{Component: row.Effective.Name, Project: row.Effective.Project, ReservedMiB: reserved, ObservedMiB: observed}, true
+	s.warned = true
+	return true
 }

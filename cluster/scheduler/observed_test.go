@@ -8,15 +8,19 @@ import (
 	"maelstrom/project"
 )
 
-// observe lets an instance of web have so much memory for a while.
+// uses is what a node tells of web, at its version.
+func (w *world) uses(node string, mib int64, readings int) cluster.NodeMemory {
+	return cluster.NodeMemory{Node: node, Uses: map[string]cluster.MemoryUse{
+		"gone": {MiB: 9999, Readings: 240},
+		"web":  {Version: w.components["web"].Current().RestartVersion, MiB: mib, Readings: readings},
+	}}
+}
+
+// observe lets its node tell for a while what web has in memory.
 func (w *world) observe(o *Observed, d time.Duration, mib int64) (heavy []Heavy) {
-	snap := w.snapshot()
+	snap, told := w.snapshot(), []cluster.NodeMemory{w.uses("n1", mib, observedLeast), {Node: "n2"}}
 	for end := w.now.Add(d); w.now.Before(end); w.now = w.now.Add(time.Second) {
-		told := map[string]int64{"gone": 9999}
-		for id := range w.placements {
-			told[id] = mib
-		}
-		heavy = append(heavy, o.See(snap, []map[string]int64{told, nil}, w.now)...)
+		heavy = append(heavy, o.See(snap, told, w.now)...)
 	}
 	return heavy
 }
@@ -30,29 +34,64 @@ func withWeb(t *testing.T, total int64) (*world, *Observed) {
 	return w, &Observed{}
 }
 
+// What several nodes have seen counts by how much that is, and by where the
+// component runs now.
 func TestObservedMemoryIsWhatIsSeenNearlyAlways(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		told func(w *world) []cluster.NodeMemory
+		want int64
+	}{
+		{"too few readings", func(w *world) []cluster.NodeMemory { return []cluster.NodeMemory{w.uses("n1", 50, observedLeast-1)} }, 0},
+		{"enough", func(w *world) []cluster.NodeMemory { return []cluster.NodeMemory{w.uses("n1", 50, observedLeast)} }, 50},
+		{"5 of 100 elsewhere take more", func(w *world) []cluster.NodeMemory {
+			return []cluster.NodeMemory{w.uses("n1", 50, 95), w.uses("n2", 400, 5)}
+		}, 50},
+		{"more than those", func(w *world) []cluster.NodeMemory {
+			return []cluster.NodeMemory{w.uses("n1", 50, 94), w.uses("n2", 400, 6)}
+		}, 400},
+		{"where it does not run any more", func(w *world) []cluster.NodeMemory {
+			return []cluster.NodeMemory{w.uses("n1", 50, observedLeast), w.uses("n3", 400, 240)}
+		}, 50},
+		{"where it does not run, as long as nobody knows better", func(w *world) []cluster.NodeMemory {
+			return []cluster.NodeMemory{w.uses("n1", 50, 1), w.uses("n3", 400, 240)}
+		}, 400},
+		{"of another version", func(w *world) []cluster.NodeMemory {
+			told := w.uses("n1", 50, 240)
+			told.Uses["web"] = cluster.MemoryUse{Version: 99, MiB: 50, Readings: 240}
+			return []cluster.NodeMemory{told}
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, o := withWeb(t, 1000)
+			w.node("n2", 1000)
+			w.node("n3", 1000)
+			w.placements["p2"] = &cluster.Placement{ID: "p2", Component: "web", Slot: 1, Node: "n2", Want: cluster.WantRun, PlacedVersion: 1, Version: 1}
+			o.See(w.snapshot(), c.told(w), w.now)
+			if got := o.P95(); got["web"] != c.want || len(got) > 1 {
+				t.Errorf("observed are %v", got)
+			}
+		})
+	}
+}
+
+// What was told is kept when whoever told it is gone, and forgotten with the
+// component.
+func TestObservedMemoryIsKeptAsLongAsWhatIsDeclared(t *testing.T) {
 	w, o := withWeb(t, 1000)
-	w.observe(o, 7*observeEvery, 50)
-	if got := o.P95(); len(got) != 0 {
-		t.Errorf("known after %d readings: %v", observedLeast-1, got)
+	w.observe(o, observeEvery, 70)
+	for range 3 {
+		w.now = w.now.Add(observeEvery)
+		o.See(w.snapshot(), []cluster.NodeMemory{{Node: "n2"}}, w.now)
 	}
-	w.observe(o, 53*observeEvery, 50)
-	w.observe(o, 3*observeEvery, 400)
-	if got := o.P95()["web"]; got != 50 {
-		t.Errorf("%d MiB by 3 of 63 readings", got)
-	}
-	w.observe(o, 2*observeEvery, 400)
-	if got := o.P95()["web"]; got != 400 {
-		t.Errorf("%d MiB by 5 of 65 readings", got)
-	}
-	w.observe(o, 2*time.Hour, 70)
 	if got := o.P95()["web"]; got != 70 {
-		t.Errorf("%d MiB two hours later", got)
+		t.Errorf("%d MiB", got)
 	}
 	delete(w.components, "web")
-	w.observe(o, observeEvery, 70)
-	if got := o.P95(); len(got) != 0 || len(o.seen) != 0 {
-		t.Errorf("kept of what is not declared: %v, %v", got, o.seen)
+	w.now = w.now.Add(observeEvery)
+	o.See(w.snapshot(), []cluster.NodeMemory{{Node: "n2"}}, w.now)
+	if got := o.P95(); len(got) != 0 {
+		t.Errorf("kept of what is not declared: %v", got)
 	}
 }
 
@@ -126,21 +165,5 @@ func TestObservedMemoryNeverForbidsAnEmptyNode(t *testing.T) {
 	w.decide(t)
 	if w.running("new") != 0 || w.refusals["new"] == nil {
 		t.Errorf("placed beside it: %s", w.picture())
-	}
-}
-
-// Of many instances those that stand for all are kept, the largest among them.
-func TestReadingsOfManyInstances(t *testing.T) {
-	r := readings{}
-	var list []int32
-	for i := range 100 {
-		list = append(list, int32(i+1))
-	}
-	r.add(list)
-	if len(r.ring) != observedEach || r.ring[observedEach-1] != 100 || r.ring[0] > 10 {
-		t.Errorf("keeps %v", r.ring)
-	}
-	if got := r.p95(); got != 100 {
-		t.Errorf("p95 is %d", got)
 	}
 }

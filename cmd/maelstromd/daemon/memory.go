@@ -12,11 +12,13 @@ type sights struct {
 	daemon *Daemon
 }
 
-// Load tells the load, with the memory in use.
+// Load tells the load, with the memory that components take here.
 func (s sights) Load() cluster.Load {
 	load := s.Gateway.Load()
-	if use := s.memory(); len(use) > 0 {
-		load.Memory = []map[string]int64{use}
+	if agent := s.daemon.agent.Load(); agent != nil {
+		if uses := agent.MemoryObserved(); len(uses) > 0 {
+			load.Memory = []cluster.NodeMemory{{Node: load.Node, Uses: uses}}
+		}
 	}
 	return load
 }
