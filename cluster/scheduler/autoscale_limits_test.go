@@ -78,9 +78,7 @@ func TestMininstancesHoldAcrossTheDeathsOfNodes(t *testing.T) {
 		s.nodes[node], s.moved = &n, true
 	}
 	s.run(10*time.Minute, constant(0))
-	if n := s.running("web"); n != 3 {
-		t.Errorf("%d instances when all nodes are back, want 3", n)
-	}
+	s.expect(t, "when all nodes are back", counts{"web": 3})
 }
 
 // With softconcurrencylimit nothing waits: the limit is what instances are

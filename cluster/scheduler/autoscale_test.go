@@ -254,9 +254,7 @@ func TestGoesDownGently(t *testing.T) {
 		t.Fatalf("%d instances, want 60", n)
 	}
 	s.run(2*time.Minute, constant(25))
-	if n := s.running("web"); n != 60 {
-		t.Errorf("%d instances while a third is in use", n)
-	}
+	s.expect(t, "while a third is in use", counts{"web": 60})
 	before := 60
 	for range 60 {
 		s.run(2*time.Second, constant(3))
@@ -275,25 +273,17 @@ func TestScaleDownDelay(t *testing.T) {
 	s := newScaled(t, project.Component{MaxConcurrency: 1, ScaleDownDelaySeconds: 300})
 	s.run(3*time.Minute, constant(30))
 	s.run(5*time.Minute, constant(2))
-	if n := s.running("web"); n != 30 {
-		t.Errorf("%d instances before the delay is over, want 30", n)
-	}
+	s.expect(t, "before the delay is over", counts{"web": 30})
 	s.run(3*time.Minute, constant(2))
-	if n := s.running("web"); n != 2 {
-		t.Errorf("%d instances after it, want 2", n)
-	}
+	s.expect(t, "after it", counts{"web": 2})
 }
 
 func TestSpareSlots(t *testing.T) {
 	s := newScaled(t, project.Component{MaxConcurrency: 2, SpareSlots: 5})
 	s.run(time.Minute, constant(1))
-	if n := s.running("web"); n != 3 {
-		t.Errorf("%d instances for one and five spare slots, want 3", n)
-	}
+	s.expect(t, "for one and five spare slots", counts{"web": 3})
 	s.run(10*time.Minute, constant(0))
-	if n := s.running("web"); n != 0 {
-		t.Errorf("%d instances asleep", n)
-	}
+	s.expect(t, "asleep", counts{"web": 0})
 }
 
 // A herd that is served in moments starts nothing more.
@@ -326,9 +316,7 @@ func TestStreamsAreNoWork(t *testing.T) {
 		s.load.Components["web"] = cluster.ComponentLoad{InFlight: 3, Streams: 3, LastRequest: s.now}
 		s.decide(t)
 	}
-	if n := s.running("web"); n != 3 {
-		t.Errorf("%d instances for three streams, want 3", n)
-	}
+	s.expect(t, "for three streams", counts{"web": 3})
 }
 
 // Nothing goes while a report is missing, or while some node has no meter; nor
@@ -344,9 +332,7 @@ func TestNothingShrinksForWantOfReports(t *testing.T) {
 			s.run(3*time.Minute, constant(30))
 			fault(s)
 			s.run(10*time.Minute, constant(2))
-			if n := s.running("web"); n != 30 {
-				t.Errorf("%d instances, want 30", n)
-			}
+			s.expect(t, "in the end", counts{"web": 30})
 		})
 	}
 	t.Run("failover", func(t *testing.T) {
@@ -360,9 +346,7 @@ func TestNothingShrinksForWantOfReports(t *testing.T) {
 			}
 		}
 		s.run(3*time.Minute, constant(2))
-		if n := s.running("web"); n != 2 {
-			t.Errorf("%d instances in the end, want 2", n)
-		}
+		s.expect(t, "in the end", counts{"web": 2})
 	})
 }
 

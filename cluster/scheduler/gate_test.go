@@ -132,9 +132,7 @@ func TestWhatNeverFitsStopsNothing(t *testing.T) {
 	if f := w.components["web"].Failed; f == nil || f.Reason != cluster.ReasonNoCapacity || !strings.Contains(f.Message, "900 MiB") {
 		t.Fatalf("writes %s, failed %+v", show(d.Writes), f)
 	}
-	if n := w.running("web"); n != 2 {
-		t.Errorf("%d run: %s", n, w.picture())
-	}
+	w.expect(t, "in the end", counts{"web": 2})
 }
 
 func TestTwoProbesAtATime(t *testing.T) {
@@ -185,9 +183,7 @@ func TestAProbeYieldsToWhatIsAsked(t *testing.T) {
 		w.decide(t)
 		w.act(nil)
 	}
-	if w.running("other") != 1 {
-		t.Errorf("other waits on: %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"other": 1})
 }
 
 func TestWithoutAStartCheckAVersionIsTried(t *testing.T) {

@@ -257,9 +257,7 @@ func TestNothingMakesRoomForWhatIsOnlyExpected(t *testing.T) {
 	}
 	l.idle(2 * minute)
 	l.ask() // displaces the other, which is idle
-	if l.running("web") != 1 || l.running("other") != 0 {
-		t.Errorf("%s", l.picture())
-	}
+	l.world.expect(t, "in the end", counts{"web": 1, "other": 0})
 }
 
 func TestCronIsExpectedByItsSchedule(t *testing.T) {

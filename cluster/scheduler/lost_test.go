@@ -153,13 +153,9 @@ func TestNothingShrinksWhileLoadIsMissing(t *testing.T) {
 	w.load.Partial = true
 	w.wait(t, time.Hour)
 	w.settle(t)
-	if w.running("a") != 1 {
-		t.Errorf("stopped: %s", w.picture())
-	}
+	w.expect(t, "while not all is known", counts{"a": 1})
 	w.load.Partial = false
 	w.decide(t)
 	w.settle(t)
-	if w.running("a") != 0 {
-		t.Errorf("does not stop when all is known: %s", w.picture())
-	}
+	w.expect(t, "when all is known", counts{"a": 0})
 }

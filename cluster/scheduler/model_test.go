@@ -34,6 +34,7 @@ type world struct {
 // tester is what *testing.T and *rapid.T have in common.
 type tester interface {
 	Helper()
+	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
 }
 
@@ -408,6 +409,19 @@ func (w *world) running(component string) int {
 		}
 	}
 	return n
+}
+
+// counts are numbers of instances by component.
+type counts map[string]int
+
+// expect tells if other numbers of placements are wanted.
+func (w *world) expect(t tester, when string, want counts) {
+	t.Helper()
+	for component, n := range want {
+		if got := w.running(component); got != n {
+			t.Errorf("%s: %d of %s, want %d: %s", when, got, component, n, w.picture())
+		}
+	}
 }
 
 func (w *world) wake(component string) {

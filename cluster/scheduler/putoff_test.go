@@ -172,7 +172,5 @@ func TestWhatWaitsForRoomWithoutARowIsNotForgotten(t *testing.T) {
 		t.Fatalf("web has a row already: %s", w.picture())
 	}
 	leave("other")
-	if w.running("web") != 1 {
-		t.Errorf("web does not run: %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"web": 1})
 }

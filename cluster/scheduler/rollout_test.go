@@ -78,9 +78,7 @@ func TestRollOutStepByStep(t *testing.T) {
 					t.Errorf("write %d is %s, want %s", i, got[i], c.want[i])
 				}
 			}
-			if n := w.running("web"); n != c.awake {
-				t.Errorf("%d instances at the end, want %d", n, c.awake)
-			}
+			w.expect(t, "at the end", counts{"web": c.awake})
 		})
 	}
 }
@@ -106,9 +104,7 @@ func TestFailingVersionKeepsTheOldOne(t *testing.T) {
 			t.Errorf("the fix does not win: %s", w.picture())
 		}
 	}
-	if n := w.running("web"); n != 2 {
-		t.Errorf("%d instances, want 2", n)
-	}
+	w.expect(t, "in the end", counts{"web": 2})
 }
 
 func TestFailingVersionWithStopstartBringsBackWhatWasStopped(t *testing.T) {
