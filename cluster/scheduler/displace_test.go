@@ -52,6 +52,19 @@ func (w *world) wakeAll(t tester, names ...string) {
 	}
 }
 
+// newFull is a world of one node, full with components of 200 MiB each that
+// are awake and idle.
+func newFull(t tester, names ...string) *world {
+	t.Helper()
+	w := newWorld()
+	w.node("n1", 200*int64(len(names)))
+	for _, name := range names {
+		w.declare(name, sleepy(200))
+	}
+	w.wakeAll(t, names...)
+	return w
+}
+
 // displacedBy asks for a component and names what stops for it.
 func (w *world) displacedBy(t tester, name string) []string {
 	t.Helper()
@@ -120,9 +133,7 @@ func TestDisplacement(t *testing.T) {
 				return
 			}
 			w.settle(t)
-			if w.running("new") != 1 {
-				t.Errorf("waits for ever: %s", w.picture())
-			}
+			w.expect(t, "in the end", counts{"new": 1})
 		})
 	}
 }
@@ -147,9 +158,7 @@ func TestOneOfManyIsDisplacedRatherThanTheOnlyOne(t *testing.T) {
 		t.Errorf("%v makes room", got)
 	}
 	w.settle(t)
-	if w.running("many") != 2 || w.running("one") != 1 || w.running("new") != 1 {
-		t.Errorf("ends with %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"many": 2, "one": 1, "new": 1})
 }
 
 // An instance without work goes although others of its component are busy; its
@@ -181,13 +190,9 @@ func TestIdleInstanceOfABusyComponentIsDisplaced(t *testing.T) {
 // What is stopped for somebody is not taken by somebody else, though it comes
 // free piece by piece, and what was displaced does not come back for it.
 func TestFreedRoomIsForWhoItWasMadeFor(t *testing.T) {
-	w := newWorld()
-	w.node("n1", 400)
-	w.declare("a", sleepy(200))
-	w.declare("b", sleepy(200))
+	w := newFull(t, "a", "b")
 	w.declare("large", sleepy(400))
 	w.declare("small", sleepy(100))
-	w.wakeAll(t, "a", "b")
 	if got := w.displacedBy(t, "large"); !slices.Equal(got, []string{"a", "b"}) {
 		t.Fatalf("%v make room", got)
 	}
@@ -209,20 +214,14 @@ func TestFreedRoomIsForWhoItWasMadeFor(t *testing.T) {
 		delete(w.load.Components, name)
 	}
 	w.settle(t)
-	if w.running("large") != 1 {
-		t.Errorf("ends with %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"large": 1})
 }
 
 // Another holder of the role knows nothing of claims. Who waits for room that is
 // about to come free gets it all the same.
 func TestFreedRoomIsForWhoItWasMadeForWithAnotherHolder(t *testing.T) {
-	w := newWorld()
-	w.node("n1", 400)
-	w.declare("a", sleepy(200))
-	w.declare("b", sleepy(200))
+	w := newFull(t, "a", "b")
 	w.declare("large", sleepy(400))
-	w.wakeAll(t, "a", "b")
 	if got := w.displacedBy(t, "large"); !slices.Equal(got, []string{"a", "b"}) {
 		t.Fatalf("%v make room", got)
 	}
@@ -235,9 +234,7 @@ func TestFreedRoomIsForWhoItWasMadeForWithAnotherHolder(t *testing.T) {
 	}
 	delete(w.load.Components, "a")
 	w.settle(t)
-	if w.running("large") != 1 {
-		t.Errorf("ends with %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"large": 1})
 }
 
 // What was displaced and is asked for again, while nobody asks any more for what
@@ -277,11 +274,7 @@ func TestRoomThatIsNotNeededAnyMoreIsGivenBackAtOnce(t *testing.T) {
 }
 
 func TestMinimumDisplacesToo(t *testing.T) {
-	w := newWorld()
-	w.node("n1", 400)
-	w.declare("a", sleepy(200))
-	w.declare("b", sleepy(200))
-	w.wakeAll(t, "a", "b")
+	w := newFull(t, "a", "b")
 	spec := sleepy(200)
 	spec.MinInstances = 3
 	w.declare("kept", spec)
@@ -292,23 +285,15 @@ func TestMinimumDisplacesToo(t *testing.T) {
 	w.load.Components["a"] = cluster.ComponentLoad{Queued: 1}
 	w.wake("a")
 	w.settle(t)
-	if w.running("kept") != 2 {
-		t.Errorf("a wake displaces a minimum: %s", w.picture())
-	}
+	w.expect(t, "after a wake", counts{"kept": 2})
 }
 
 // More of what runs already is no reason to stop anything.
 func TestScalingUpDisplacesNothing(t *testing.T) {
-	w := newWorld()
-	w.node("n1", 400)
-	w.declare("idle", sleepy(200))
-	w.declare("web", sleepy(200))
-	w.wakeAll(t, "idle", "web")
+	w := newFull(t, "idle", "web")
 	w.load.Components["web"] = cluster.ComponentLoad{InFlight: 1, Queued: 10, ServiceTime: 10 * time.Second}
 	w.settle(t)
-	if w.running("idle") != 1 || w.running("web") != 1 {
-		t.Errorf("ends with %s", w.picture())
-	}
+	w.expect(t, "in the end", counts{"idle": 1, "web": 1})
 }
 
 // Components that are asked for in turn, with memory for some of them: whoever
