@@ -136,6 +136,7 @@ func (t *term) pass(ctx context.Context) (next time.Time, err error) {
 		return time.Time{}, err
 	}
 	t.scene.Snapshot = snapshot
+	t.scene.forget()
 	if list, known := t.deps.Refusals(); known {
 		t.scene.refusals = list
 	}
@@ -199,7 +200,7 @@ func (t *term) outcome(e *cluster.Event) {
 	if json.Unmarshal(e.Details, &d) != nil || d.EventSource == "" || d.Reason == cluster.ReasonOverlap {
 		return
 	}
-	o := outcome{at: e.Time}
+	o := outcome{at: e.Time, last: e.Time, change: e.ID / cluster.EventsPerChange}
 	if e.Severity != cluster.EventInfo {
 		o.cause = e.Message
 		if was := t.scene.crons[d.EventSource]; was.cause != "" {

@@ -3,6 +3,7 @@ package notify
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -21,8 +22,20 @@ type scene struct {
 
 // outcome is how a due time of an event source went.
 type outcome struct {
-	at    time.Time
-	cause string // empty: well
+	at     time.Time // when it began to go so
+	cause  string    // empty: well
+	last   time.Time // when it went so last
+	change int64     // that told so
+}
+
+// forget drops the outcomes of event sources that are gone, disabled, or were
+// changed after them: how those do is for their next due time to tell. What was
+// read ahead of the snapshot stays.
+func (s *scene) forget() {
+	maps.DeleteFunc(s.crons, func(name string, o outcome) bool {
+		row, stored := s.Crons.Get(name)
+		return o.change <= s.Number && (!stored || !row.Enabled || o.last.Before(row.ModifiedAt))
+	})
 }
 
 // wrong finds what is wrong, by the keys of its alerts. Its cost is that of

@@ -133,7 +133,7 @@ func TestWhichSchedulesFail(t *testing.T) {
 	at := time.Unix(1_700_000_000, 0)
 	s := scene{
 		Snapshot: cluster.NewSnapshot().With(cluster.ChangeSet{Full: true, Number: 1, EventSources: rows}),
-		crons:    map[string]outcome{"fails": {at, "fails failed, status 500"}, "works": {at: at}, "disabled": {at, "x"}, "gone": {at, "x"}},
+		crons:    map[string]outcome{"fails": {at: at, cause: "fails failed, status 500"}, "works": {at: at}, "disabled": {at: at, cause: "x"}, "gone": {at: at, cause: "x"}},
 	}
 	found := s.wrong()
 	a := found["cron_failed fails"]
@@ -145,5 +145,27 @@ func TestWhichSchedulesFail(t *testing.T) {
 		if got := s.rest(&a); got != want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+func TestOutcomesThatTellNothingAnyMore(t *testing.T) {
+	changed := time.Unix(1_700_000_000, 0)
+	rows := map[string]*cluster.EventSourceRow{}
+	for _, name := range []string{"before", "after", "disabled"} {
+		rows[name] = &cluster.EventSourceRow{Enabled: name != "disabled", ModifiedAt: changed, Spec: &project.EventSource{
+			Name: name, Project: "shop", Component: "shop_web", Cron: &project.CronSource{Schedule: "* * * * *"},
+		}}
+	}
+	before, after := changed.Add(-time.Second), changed.Add(time.Second)
+	s := scene{
+		Snapshot: cluster.NewSnapshot().With(cluster.ChangeSet{Full: true, Number: 5, EventSources: rows}),
+		crons: map[string]outcome{
+			"before": {last: before, change: 4}, "after": {last: after, change: 5}, "disabled": {last: after, change: 5},
+			"gone": {last: after, change: 5}, "ahead": {last: after, change: 6},
+		},
+	}
+	s.forget()
+	if left := slices.Sorted(maps.Keys(s.crons)); !slices.Equal(left, []string{"after", "ahead"}) {
+		t.Errorf("left %q", left)
 	}
 }

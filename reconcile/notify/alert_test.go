@@ -280,6 +280,43 @@ func TestSchedulesThatFailOrAreMissed(t *testing.T) {
 	})
 }
 
+// How a schedule did before it was disabled, changed or stored anew says nothing
+// of it now, whoever looks.
+func TestOldFailuresOfASchedule(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newAlertWorld()
+		w.move(job(true))
+		stop := w.watch(t, true)
+		w.happen(firingOf(t, 500, ""))
+		wait(time.Hour)
+		alert := func() *cluster.Alert {
+			stored, _ := w.Alerts(t.Context())
+			return stored["cron_failed shop_job"]
+		}
+		if a := alert(); a == nil || !a.Open() {
+			t.Fatalf("a failure is %+v", a)
+		}
+		w.move(job(false))
+		wait(time.Hour)
+		on := job(true)
+		on.EventSources["shop_job"].ModifiedAt = time.Now()
+		w.move(on)
+		for _, who := range []string{"who saw it", "another holder"} {
+			wait(time.Hour)
+			if a := alert(); a == nil || a.Open() {
+				t.Errorf("%s: %+v", who, a)
+			}
+			_ = stop()
+			stop = w.watch(t, true)
+		}
+		w.happen(firingOf(t, 500, ""))
+		wait(time.Hour)
+		if a := alert(); a == nil || !a.Open() {
+			t.Errorf("a failure after that is %+v", a)
+		}
+	})
+}
+
 // A holder that the database does not answer tells later, and one that has lost
 // the role nothing.
 func TestAlertsNeedTheDatabaseAndTheRole(t *testing.T) {
