@@ -60,6 +60,8 @@ type world struct {
 	members map[string]*member
 	pairs   int // up to how many nodes keep streams in pairs; zero: as always
 
+	authority *memory // of nodes that talk TLS; nil: they are known by whom they dial
+
 	mu     sync.Mutex
 	holder string
 }
@@ -137,17 +139,12 @@ func (m *member) start() {
 	m.epoch++
 	m.counter = 0
 	m.db.put(cluster.Node{ID: m.id, Epoch: m.epoch, State: cluster.NodeUp, Peers: true, Address: m.id})
+	way := m.way()
 	m.feed = cluster.NewFeed(reader{m.db, m.id}, cluster.FeedOptions{})
 	epoch := m.epoch
 	m.hub = New(Options{Node: m.id, Version: "test", Epoch: func() int64 { return epoch }}, Deps{
 		Feed: m.feed, Loads: m, Decider: m, Holder: m.holderNow, Answered: m.answered,
-		Dial: func(ctx context.Context, node cluster.Node, _ string) (net.Conn, error) {
-			return m.network.dial(ctx, m.id, node.Address)
-		},
-		NodeOf: func(r *http.Request) (string, bool) {
-			node, ok := r.Context().Value(nodeKey{}).(string)
-			return node, ok
-		},
+		Dial: way.dial, NodeOf: way.nodeOf,
 	})
 	if m.pairs > 0 {
 		m.hub.pairs = m.pairs
@@ -155,17 +152,42 @@ func (m *member) start() {
 	m.server = &http.Server{
 		Handler: m.hub.Handler(), ErrorLog: log.New(io.Discard, "", 0),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, nodeKey{}, c.(namedConn).node)
+			if named, ok := c.(namedConn); ok {
+				return context.WithValue(ctx, nodeKey{}, named.node)
+			}
+			return ctx
 		},
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
-	l := m.network.listen(m.id)
-	m.tasks.Go(func() { m.server.Serve(l) })
+	m.tasks.Go(func() { m.server.Serve(way.listener) })
 	feed, hub := m.feed, m.hub
 	m.tasks.Go(func() { feed.Run(ctx) })
 	m.tasks.Go(func() { hub.Run(ctx) })
 	m.push()
+}
+
+// way is how a member is reached, and reaches others.
+type way struct {
+	listener net.Listener
+	dial     func(ctx context.Context, node cluster.Node, protocol string) (net.Conn, error)
+	nodeOf   func(*http.Request) (node string, ok bool)
+}
+
+func (m *member) way() way {
+	if m.authority != nil {
+		return m.secured()
+	}
+	return way{
+		listener: m.network.listen(m.id),
+		dial: func(ctx context.Context, node cluster.Node, _ string) (net.Conn, error) {
+			return m.network.dial(ctx, m.id, node.Address)
+		},
+		nodeOf: func(r *http.Request) (string, bool) {
+			node, ok := r.Context().Value(nodeKey{}).(string)
+			return node, ok
+		},
+	}
 }
 
 // answered is when the database did last, as far as m knows.
