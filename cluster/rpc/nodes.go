@@ -169,51 +169,49 @@ func (s *Server) explain(ctx context.Context, req ExplainRequest) (ExplainAnswer
 		return ExplainAnswer{}, err
 	}
 	var answer ExplainAnswer
-	asked, why := s.askHolder(ctx, "PeerService.Explain", req, &answer)
+	asked, note := s.askHolder(ctx, "PeerService.Explain", req, &answer)
 	if asked {
 		return answer, nil
 	}
-	answer, err := s.explainHere(ctx, req)
-	if why != "" {
-		answer.Note = why + "; this is what " + s.nodeOrThis() + " knows, without recent failures and the load of other nodes"
+	if note != "" {
+		note += ", without recent failures and the load of other nodes"
 	}
+	answer, err := s.explainHere(ctx, req)
+	answer.Note = note
 	return answer, err
 }
 
 // removable asks the holder of the role placement, who alone knows all load.
 func (s *Server) removable(ctx context.Context, req RemovableRequest) (RemovableAnswer, error) {
 	var answer RemovableAnswer
-	asked, why := s.askHolder(ctx, "PeerService.Removable", req, &answer)
+	asked, note := s.askHolder(ctx, "PeerService.Removable", req, &answer)
 	if asked {
 		return answer, nil
 	}
-	answer, err := s.removableHere(ctx, req)
-	if why != "" {
-		answer.Note = why + "; this is what " + s.nodeOrThis() + " knows"
-	}
-	return answer, err
+	return RemovableAnswer{Nodes: s.deps.Removable(), Note: note}, nil
 }
 
 func (s *Server) removableHere(context.Context, RemovableRequest) (RemovableAnswer, error) {
 	return RemovableAnswer{Nodes: s.deps.Removable()}, nil
 }
 
-// askHolder asks the holder of the role placement, if that is another node, and
-// says why it can't be asked; empty: this node is the holder, or it has answered.
-func (s *Server) askHolder(ctx context.Context, method string, req, answer any) (asked bool, why string) {
+// askHolder asks the holder of the role placement, if that is another node. The
+// note says why it can't be asked; empty: this node is the holder, or it has
+// answered.
+func (s *Server) askHolder(ctx context.Context, method string, req, answer any) (asked bool, note string) {
 	holder, known := s.holder()
-	if !known {
-		return false, "nobody holds the role placement at present"
-	}
-	if holder == "" {
+	if holder == "" && known {
 		return false, ""
 	}
-	limited, cancel := context.WithTimeout(ctx, storeWait)
-	defer cancel()
-	if err := s.node(holder).call(limited, method, req, answer); err != nil {
-		return false, fmt.Sprintf("%s, which holds the role placement, can't be asked: %s", s.nodeName(holder), whyUnreachable(err))
+	why := "nobody holds the role placement at present"
+	if known {
+		limited, cancel := context.WithTimeout(ctx, storeWait)
+		defer cancel()
+		err := s.node(holder).call(limited, method, req, answer)
+		if err == nil {
+			return true, ""
+		}
+		why = fmt.Sprintf("%s, which holds the role placement, can't be asked: %s", s.nodeName(holder), whyUnreachable(err))
 	}
-	return true, ""
+	return false, why + "; this is what " + cmp.Or(s.nodeName(s.deps.Node), "this node") + " knows"
 }
-
-func (s *Server) nodeOrThis() string { return cmp.Or(s.nodeName(s.deps.Node), "this node") }
