@@ -16,7 +16,7 @@ type Explanation struct {
 	Limit     int               `json:"limit"`     // how many it may have; 0: any number
 
 	// Refusal says why one more instance fits nowhere; empty: it does fit, or
-	// will once what leaves has left.
+	// will once what leaves has left, or idle instances have made room for it.
 	Refusal string `json:"refusal"`
 
 	Scale ScaleExplanation `json:"scale"`
@@ -32,9 +32,10 @@ type NodeExplanation struct {
 	ID        string     `json:"id"`
 	Name      string     `json:"name"`
 	State     NodeState  `json:"state"`
-	Fits      bool       `json:"fits"`      // now
-	Obstacles []Obstacle `json:"obstacles"` // why not; none where it fits
-	Instances int        `json:"instances"` // of the component that are placed there
+	Fits      bool       `json:"fits"`       // now
+	Obstacles []Obstacle `json:"obstacles"`  // why not; none where it fits
+	MakesRoom []string   `json:"makes_room"` // components whose idle instances would stop for it
+	Instances int        `json:"instances"`  // of the component that are placed there
 	FreeMiB   int64      `json:"free_mib"`
 	TotalMiB  int64      `json:"total_mib"`
 
@@ -46,7 +47,7 @@ type Obstacle struct {
 	Reason  Reason `json:"reason"`
 	Text    string `json:"text"`    // follows the node's name
 	Change  string `json:"change"`  // what does away with it; empty: nothing that anybody sets
-	Passing bool   `json:"passing"` // it goes away by itself when what leaves has left
+	Passing bool   `json:"passing"` // it goes away by itself: when what leaves has left, or idle instances have made room
 }
 
 // PlacementScore is how well a node suits one more instance of a component, by

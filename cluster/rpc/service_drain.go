@@ -105,7 +105,7 @@ func (s *Server) findNode(text string) (*cluster.Node, error) {
 func changesFor(e cluster.Explanation) []PlacementChange {
 	list := []PlacementChange{}
 	for _, n := range e.Nodes {
-		if n.Fits {
+		if n.Fits || len(n.MakesRoom) > 0 {
 			return []PlacementChange{}
 		}
 		for _, o := range n.Obstacles {

@@ -13,13 +13,12 @@ func (p *planner) whyChanged(c *component) string {
 	why, to := &c.memory.Auto.Why, c.memory.Target
 	switch c.cause {
 	case cluster.ScaleWake:
+		if to > 1 && c.load.Queued > 0 {
+			return "it was asked for: " + c.whatWaits()
+		}
 		return "it was asked for"
 	case cluster.ScaleBacklog:
-		text := fmt.Sprintf("%s and %d are in flight", countOf(c.load.Queued, "request waits", "requests wait"), c.load.InFlight)
-		if t := c.load.ServiceTime; t > 0 {
-			text += ", each takes " + cluster.Lasting(t)
-		}
-		return text
+		return c.whatWaits()
 	case cluster.ScalePanic:
 		return fmt.Sprintf("%s of the last 6 s are at least twice what %s for", requests(why.Panic), countOf(why.Ready, "instance is", "instances are"))
 	case cluster.ScaleSpare:
@@ -55,6 +54,14 @@ func (p *planner) whyChanged(c *component) string {
 		return "nobody has asked for " + c.spec.IdleTimeout().String()
 	}
 	return "what there was is gone"
+}
+
+func (c *component) whatWaits() string {
+	text := fmt.Sprintf("%s and %d are in flight", countOf(c.load.Queued, "request waits", "requests wait"), c.load.InFlight)
+	if t := c.load.ServiceTime; t > 0 {
+		text += ", each takes " + cluster.Lasting(t)
+	}
+	return text
 }
 
 // displacer is who needs the room that c gives up.

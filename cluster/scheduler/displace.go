@@ -69,9 +69,14 @@ func (p *planner) displace(c *component) bool {
 	return true
 }
 
-// starved tells whether a component lacks what it must have now. A gate whose
-// image has yet to come serves nobody.
+// starved tells whether a component lacks what it must have now.
 func (p *planner) starved(c *component) bool {
+	return p.starves(c, c.busy() || p.in.Load.Wakes[c.name].Waiting)
+}
+
+// starves tells whether a component lacks what it must have, if somebody waits for
+// it or not. A gate whose image has yet to come serves nobody.
+func (p *planner) starves(c *component, asked bool) bool {
 	if c.surge || c.probe {
 		return false
 	}
@@ -79,7 +84,7 @@ func (p *planner) starved(c *component) bool {
 	if c.kept != nil {
 		live -= p.pulls(c)
 	}
-	return live <= 0 && (c.busy() || p.in.Load.Wakes[c.name].Waiting) || live < c.least
+	return live <= 0 && asked || live < c.least
 }
 
 // sacrifice finds the idle instances that c needs the room of on a node; nil:

@@ -123,6 +123,10 @@ func TestDisplacement(t *testing.T) {
 			w.declare("new", sleepy(200))
 			w.wakeAll(t, "a", "b", "c")
 			c.setUp(w)
+			told := w.explain(t, "new")
+			if room := slices.Sorted(slices.Values(told.Nodes[0].MakesRoom)); !slices.Equal(room, c.want) || (told.Refusal != "") != c.says {
+				t.Errorf("is told to displace %v, and to be refused: %q", room, told.Refusal)
+			}
 			if got := w.displacedBy(t, "new"); !slices.Equal(got, c.want) {
 				t.Errorf("%v makes room, want %v\n%s", got, c.want, w.picture())
 			}

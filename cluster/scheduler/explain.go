@@ -16,8 +16,9 @@ func Explain(in Input, name string) (cluster.Explanation, bool) {
 	if c.row == nil {
 		return cluster.Explanation{}, false
 	}
+	p.looked = []*component{c}
 	p.removeGone(c)
-	p.noteFailures([]*component{c})
+	p.noteFailures(p.looked)
 	p.settle(c)
 	next := c.next()
 	e := cluster.Explanation{
@@ -29,11 +30,18 @@ func Explain(in Input, name string) (cluster.Explanation, bool) {
 	if e.Labels == nil {
 		e.Labels = map[string]string{}
 	}
-	switch refusal := p.refusal(c); {
+	refusal, sleeps := p.refusal(c), c.memory.Target == 0 && !c.held
+	room := refusal != nil && p.explainRoom(c, e.Nodes)
+	switch {
 	case c.held:
 		e.Refusal = "its first version has yet to be released"
+	case room && sleeps:
+		e.Scale.WhyNotMore = "the first request wakes it, where idle instances make room for it"
+	case room:
 	case refusal != nil:
-		e.Refusal = refusal.Message
+		if e.Refusal = refusal.Message; sleeps {
+			e.Scale.WhyNotMore, e.Scale.WouldChange = "a request would be refused: it fits on no node", []string{"more: room on a node, or less of reservememory"}
+		}
 	case c.full():
 		e.Refusal = fmt.Sprintf("%s has all of the %d instances that it may have. Change maxinstances", c.name, c.most())
 	}
@@ -45,7 +53,7 @@ func (p *planner) explainNodes(c *component) []cluster.NodeExplanation {
 	list := []cluster.NodeExplanation{}
 	for _, n := range p.room().list {
 		e := cluster.NodeExplanation{
-			ID: n.row.ID, Name: n.row.DisplayName(), State: n.row.State, Obstacles: []cluster.Obstacle{},
+			ID: n.row.ID, Name: n.row.DisplayName(), State: n.row.State, Obstacles: []cluster.Obstacle{}, MakesRoom: []string{},
 			Instances: c.on(n, now), FreeMiB: max(0, n.free(now)), TotalMiB: n.row.MemoryTotalMiB, Score: p.score(c, n),
 		}
 		later := map[string]bool{}
@@ -64,6 +72,40 @@ func (p *planner) explainNodes(c *component) []cluster.NodeExplanation {
 		return cmp.Or(compareBool(!a.Fits, !b.Fits), cmp.Compare(b.Score.Total, a.Score.Total))
 	})
 	return list
+}
+
+// explainRoom notes on which nodes idle instances of others would make room for the
+// next one of c, first where it is done, and tells whether there are any. The first
+// instance is as one that somebody waits for.
+func (p *planner) explainRoom(c *component, list []cluster.NodeExplanation) bool {
+	if p.in.Load.Partial || !p.starves(c, true) {
+		return false
+	}
+	found := map[string]*sacrifice{}
+	for i := range list {
+		e := &list[i]
+		s := p.sacrifice(c, p.room().of(e.ID))
+		if s == nil {
+			continue
+		}
+		found[e.ID] = s
+		for _, v := range s.victims {
+			if !slices.Contains(e.MakesRoom, v.c.name) {
+				e.MakesRoom = append(e.MakesRoom, v.c.name)
+			}
+		}
+		for k := range e.Obstacles {
+			e.Obstacles[k].Passing = true // there is only the memory
+		}
+	}
+	slices.SortStableFunc(list, func(a, b cluster.NodeExplanation) int {
+		x, y := found[a.ID], found[b.ID]
+		if x == nil || y == nil {
+			return compareBool(x == nil, y == nil)
+		}
+		return x.compare(y)
+	})
+	return len(found) > 0
 }
 
 func (p *planner) explainInstances(c *component) []cluster.InstanceExplanation {

@@ -1,8 +1,10 @@
 package scheduler
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"maelstrom/cluster"
 	"maelstrom/project"
@@ -94,5 +96,66 @@ func TestExplanationOfARollout(t *testing.T) {
 	}
 	if !whys["serves on until version 2 is proven"] || !whys["its node suits it"] {
 		t.Errorf("%v", whys)
+	}
+}
+
+// What sleeps on a full cluster is told whose idle instances its first one would
+// displace, and where first; what has one already displaces nobody.
+func TestExplanationTellsWhoWouldMakeRoom(t *testing.T) {
+	w := newWorld()
+	w.node("n1", 400)
+	w.declare("old", sleepy(400))
+	w.declare("new", sleepy(400))
+	w.declare("web", sleepy(400))
+	w.wakeAll(t, "old")
+	w.node("n2", 400)
+	w.wakeAll(t, "new")
+	e := w.explain(t, "web")
+	if first, second := e.Nodes[0], e.Nodes[1]; first.ID != "n1" || first.Fits || !slices.Equal(first.MakesRoom, []string{"old"}) ||
+		!slices.Equal(second.MakesRoom, []string{"new"}) || !first.Obstacles[0].Passing || e.Refusal != "" {
+		t.Errorf("%+v", e)
+	}
+	if got := e.Scale.WhyNotMore; got != "the first request wakes it, where idle instances make room for it" {
+		t.Error(got)
+	}
+	if got := w.displacedBy(t, "web"); !slices.Equal(got, []string{"old"}) {
+		t.Errorf("%v makes room", got)
+	}
+	w.settle(t)
+	if e = w.explain(t, "web"); len(e.Nodes[0].MakesRoom)+len(e.Nodes[1].MakesRoom) > 0 || e.Refusal == "" {
+		t.Errorf("another one: %+v", e)
+	}
+	w.load.Components["new"] = cluster.ComponentLoad{InFlight: 1}
+	e = w.explain(t, "old")
+	if len(e.Nodes[0].MakesRoom)+len(e.Nodes[1].MakesRoom) > 0 || e.Refusal == "" || !strings.HasPrefix(e.Scale.WhyNotMore, "a request would be refused") {
+		t.Errorf("while all is busy: %+v", e)
+	}
+}
+
+// A burst that wakes a component is told to wake it, whether who asks tells of it
+// before the load does, with it or not at all.
+func TestWhatWakesAComponentIsToldTheSameWhoeverTellsOfIt(t *testing.T) {
+	for name, tell := range map[string]func(w *world){
+		"who asks": func(w *world) { w.wake("a") },
+		"the load": func(w *world) { w.load.Components["a"] = cluster.ComponentLoad{Queued: 1} },
+		"both": func(w *world) {
+			w.wake("a")
+			w.load.Components["a"] = cluster.ComponentLoad{Queued: 1}
+		},
+		"several": func(w *world) {
+			w.load.Components["a"] = cluster.ComponentLoad{Queued: 100, ServiceTime: time.Second}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld()
+			w.node("n1", 4096)
+			w.declare("a", sleepy(100))
+			w.decide(t)
+			tell(w)
+			d := w.decide(t)
+			if len(d.Changes) != 1 || d.Changes[0].Cause != cluster.ScaleWake || !strings.HasPrefix(d.Changes[0].Why, "it was asked for") {
+				t.Errorf("%+v", d.Changes)
+			}
+		})
 	}
 }

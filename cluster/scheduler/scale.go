@@ -60,7 +60,7 @@ func (p *planner) scale(c *component) {
 		m.need(n, p.in.Now)
 		m.Grown, m.Auto.Calm = p.in.Now, p.in.Now
 	}
-	because(cluster.ScaleBacklog)
+	because(p.causeOfBacklog(c))
 	p.autoscale(c, &m)
 	because(m.Auto.Why.cause())
 	if c.live() > 0 && c.busy() {
@@ -93,6 +93,15 @@ func (p *planner) scale(c *component) {
 	}
 	because(cluster.ScaleAwake)
 	c.memory = m
+}
+
+// causeOfBacklog is the same from zero, whether who asks tells of it first or the
+// load does.
+func (p *planner) causeOfBacklog(c *component) cluster.ScaleCause {
+	if p.in.Memory.Scale(c.name).Target == 0 {
+		return cluster.ScaleWake
+	}
+	return cluster.ScaleBacklog
 }
 
 // recall returns what the plan before remembered of c, or else what the

@@ -30,8 +30,9 @@ averages over a minute and over six seconds, and how many instances each asks fo
 the last decisions that changed the number, since the node that decides has done so.
 
 Then tell for each node whether one more instance of a component fits there: how well,
-or everything that is in its way, and what to change for it. Then where its instances
-are, why, and what becomes of them.
+or everything that is in its way, and what to change for it; or whose idle instances
+would make room for it, where all are full and it would be the first. Then where its
+instances are, why, and what becomes of them.
 
 The score of a node is FIT (how full it would be, or how empty with placement: spread;
 from 0 to 1), less SHARE for instances of the component that are there, and 0.5 less
@@ -93,7 +94,11 @@ func nodesExplained(a *app, nodes []cluster.NodeExplanation) *table {
 		for _, o := range n.Obstacles {
 			fits = "no"
 			text := o.Text
-			if o.Passing {
+			switch {
+			case len(n.MakesRoom) > 0:
+				fits = "soon"
+				text += " (idle instances of " + strings.Join(n.MakesRoom, ", ") + " make room)"
+			case o.Passing:
 				text += " (for now)"
 			}
 			why = append(why, text)
