@@ -3,6 +3,7 @@ package images
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -224,6 +225,34 @@ func TestFailedFetchIsOneForAllComponents(t *testing.T) {
 		s.feed.put(3, slices.Concat(many("a", "good"), many("b", "good"), many("c", "good"))...)
 		s.pass(10 * time.Hour)
 		s.pulls(3, "nobody has it any more")
+	})
+}
+
+// What pullimageonput has fetched for many components is noted at once, as the
+// record is written as a whole: where it can't be, that is told once.
+func TestFetchForManyComponentsIsOneWriteOfTheRecord(t *testing.T) {
+	inSite(t, map[string]fake.Image{"web": {Remote: true}}, func(s *site) {
+		var logged strings.Builder
+		s.opt.Logger = slog.New(slog.NewTextHandler(&logged, nil))
+		path := s.opt.Path
+		s.opt.Path = filepath.Join(path, "no folder")
+		s.start()
+		var list []*project.Component
+		for i := range 100 {
+			list = append(list, onPut(component(fmt.Sprintf("shop_c%02d", i), "web")))
+		}
+		s.feed.put(1, list...)
+		s.pass(time.Second)
+		s.pulls(1, "for all")
+		if got := logged.String(); strings.Count(got, "pull not recorded") != 1 || !strings.Contains(got, "component=shop_c00 components=100") {
+			t.Error(got)
+		}
+		s.opt.Path = path
+		s.start()
+		s.pass(time.Second)
+		if again, err := openRecord(path); err != nil || len(again.state.OnPut) != 100 || again.put("shop_c99") != 1 {
+			t.Errorf("the record says %v, %v", again.state.OnPut, err)
+		}
 	})
 }
 

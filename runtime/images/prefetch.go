@@ -237,8 +237,12 @@ func (a *ahead) fetchOnce(ctx context.Context, list []*lacking, onPut bool) erro
 	if err := a.Pull(ctx, runtime.PullOrder{Component: c, Version: list[0].row.Version}); err != nil {
 		return err
 	}
+	versions := map[string]int64{}
 	for _, l := range list {
-		a.fetched(l.row.Effective, l.row.Version)
+		if l.row.Effective.PullImageOnPut {
+			versions[l.row.Effective.Name] = l.row.Version
+		}
 	}
+	a.fetched(versions)
 	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -178,8 +180,11 @@ func (d *Depot) Refresh(ctx context.Context, order runtime.PullOrder) error {
 		return nil
 	}
 	err := d.Pull(ctx, order)
-	if err == nil {
-		d.fetched(c, order.Version)
+	switch {
+	case err == nil && c.PullImageOnPut:
+		d.fetched(map[string]int64{c.Name: order.Version})
+		return nil
+	case err == nil:
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -192,13 +197,11 @@ func (d *Depot) Refresh(ctx context.Context, order runtime.PullOrder) error {
 	return nil
 }
 
-// fetched notes that pullimageonput is done with a version.
-func (d *Depot) fetched(c *project.Component, version int64) {
-	if !c.PullImageOnPut {
-		return
-	}
-	if err := d.record.setPut(c.Name, version); err != nil {
-		d.log.Warn("pull not recorded; it is repeated at the next start", "component", c.Name, "error", err)
+// fetched notes that pullimageonput is done with versions of components.
+func (d *Depot) fetched(versions map[string]int64) {
+	if err := d.record.setPuts(versions); err != nil {
+		names := slices.Sorted(maps.Keys(versions))
+		d.log.Warn("pull not recorded; it is repeated at the next start", "component", names[0], "components", len(names), "error", err)
 	}
 }
 

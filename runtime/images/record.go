@@ -102,13 +102,15 @@ func (r *record) put(component string) int64 {
 	return r.state.OnPut[component]
 }
 
-func (r *record) setPut(component string, version int64) error {
+// setPuts notes versions of components at once: the record is written as a whole.
+func (r *record) setPuts(versions map[string]int64) error {
 	return r.change(func(s *recordState) bool {
-		if s.OnPut[component] == version {
-			return false
+		changed := false
+		for component, version := range versions {
+			changed = changed || s.OnPut[component] != version
+			s.OnPut[component] = version
 		}
-		s.OnPut[component] = version
-		return true
+		return changed
 	})
 }
 
