@@ -157,13 +157,19 @@ type traceWorld struct {
 	displaced          int
 }
 
-// replayTrace runs applications for some days.
-func replayTrace(seed uint64, apps int, days int, limit float64, keep func(*cluster.Habit) Keep) *traceWorld {
+// trace is of applications for some days.
+type trace struct {
+	seed       uint64
+	apps, days int
+}
+
+// replay runs the applications within a limit of memory.
+func (t trace) replay(limit float64, keep func(*cluster.Habit) Keep) *traceWorld {
 	w := &traceWorld{keep: keep, limit: limit}
-	rng := rand.New(rand.NewPCG(seed, 1))
-	for i := range apps {
+	rng := rand.New(rand.NewPCG(t.seed, 1))
+	for i := range t.apps {
 		a := &traceState{traceApp: newTraceApp(rng), habit: &cluster.Habit{}}
-		a.rng = rand.New(rand.NewPCG(seed, uint64(i)+2)) // every policy sees the same
+		a.rng = rand.New(rand.NewPCG(t.seed, uint64(i)+2)) // every policy sees the same
 		w.apps = append(w.apps, a)
 		if a.always() {
 			a.up = true
@@ -174,7 +180,7 @@ func replayTrace(seed uint64, apps int, days int, limit float64, keep func(*clus
 		w.queue = append(w.queue, traceEvent{at: a.idle(), app: a})
 	}
 	heap.Init(&w.queue)
-	for end := time.Duration(days) * 24 * time.Hour; ; {
+	for end := time.Duration(t.days) * 24 * time.Hour; ; {
 		e := heap.Pop(&w.queue).(traceEvent)
 		if e.at > end {
 			w.count(end)
@@ -261,8 +267,8 @@ func (w *traceWorld) makeRoom(wanted *traceState) {
 // traceComparison is what the learned policy comes to, against a fixed time of
 // ten minutes.
 type traceComparison struct {
+	trace
 	fixed, free, within *traceWorld
-	apps, days          int
 }
 
 func fixedTen(*cluster.Habit) Keep { return Keep{By: KeepFixed, Until: 10 * time.Minute} }
@@ -272,18 +278,18 @@ func learnedTen(h *cluster.Habit) Keep { return keepBy(factsOf(h), 10*time.Minut
 // compareTrace runs both policies over the same requests, the learned one once
 // with as much memory as it likes, and once with so little that on the average it
 // takes no more than the fixed one.
-func compareTrace(seed uint64, apps, days, steps int) traceComparison {
-	c := traceComparison{fixed: replayTrace(seed, apps, days, 0, fixedTen), apps: apps, days: days}
-	c.free = replayTrace(seed, apps, days, 0, learnedTen)
+func compareTrace(t trace, steps int) traceComparison {
+	c := traceComparison{trace: t, fixed: t.replay(0, fixedTen)}
+	c.free = t.replay(0, learnedTen)
 	if c.free.memory <= c.fixed.memory {
 		c.within = c.free
 		return c
 	}
-	low, high := c.fixed.memory/24/float64(days), c.free.peak
-	c.within = replayTrace(seed, apps, days, low, learnedTen) // never more than what the fixed one takes on the average
+	low, high := c.fixed.memory/24/float64(t.days), c.free.peak
+	c.within = t.replay(low, learnedTen) // never more than what the fixed one takes on the average
 	for range steps {
 		limit := (low + high) / 2
-		if w := replayTrace(seed, apps, days, limit, learnedTen); w.memory <= c.fixed.memory {
+		if w := t.replay(limit, learnedTen); w.memory <= c.fixed.memory {
 			low, c.within = limit, w
 		} else {
 			high = limit
@@ -307,7 +313,7 @@ func (c *traceComparison) String() string {
 // ten minutes.
 func TestLearnedHasHalfTheColdStartsAtEqualMemory(t *testing.T) {
 	t.Parallel()
-	c := compareTrace(1, 60, 4, 3)
+	c := compareTrace(trace{seed: 1, apps: 60, days: 4}, 3)
 	t.Log(c.String())
 	if c.fixed.cold < 1000 || c.memory(c.within) > 1 || c.cold(c.within) > 0.5 {
 		t.Error(c.String())
@@ -320,7 +326,7 @@ func BenchmarkTrace(b *testing.B) {
 		b.Run(fmt.Sprintf("seed=%d", seed), func(b *testing.B) {
 			var c traceComparison
 			for b.Loop() {
-				c = compareTrace(seed, 150, 7, 4)
+				c = compareTrace(trace{seed: seed, apps: 150, days: 7}, 4)
 			}
 			b.Log(c.String())
 			if c.cold(c.within) > 0.5 || c.memory(c.within) > 1 {
