@@ -260,7 +260,7 @@ func (w *world) hand(q *queue) {
 // finished ends a request, or tells of one that has broken off before.
 func (w *world) finished(q *queue, i *instance, r request) {
 	if i.cut != "" {
-		w.tell(q, i, r, i.cutAt, i.ended(r))
+		w.tell(q, i, r, Outcome{End: i.cutAt, Reason: i.ended(r)})
 		return
 	}
 	q.count(w.now)
@@ -281,7 +281,7 @@ func (w *world) finished(q *queue, i *instance, r request) {
 			q.learn(w.now - r.granted)
 		}
 	}
-	w.tell(q, i, r, w.now, reason)
+	w.tell(q, i, r, Outcome{End: w.now, Reason: reason})
 	if i.state != cluster.InstanceReady {
 		w.quiet(i)
 	} else if q.limit > 0 && i.inFlight < q.limit {
@@ -301,7 +301,7 @@ func (w *world) unloaded(q *queue) {
 // refuse ends a request that no instance got.
 func (w *world) refuse(q *queue, r request, reason cluster.Reason) {
 	q.result.refused(reason)
-	w.tell(q, nil, r, w.now, reason)
+	w.tell(q, nil, r, Outcome{End: w.now, Reason: reason})
 }
 
 // refuseAll ends all that wait.
@@ -313,11 +313,12 @@ func (w *world) refuseAll(q *queue, reason cluster.Reason) {
 	w.unloaded(q)
 }
 
-func (w *world) tell(q *queue, i *instance, r request, end time.Duration, reason cluster.Reason) {
+// tell completes and tells an outcome, of which the end and the reason are known.
+func (w *world) tell(q *queue, i *instance, r request, o Outcome) {
 	if w.s.Request == nil {
 		return
 	}
-	o := Outcome{Component: q.name, At: r.at, End: end, Cold: r.cold, Stream: r.stream, Wait: end - r.at, Reason: reason}
+	o.Component, o.At, o.Cold, o.Stream, o.Wait = q.name, r.at, r.cold, r.stream, o.End-r.at
 	if i != nil {
 		o.Placement, o.Node, o.Wait = i.pl.ID, i.node.row.ID, r.granted-r.at
 	}
