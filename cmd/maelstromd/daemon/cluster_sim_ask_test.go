@@ -24,7 +24,7 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 		return
 	}
 	request.Header.Set("Takes", takes.String())
-	marred, killed, events, reach := n.marred.Load(), c.killed(), c.events(), c.within(n, r)
+	marred, killed, events, hits, reach := n.marred.Load(), c.killed(), c.events(), c.hits(), c.within(n, r)
 	began := time.Now()
 	answer, err := n.answered(n.opt.PublicPort, request)
 	took := time.Since(began)
@@ -41,8 +41,8 @@ func (c *chronicle) ask(n *fleetNode, r *role, takes time.Duration) {
 	case answer.status == http.StatusOK:
 	case answer.header.Get("Maelstrom-Reason") == "":
 		c.fail("%s is answered %d without a reason: %q", what, answer.status, answer.body)
-	case answer.header.Get("Maelstrom-Reason") == "node_lost" && (c.events() != events || began.Sub(time.Unix(0, c.happened.Load())) < noticed):
-		// It was sent to a node that failed, with more than are sent once more.
+	case answer.header.Get("Maelstrom-Reason") == "node_lost" && c.excused(n, hits, began):
+		// It was sent once more, and that failed too.
 	case answer.status == http.StatusBadGateway && answer.header.Get("Maelstrom-Reason") == "exited" && c.killed() != killed:
 		// It was in a container that was killed, so that nobody may send it again.
 	case n.marred.Load() == marred && !r.frail && !r.goes && reach.still() != nil:
@@ -57,6 +57,33 @@ func (c *chronicle) events() int64 {
 		sum += n.touched.Load()
 	}
 	return sum
+}
+
+// hits counts what has happened to each node.
+func (c *chronicle) hits() []int64 {
+	var hits []int64
+	for _, n := range c.nodes {
+		hits = append(hits, n.marred.Load()+n.touched.Load())
+	}
+	return hits
+}
+
+// excused tells whether a request may have failed although it can be sent again:
+// something happened to the asked node, or to two others, since shortly before it
+// came. One alone that fails costs one try.
+func (c *chronicle) excused(asked *fleetNode, before []int64, began time.Time) bool {
+	failing := 0
+	for i, hits := range c.hits() {
+		n := c.nodes[i]
+		if hits == before[i] && began.Sub(time.Unix(0, n.happened.Load())) >= noticed {
+			continue
+		}
+		if n == asked {
+			return true
+		}
+		failing++
+	}
+	return failing > 1
 }
 
 // killed counts what has ended daemons and containers.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,8 +52,6 @@ type chronicle struct {
 	calls   sync.WaitGroup
 	fences  map[string]int64
 	watched chan struct{} // closed when it is over
-
-	happened atomic.Int64 // when something last happened to a node, in nanoseconds
 
 	mu      sync.Mutex
 	answers map[string]int
@@ -211,16 +208,18 @@ func (c *chronicle) calm() {
 func (c *chronicle) keepWatching() {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
-	events := c.events()
+	hits := c.hits()
 	for {
 		select {
 		case <-c.watched:
 			return
 		case <-tick.C:
 		}
-		if now := c.events(); now != events {
-			events = now
-			c.happened.Store(time.Now().UnixNano())
+		for i, now := range c.hits() {
+			if now != hits[i] {
+				hits[i] = now
+				c.nodes[i].happened.Store(time.Now().UnixNano())
+			}
 		}
 		holders := map[string]string{}
 		for _, n := range c.nodes {

@@ -53,6 +53,8 @@ type fleetNode struct {
 
 	marred  atomic.Int64 // counts what may fail requests that are asked for, or run, here
 	touched atomic.Int64 // counts what happens to the ways from and to here
+
+	happened atomic.Int64 // when something last did, in nanoseconds
 }
 
 const fleetKey = "the key that all nodes of a fleet have"
