@@ -56,6 +56,10 @@ type Node struct {
 
 	Labels map[string]string `json:"labels,omitempty"` // that components can ask for
 
+	// CronZone is the time zone in which the node reads schedules that name none;
+	// empty: its release does not tell.
+	CronZone string `json:"cron_zone,omitempty"`
+
 	// Images are those of declared components that are here, sorted, at most
 	// MaxNodeImages of them.
 	Images []string `json:"images,omitempty"`

@@ -27,7 +27,7 @@ type examination func(ctx context.Context) []rpc.Check
 func (d *doctor) Examine(ctx context.Context) []rpc.Check {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	list := []examination{d.database, d.disk, d.clock, d.engineChecks, d.ports, d.peerChecks, d.firewall}
+	list := []examination{d.database, d.disk, d.clock, d.zones, d.engineChecks, d.ports, d.peerChecks, d.firewall}
 	found := make([][]rpc.Check, len(list))
 	var all sync.WaitGroup
 	for i, examine := range list {
@@ -52,5 +52,7 @@ func failed(name, found, advice string) rpc.Check {
 func warning(name, found, advice string) rpc.Check {
 	return rpc.Check{Name: name, Status: rpc.CheckWarning, Found: found, Advice: advice}
 }
+
+func (d *doctor) zones(context.Context) []rpc.Check { return []rpc.Check{d.cronZone()} }
 
 func (d *doctor) disk(context.Context) []rpc.Check { return []rpc.Check{rpc.CheckDisk(d.dir.path)} }

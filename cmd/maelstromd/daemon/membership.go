@@ -81,6 +81,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 	engine := time.NewTicker(engineCheck)
 	defer engine.Stop()
 	d.learnMemory(ctx)
+	zones := ""
 	written, at := d.engine(), time.Now()
 	if err := d.writeStatus(ctx, d.nodeState()); err != nil {
 		return err
@@ -96,6 +97,7 @@ func (d *Daemon) statusLoop(ctx context.Context) error {
 			}
 		case <-d.stocked:
 		case <-status.C:
+			zones = d.tellZones(d.feed.Snapshot(), zones)
 		}
 		if d.cutOff() {
 			continue // it would be lost again, after something was placed here
@@ -149,6 +151,7 @@ func (d *Daemon) status(state cluster.NodeState) cluster.Node {
 		StartedAt: d.started, CPUCount: host.cpus,
 		Load1m: host.load[0], Load5m: host.load[1], Load15m: host.load[2],
 		MemoryTotalMiB: memory, Engine: d.engine(), Labels: d.labels(name), Peers: d.hub != nil,
+		CronZone: d.opt.CronZone.String(),
 	}
 	if have := d.inventory.Load(); have != nil {
 		node.Images, node.Mounts = have.images, have.mounts

@@ -57,7 +57,7 @@ func Settings() []Setting {
 		{"DISK_GUARD_PERCENT", "85", "how full the engine's disk may be before images go that nothing needs; 0: no guard", "", number(func(o *Options) *int { return &o.Images.Prune.GuardPercent }, 0, 100)},
 		{"TOTAL_MEMORY", "-1", "MiB that components may reserve on this node; -1: all of the host, 0: run nothing here", "", number(func(o *Options) *int64 { return &o.TotalMemoryMiB }, -1, 1<<40)},
 		{"NODE_LABELS", "none", "comma-separated labels of this node, as name=value, that components can ask for with `nodes`", "", parseInto(func(o *Options) *map[string]string { return &o.NodeLabels }, parseLabels)},
-		{"CRON_TZ", "UTC", "time zone of cron schedules that name none", "", parseInto(func(o *Options) **time.Location { return &o.CronZone }, loadZone)},
+		{"CRON_TZ", "UTC", "time zone of schedules that name none, the same on every node: cron and awake", "", parseInto(func(o *Options) **time.Location { return &o.CronZone }, loadZone)},
 		{"ON_EXIT", "keep", "keep: containers go on when the daemon stops; stop: they stop with it", "", choose(func(o *Options) *ExitMode { return &o.OnExit }, map[string]ExitMode{"keep": ExitKeep, "stop": ExitStop})},
 		{"SHUTDOWN_PAUSE_SECONDS", "0", "how long a stopping daemon answers 503 to health checks before it stops serving", "", seconds(func(o *Options) *time.Duration { return &o.ShutdownPause })},
 		{"HTTP_WRITE_TIMEOUT", "310", "seconds without a byte either way until a request is given up", "", seconds(func(o *Options) *time.Duration { return &o.Stall })},
