@@ -133,7 +133,6 @@ func (k *Keeper) Yield(ctx context.Context, yield bool) error {
 		k.look()
 		return nil
 	}
-	k.log.Info("roles are given up: this node is drained")
 	k.dropAll()
 	var errs []error
 	for _, r := range roles {

@@ -1,6 +1,8 @@
 package daemon
 
 import (
+	"bytes"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/cluster/roles"
 	"maelstrom/cluster/rpc"
 	"maelstrom/project"
 	"maelstrom/runtime"
@@ -78,6 +81,22 @@ func TestRolesAreYieldedToNodesThatAreThere(t *testing.T) {
 	}
 	if yields(cluster.NewSnapshot(), "a") {
 		t.Error("an unknown node yields")
+	}
+}
+
+func TestTheLogTellsWhyRolesAreGivenUp(t *testing.T) {
+	for want, few := range map[string]bool{"this node is drained": false, "fewer than half of the others": true} {
+		var log bytes.Buffer
+		logger := slog.New(slog.NewTextHandler(&log, nil))
+		d := &Daemon{log: logger, keeper: roles.New(nil, roles.Options{Node: "a", Logger: logger})}
+		d.yield(t.Context(), true, few)
+		if told := log.String(); strings.Count(told, "\n") != 1 || !strings.Contains(told, want) {
+			t.Errorf("told %q, want %q alone", told, want)
+		}
+		d.yield(t.Context(), false, false)
+		if told := log.String(); strings.Count(told, "\n") != 1 {
+			t.Errorf("told when they are taken again: %q", told)
+		}
 	}
 }
 

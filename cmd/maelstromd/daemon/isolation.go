@@ -102,8 +102,11 @@ func (d *Daemon) watchStanding(ctx context.Context) error {
 }
 
 func (d *Daemon) yield(ctx context.Context, yield, few bool) {
-	if few {
+	switch {
+	case few:
 		d.log.Warn("node hears fewer than half of the others: they shall have its roles")
+	case yield:
+		d.log.Info("roles are given up: this node is drained")
 	}
 	if err := d.keeper.Yield(ctx, yield); err != nil && ctx.Err() == nil {
 		d.log.Warn("role not given up", "error", err)
