@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -162,18 +163,23 @@ func TestContainerOfAnotherVersionIsReplaced(t *testing.T) {
 func TestExitedLeftoversAreExplainedAndRemoved(t *testing.T) {
 	bubble(t, fake.Image{}, func(w *world) {
 		w.serving()
+		exited, _ := w.container("p1")
 		w.halt()
 		w.engine.Exit("p1", 4)
 		w.start()
-		i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited)
-		if i.Message == "" || !i.WasReady {
+		w.pass(50 * time.Millisecond)
+		i := w.expect("p1", ready, cluster.ReasonNone) // at once: those who wait for it are not refused
+		if i.LastFailure != cluster.ReasonExited || !strings.Contains(i.LastFailureDetail, "code 4") || i.Restarts != 1 {
 			t.Errorf("instance %+v", i)
 		}
-		if _, there := w.container("p1"); there {
-			t.Error("the exited container is still there")
+		if c, there := w.container("p1"); !there || c.ID == exited.ID {
+			t.Errorf("container %+v, was %+v", c, exited)
 		}
-		w.pass(2 * time.Second)
-		w.expect("p1", ready, cluster.ReasonNone)
+		w.engine.Kill("p1")
+		w.pass(50 * time.Millisecond)
+		if i := w.expect("p1", cluster.InstanceBackoff, cluster.ReasonExited); !near(time.Until(i.BackoffUntil), time.Second) {
+			t.Errorf("its next crash waits %s", time.Until(i.BackoffUntil))
+		}
 	})
 }
 

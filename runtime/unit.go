@@ -94,7 +94,10 @@ func (u *unit) inherit(was cluster.Instance) {
 	u.inst.Suspect, u.inst.FailedChecks = was.Suspect, was.FailedChecks
 	u.inst.LastFailure, u.inst.LastFailureAt = was.LastFailure, was.LastFailureAt
 	u.inst.LastFailureDetail = was.LastFailureDetail
-	if was.State == cluster.InstanceStopping {
+	switch was.State {
+	case cluster.InstanceReady:
+		u.ready = was.ReadyAt // it has served, also if it is found dead
+	case cluster.InstanceStopping:
 		u.parted = was.ContainerID
 	}
 }
