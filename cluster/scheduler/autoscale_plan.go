@@ -14,6 +14,12 @@ func (p *planner) autoscale(c *component, m *Scale) {
 	}
 	ready := p.serving(c)
 	if ready > 0 && p.isDecided(c, m) {
+		if p.explains {
+			again := *a // what is kept is what was decided
+			again.Window.take(p.in.Load.Meters, p.told(c.name), p.in.Now)
+			again.decide(p.demand(c, m, ready))
+			a.Why = again.Why
+		}
 		p.lookAgain(c, m)
 		return
 	}
@@ -24,7 +30,18 @@ func (p *planner) autoscale(c *component, m *Scale) {
 	if ready == 0 || a.Window.Base.IsZero() {
 		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business
 	}
-	want := a.decide(demand{
+	want := a.decide(p.demand(c, m, ready))
+	if want > m.Asked {
+		m.Asked = want
+		m.Target = max(m.Target, want)
+	} else if want < m.Asked {
+		m.cap(want)
+	}
+	p.lookAgain(c, m)
+}
+
+func (p *planner) demand(c *component, m *Scale, ready int) demand {
+	return demand{
 		Now: p.in.Now, Have: m.Asked, Least: max(1, c.spec.MinInstances), Most: c.most(), Ready: ready,
 		Failing:     p.count(c.serving(), failed) > 0,
 		Concurrency: c.spec.MaxConcurrency, Up: c.spec.ScaleUpConcurrencyPct, Down: c.spec.ScaleDownConcurrencyPct,
@@ -33,14 +50,7 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		Influx:  c.influx,
 		Partial: p.in.Load.Partial || p.in.Load.Unmetered || len(p.in.Load.Meters) == 0,
 		Grown:   m.Grown,
-	})
-	if want > m.Asked {
-		m.Asked = want
-		m.Target = max(m.Target, want)
-	} else if want < m.Asked {
-		m.cap(want)
 	}
-	p.lookAgain(c, m)
 }
 
 // isDecided tells whether what was decided last holds until the next tick, or

@@ -12,6 +12,7 @@ import (
 // would go by. It is false for a component that is not declared.
 func Explain(in Input, name string) (cluster.Explanation, bool) {
 	p := newPlanner(in)
+	p.explains = true
 	c := p.view(name)
 	if c.row == nil {
 		return cluster.Explanation{}, false

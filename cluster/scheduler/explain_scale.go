@@ -84,6 +84,8 @@ func (p *planner) whyNotMore(c *component, lacking int) string {
 		return fmt.Sprintf("%s to be placed yet", countOf(m.Target-c.live(), "is", "are"))
 	case missing > 0 && p.sight(c).Starting > 0:
 		return fmt.Sprintf("%s", countOf(p.sight(c).Starting, "is starting", "are starting"))
+	case why.Want > m.Asked:
+		return "more are asked for by now, which is decided every two seconds"
 	case why.Limit == LimitPresent:
 		return "the averages ask for more, but what there is to do now has all the slots that it needs"
 	case why.Limit == LimitQueue:

@@ -95,6 +95,18 @@ func TestNothingIsLeftUnexplained(t *testing.T) {
 	}
 }
 
+// What the averages are told to be is as of now, although nothing is decided by
+// them while there is no work, and less than every two seconds while there is.
+func TestExplanationGoesByTheLoadAsItIsNow(t *testing.T) {
+	s := newScaled(t, project.Component{MaxConcurrency: 4, IdleTimeoutSeconds: 600})
+	if e := explained(t, s, 90*time.Second, 1); e.Sight.Stable != 1 || e.Sight.Panic != 1 {
+		t.Fatalf("with work: %+v", e)
+	}
+	if e := explained(t, s, 30*time.Second, 0); e.Sight.Stable > 0.6 || e.Sight.Panic > 0.2 || e.Wanted != 1 {
+		t.Errorf("30 s later: %+v", e)
+	}
+}
+
 // Each change of what a component shall have is told once, with its cause, and
 // what is told adds up.
 func TestChangesAreToldWithTheirCauses(t *testing.T) {

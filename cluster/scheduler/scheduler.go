@@ -240,6 +240,7 @@ type planner struct {
 	scales   map[string]*Scale
 	asleep   []string                  // have no scale any more
 	current  *component                // that is looked at
+	explains bool                      // what it goes by is to be as of now
 	habits   map[string]*cluster.Habit // that have changed
 	rises    map[string]time.Time      // of those that were looked at
 	next     time.Time
