@@ -7,8 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"maelstrom/cluster/rpc"
@@ -45,17 +43,8 @@ func writePlan(path string, plan savedPlan) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*") // 0600
-	if err != nil {
+	if err := writeWhole(path, data, 0o600); err != nil {
 		return fmt.Errorf("save plan: %w", err)
-	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Sync(), file.Close())
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("save plan: %w", errors.Join(err, os.Remove(file.Name())))
 	}
 	return nil
 }

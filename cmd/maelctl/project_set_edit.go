@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"maelstrom/project"
@@ -43,25 +42,12 @@ func (e *editedFiles) put(contents map[string][]byte) error {
 
 // replaceContents writes a file whole or not at all, with the mode it has.
 func replaceContents(path string, data []byte) error {
-	real, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return fmt.Errorf("edit %s: %w", path, err)
-	}
-	info, err := os.Stat(real)
-	if err != nil {
-		return fmt.Errorf("edit %s: %w", path, err)
-	}
-	file, err := os.CreateTemp(filepath.Dir(real), "."+filepath.Base(real)+".*")
-	if err != nil {
-		return fmt.Errorf("edit %s: %w", path, err)
-	}
-	_, err = file.Write(data)
-	err = errors.Join(err, file.Chmod(info.Mode().Perm()), file.Sync(), file.Close())
+	info, err := os.Stat(path)
 	if err == nil {
-		err = os.Rename(file.Name(), real)
+		err = writeWhole(path, data, info.Mode().Perm())
 	}
 	if err != nil {
-		return fmt.Errorf("edit %s: %w", path, errors.Join(err, os.Remove(file.Name())))
+		return fmt.Errorf("edit %s: %w", path, err)
 	}
 	return nil
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,34 +120,27 @@ func (o *simulateOptions) register(cmd *cobra.Command) {
 }
 
 func runSimulate(ctx context.Context, a *app, opt simulateOptions) error {
-	draw, err := pictureFormat(opt.picture)
-	if err != nil {
-		return err
-	}
 	s, recorded, err := a.scenarioOf(ctx, opt)
 	if err != nil {
 		return err
 	}
-	write, closeLog, err := openSimulatedLog(opt.writeLog, &s)
-	if err != nil {
+	if err := s.Check(); err != nil {
+		return exitWith(exitInvalid, err)
+	}
+	var files simulationFiles
+	if err := files.create(opt); err != nil {
 		return err
 	}
-	s.Request = write
-	s.Progress, err = a.simulationProgress(opt.out, s.Length), s.Check()
-	if err != nil {
-		return exitWith(exitInvalid, errors.Join(err, closeLog()))
-	}
+	s.Request, s.Progress = files.request(s.Start), a.simulationProgress(opt.out, s.Length)
 	began := time.Now()
 	result, err := simulate.Run(ctx, s)
-	if err = errors.Join(err, closeLog()); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, files.drop())
 	}
 	took := time.Since(began)
 	result.Recorded = recorded
-	if draw != nil {
-		if err := writeFile(opt.picture, func(w io.Writer) error { return draw(result, w) }); err != nil {
-			return err
-		}
+	if err := files.put(result); err != nil {
+		return err
 	}
 	if !opt.out.machine() && a.stderrTTY {
 		fmt.Fprintf(a.stderr, "\r\x1b[K%d requests in %s, %.0f in a second\n", result.Totals.Requests, took.Round(time.Millisecond), float64(result.Totals.Requests)/took.Seconds())
@@ -176,53 +166,6 @@ func (a *app) simulationProgress(out outputFlags, length time.Duration) func(tim
 	}
 }
 
-// pictureFormat is how a file is drawn, by its name.
-func pictureFormat(file string) (func(*simulate.Result, io.Writer) error, error) {
-	switch filepath.Ext(file) {
-	case ".svg":
-		return (*simulate.Result).WriteSVG, nil
-	case ".html":
-		return (*simulate.Result).WriteHTML, nil
-	}
-	if file != "" {
-		return nil, usagef("--picture %s: name a file that ends in .svg or .html", file)
-	}
-	return nil, nil
-}
-
-func writeFile(name string, write func(io.Writer) error) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return exitWith(exitInvalid, notWritten(name, err))
-	}
-	b := bufio.NewWriter(file)
-	if err := errors.Join(write(b), b.Flush(), file.Close()); err != nil {
-		return notWritten(name, err)
-	}
-	return nil
-}
-
-// openSimulatedLog begins the log of what is simulated.
-func openSimulatedLog(name string, s *simulate.Scenario) (write func(simulate.Outcome), end func() error, err error) {
-	if name == "" {
-		return nil, func() error { return nil }, nil
-	}
-	file, err := os.Create(name)
-	if err != nil {
-		return nil, nil, exitWith(exitInvalid, notWritten(name, err))
-	}
-	b := bufio.NewWriter(file)
-	start := s.Start
-	write = func(o simulate.Outcome) { _, _ = b.Write(o.AccessLine(start)) } // the error stays, for Flush
-	end = func() error {
-		if err := errors.Join(b.Flush(), file.Close()); err != nil {
-			return notWritten(name, err)
-		}
-		return nil
-	}
-	return write, end, nil
-}
-
 // simulatedProjects reads the projects, which have to be good together.
 func (a *app) simulatedProjects(ctx context.Context, opt simulateOptions) ([]*project.Project, error) {
 	checked, err := a.checkFiles(ctx, validateOptions{files: opt.files, paths: opt.paths, recursive: opt.recursive})
@@ -245,9 +188,4 @@ func (a *app) simulatedProjects(ctx context.Context, opt simulateOptions) ([]*pr
 		projects = append(projects, c.loaded.Project)
 	}
 	return projects, nil
-}
-
-// notWritten says that a file of the user's could not be written.
-func notWritten(name string, err error) error {
-	return fmt.Errorf("can't be written: %w", unreadable(name, err))
 }
