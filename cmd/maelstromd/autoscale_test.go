@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/docker/docker/api/types/events"
 
+	"maelstrom/cluster"
+	"maelstrom/cluster/rpc"
 	"maelstrom/runtime/drivertest"
 )
 
@@ -224,7 +227,8 @@ func (c *crowdTest) running() int {
 	return c.seen.starts(c.component()) - len(c.seen.of(events.ActionDie, c.component()))
 }
 
-// report tells when instances were asked of the engine and ran.
+// report tells when more instances were decided on, asked of the engine, which
+// takes some at a time, and ran.
 func (c *crowdTest) report() {
 	since := func(action events.Action) (text []string) {
 		for _, m := range c.seen.of(action, c.component()) {
@@ -234,8 +238,26 @@ func (c *crowdTest) report() {
 		}
 		return text
 	}
-	c.t.Logf("%s: %d at a time, %d for each instance: asked the engine after %v ms, started after %v ms", c.name, c.highest, c.concurrency,
-		since(events.ActionCreate), since(events.ActionStart))
+	c.t.Logf("%s: %d at a time, %d for each instance: decided on %v, asked the engine after %v ms, started after %v ms", c.name, c.highest, c.concurrency,
+		c.decided(), since(events.ActionCreate), since(events.ActionStart))
+}
+
+// decided tells how many there were to be after how long.
+func (c *crowdTest) decided() (text []string) {
+	list, err := c.node.client().ListEvents(c.t.Context(), rpc.ListEventsRequest{Kinds: []cluster.EventKind{cluster.EventScaled}, Component: c.component()})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for _, e := range list.Events {
+		var change cluster.ScaleChange
+		if err := json.Unmarshal(e.Details, &change); err != nil {
+			c.t.Fatal(err)
+		}
+		if after := change.At.Sub(c.signal); change.To > change.From && after > 0 {
+			text = append(text, fmt.Sprintf("%d after %d ms", change.To, after.Milliseconds()))
+		}
+	}
+	return text
 }
 
 func (c *crowdTest) check() {
