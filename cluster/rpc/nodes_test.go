@@ -88,8 +88,8 @@ func explanation(component string, here, there []cluster.Obstacle) cluster.Expla
 	return cluster.Explanation{
 		Component: component, Refusal: "no node can run it", Labels: map[string]string{}, Instances: []cluster.InstanceExplanation{},
 		Placement: "spread", Scale: asleep(), Nodes: []cluster.NodeExplanation{
-			{ID: otherNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, there...)},
-			{ID: testNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, here...)},
+			{ID: otherNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, there...), MakesRoom: []string{}},
+			{ID: testNode, State: cluster.NodeUp, Obstacles: append([]cluster.Obstacle{}, here...), MakesRoom: []string{}},
 		},
 	}
 }
