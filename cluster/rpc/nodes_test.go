@@ -246,7 +246,7 @@ func TestWhatOnlyTheHolderKnowsComesFromIt(t *testing.T) {
 	c := newCouple(t)
 	c.b.refused["shop_api"] = &cluster.Failure{Reason: cluster.ReasonNoCapacity, Message: "it fits nowhere"}
 	state := func() Component {
-		c.a.server.told.at = time.Time{}
+		c.a.server.told.last.Store(nil)
 		list, err := c.client.ListComponents(t.Context(), ListComponentsRequest{Prefix: "shop_api"})
 		if err != nil || len(list.Components) != 1 {
 			t.Fatalf("%+v, %v", list, err)

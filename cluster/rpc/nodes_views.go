@@ -3,21 +3,34 @@ package rpc
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maelstrom/cluster"
 )
 
-// refusalsFor is how long refusals that another node told serve again.
-const refusalsFor = 300 * time.Millisecond
+// refusalsFor is how long refusals that another node told serve again, and
+// refusalsMeanwhile while it is asked anew.
+const (
+	refusalsFor       = 300 * time.Millisecond
+	refusalsMeanwhile = 5 * time.Second
+)
 
 // heldRefusals are those of a holder of the role placement on another node.
 type heldRefusals struct {
-	turn  chan struct{} // of who may ask, or look; has room for one
+	turn chan struct{} // of who may ask; has room for one
+	last atomic.Pointer[toldRefusals]
+}
+
+// toldRefusals are those that it has told, or not.
+type toldRefusals struct {
 	at    time.Time
 	list  map[string]*cluster.Failure
 	known bool // it has answered
 }
+
+// within tells whether it was asked lately.
+func (t *toldRefusals) within(limit time.Duration) bool { return t != nil && time.Since(t.at) < limit }
 
 // Refusals tells why components lack an instance, as the holder of the role
 // placement knows; false: nobody holds it, or who does can't be asked in time.
@@ -29,11 +42,27 @@ func (s *Server) Refusals() (list map[string]*cluster.Failure, known bool) {
 	if !s.deps.Peers.Live(holder) {
 		return s.deps.Placer.Refusals(), false
 	}
-	s.told.turn <- struct{}{}
-	defer func() { <-s.told.turn }()
-	if time.Since(s.told.at) < refusalsFor {
-		return s.told.list, s.told.known
+	last := s.told.last.Load()
+	if last.within(refusalsFor) {
+		return last.list, last.known
 	}
+	select {
+	case s.told.turn <- struct{}{}:
+	default:
+		if last.within(refusalsMeanwhile) {
+			return last.list, last.known
+		}
+		s.told.turn <- struct{}{}
+	}
+	defer func() { <-s.told.turn }()
+	if last = s.told.last.Load(); !last.within(refusalsFor) {
+		last = s.askRefusals(holder)
+		s.told.last.Store(last)
+	}
+	return last.list, last.known
+}
+
+func (s *Server) askRefusals(holder string) *toldRefusals {
 	ctx, cancel := context.WithTimeout(context.Background(), nodeWait) // whoever asks next has use for it too
 	defer cancel()
 	var answer peerRefusals
@@ -41,8 +70,7 @@ func (s *Server) Refusals() (list map[string]*cluster.Failure, known bool) {
 	if err != nil {
 		s.deps.Logger.Debug("refusals not read from the holder of placement", "node", holder, "error", err)
 	}
-	s.told.at, s.told.list, s.told.known = time.Now(), answer.Refusals, err == nil
-	return s.told.list, s.told.known
+	return &toldRefusals{at: time.Now(), list: answer.Refusals, known: err == nil}
 }
 
 // refusals are those that are known here.

@@ -47,3 +47,25 @@ func TestRefusalsAreAskedForOnceByAllWhoWait(t *testing.T) {
 		}
 	})
 }
+
+// While one waits for a node that is slow to answer, others are told what it
+// told last.
+func TestASlowHolderHoldsUpOneWhoAsks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, peers := newWorld(t), silentPeers{make(chan struct{})}
+		defer close(peers.gone)
+		w.server.deps.Peers = peers
+		w.server.toNodes = nodeTransport(peers, "h2")
+		w.addNode(cluster.Node{ID: otherNode, State: cluster.NodeUp, Peers: true})
+		w.server.told.last.Store(&toldRefusals{at: time.Now(), list: map[string]*cluster.Failure{"shop_web": {}}, known: true})
+		<-time.After(time.Second)
+		var asks sync.WaitGroup
+		defer asks.Wait()
+		asks.Go(func() { w.server.Refusals() })
+		synctest.Wait()
+		began := time.Now()
+		if list, known := w.server.Refusals(); !known || len(list) != 1 || time.Since(began) > 0 {
+			t.Errorf("told %v, %v after %s", list, known, time.Since(began))
+		}
+	})
+}
