@@ -223,6 +223,7 @@ func (r *tour) placements() {
 	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Hour))
 	r.tell("%v", r.call("MarkLost", hold, "a", epoch, time.Duration(0)))
 	r.tell("%v", len(r.call("EndLostRuns", hold, "a", time.Duration(0))[0].([]cluster.Run)))
+	r.tell("%v", len(r.call("EndLostFirings", hold, "a", time.Duration(0))[0].([]cluster.Firing)))
 	r.call("JoinNode", cluster.Node{ID: "drained"})
 	r.call("DrainNode", "drained", cluster.DrainForce)
 	r.call("WriteNode", cluster.Node{ID: "drained", Epoch: 1, State: cluster.NodeDown})
