@@ -62,6 +62,14 @@ func (e HabitEffect) Add(o HabitEffect) HabitEffect {
 	return e
 }
 
+// Less returns what has come since an effect that was counted before.
+func (e HabitEffect) Less(o HabitEffect) HabitEffect {
+	return HabitEffect{
+		Since: e.Since, Spells: e.Spells - o.Spells, Cold: e.Cold - o.Cold, Avoided: e.Avoided - o.Avoided, Added: e.Added - o.Added,
+		Kept: e.Kept - o.Kept, Fixed: e.Fixed - o.Fixed,
+	}
+}
+
 // MarshalJSON writes the bins that are not empty, by minute.
 func (b HabitBins) MarshalJSON() ([]byte, error) {
 	filled := map[int]float32{}

@@ -206,14 +206,29 @@ func (l *loop) leaveHabits(ctx context.Context) {
 	}
 }
 
-// HabitEffect is what has come of `idle: learned`, of all components together;
-// nothing where this node does not hold the role.
+// countEffects adds up what has come of `idle: learned` by a plan that holds.
+func (l *loop) countEffects(next scheduler.Habits) {
+	var effect cluster.HabitEffect
+	for name := range next.Of.Differing(l.memory.Habits.Of) {
+		now, _ := next.Of.Get(name)
+		before, known := l.memory.Habits.Of.Get(name)
+		switch {
+		case now == nil || now == before:
+		case known:
+			effect = effect.Add(now.Effect.Less(before.Effect))
+		default:
+			effect = effect.Add(now.Effect)
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.effect = l.effect.Add(effect)
+}
+
+// HabitEffect is what has come of `idle: learned`, of all components together,
+// while this node held the role; and of how many something is known, if it does.
 func (p *Placer) HabitEffect() (effect cluster.HabitEffect, components int) {
 	p.mu.Lock()
-	of := p.known.Habits.Of
-	p.mu.Unlock()
-	for _, h := range of.All() {
-		effect = effect.Add(h.Effect)
-	}
-	return effect, of.Len()
+	defer p.mu.Unlock()
+	return p.effect, p.known.Habits.Of.Len()
 }

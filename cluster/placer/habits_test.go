@@ -137,6 +137,43 @@ func TestNothingIsStoredWhereNothingIsLearned(t *testing.T) {
 	})
 }
 
+// What has come of it is counted by who has the role, and never falls.
+func TestEffectsOfHabitsNeverFall(t *testing.T) {
+	play(t, func(t *testing.T, s *stage) {
+		s.db.change(func() {
+			old := &cluster.Habit{Last: time.Now(), Effect: cluster.HabitEffect{Spells: 1000}}
+			s.db.habits = map[string]*cluster.Habit{"web": old}
+		})
+		s.db.declare("web", project.Component{Idle: project.IdleLearned, IdleTimeoutSeconds: 36000})
+		s.feed.Hint()
+		end := s.hold()
+		if err := s.Wake(t.Context(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		s.report(cluster.InstanceReady)
+		for range 6 {
+			after(20 * time.Minute)
+			s.request("web")
+		}
+		counted, _ := s.HabitEffect()
+		if counted.Spells < 4 || counted.Spells > 6 || counted.Fixed <= 0 {
+			t.Errorf("counted are %+v", counted)
+		}
+		s.db.change(func() { delete(s.db.components, "web") })
+		s.feed.Hint()
+		after(time.Minute)
+		if e, n := s.HabitEffect(); e != counted || n != 0 {
+			t.Errorf("with the component removed, of %d components: %+v", n, e)
+		}
+		if err := end(); err != nil {
+			t.Fatal(err)
+		}
+		if e, _ := s.HabitEffect(); e != counted {
+			t.Errorf("with the role given up: %+v", e)
+		}
+	})
+}
+
 func TestManyHabitsAreStoredInParts(t *testing.T) {
 	play(t, func(t *testing.T, s *stage) {
 		end := s.hold()

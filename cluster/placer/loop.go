@@ -167,6 +167,7 @@ func (l *loop) wait(ctx context.Context, next time.Time) {
 
 // settle takes in a plan that holds from now on.
 func (l *loop) settle(snap *cluster.Snapshot, load scheduler.Load, d scheduler.Decision) {
+	l.countEffects(d.Memory.Habits)
 	l.memory = d.Memory
 	l.answer(snap, load, d)
 	l.tell(snap, d.Changes)

@@ -74,6 +74,7 @@ type Placer struct {
 	refusals map[string]refusal   // by component
 	known    scheduler.Memory     // of the last plan that was stored
 	heavy    map[string]int64     // what counts of the memory in use
+	effect   cluster.HabitEffect  // that was counted here
 	err      error                // of the last write, until one succeeds
 	since    time.Time            // of err
 

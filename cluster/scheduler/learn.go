@@ -17,6 +17,7 @@ type Habits struct {
 	Of cluster.Map[*cluster.Habit] // by component
 
 	seen  cluster.Map[*cluster.ComponentRow] // those that learn, as of the plan before
+	unmet bool                               // there are more, to be looked at by the next plan
 	rises []rise                             // of those that sleep, the next one first
 	risen cluster.Map[time.Time]             // the same, by component
 }
@@ -39,20 +40,35 @@ const (
 	cronLate  = 10 * time.Second
 )
 
-// toLookAt names the components that are to be started ahead by now, and those
-// that learn since the plan before, or may do so otherwise.
-func (h *Habits) toLookAt(in *Input) []string {
+// habitsToLookAt names the components that are to be started ahead by now, and
+// those that learn since the plan before, or may do so otherwise: a part of each,
+// where they are many.
+func (p *planner) habitsToLookAt() []string {
+	h, learned := &p.in.Memory.Habits, p.in.Snapshot.Learned
 	var names []string
 	for _, r := range h.rises {
-		if r.at.After(in.Now) {
+		if r.at.After(p.in.Now) {
+			break
+		}
+		if len(names) == mostDue {
+			p.look(p.in.Now)
 			break
 		}
 		names = append(names, r.component)
 	}
-	for name := range in.Snapshot.Learned.Differing(h.seen) {
-		if _, learns := in.Snapshot.Learned.Get(name); learns {
-			names = append(names, name)
+	p.met = map[string]*cluster.ComponentRow{}
+	for name := range learned.Differing(h.seen) {
+		row, learns := learned.Get(name)
+		if seen, _ := h.seen.Get(name); !learns || h.unmet && row == seen {
+			continue
 		}
+		if len(p.met) == mostDue {
+			p.unmet = true
+			p.look(p.in.Now)
+			break
+		}
+		p.met[name] = row
+		names = append(names, name)
 	}
 	return names
 }
@@ -74,7 +90,10 @@ func (p *planner) keepHabits() Habits {
 		}
 	}
 	next.Of = next.Of.With(p.habits, gone)
-	next.seen = p.in.Snapshot.Learned
+	next.seen, next.unmet = p.in.Snapshot.Learned, p.unmet
+	if p.unmet {
+		next.seen = p.in.Memory.Habits.seen.With(p.met, gone)
+	}
 	next.setRises(p.rises, gone)
 	if len(next.rises) > 0 {
 		p.look(next.rises[0].at)
@@ -235,7 +254,7 @@ func (p *planner) keep(c *component, h *cluster.Habit, last time.Time) Keep {
 		return k
 	}
 	next := due.Sub(last)
-	k = Keep{By: KeepCron, Ahead: next - start, Until: next + cronLate}
+	k = Keep{By: KeepCron, Ahead: next - portion(start, tailMargin), Until: next + cronLate}
 	if k.Ahead <= start+restTime {
 		k.Ahead = 0
 	}

@@ -260,6 +260,22 @@ func TestNothingMakesRoomForWhatIsOnlyExpected(t *testing.T) {
 	l.world.expect(t, "in the end", counts{"web": 1, "other": 0})
 }
 
+// One start in twenty takes longer than p95: what a schedule asks for is there a
+// tenth of a start time before that.
+func TestCronIsExpectedWithAMargin(t *testing.T) {
+	w := newWorld()
+	w.declare("web", project.Component{Idle: project.IdleLearned})
+	w.crons = map[string]*cluster.EventSourceRow{"web-cron-1": {
+		Spec:    &project.EventSource{Name: "web-cron-1", Component: "web", Cron: &project.CronSource{Schedule: "0 * * * *"}},
+		Enabled: true, CreatedAt: start,
+	}}
+	p := newPlanner(w.input())
+	h := &cluster.Habit{Crons: 1, Last: start.Truncate(time.Hour), Starts: cluster.Starts{20 * time.Second}}
+	if k := p.keep(p.view("web"), h, h.Last); k.By != KeepCron || k.Ahead != time.Hour-22*time.Second {
+		t.Errorf("%+v", k)
+	}
+}
+
 func TestCronIsExpectedByItsSchedule(t *testing.T) {
 	l := newLearner(t, project.Component{IdleTimeoutSeconds: 300})
 	l.crons = map[string]*cluster.EventSourceRow{"web-cron-1": {
@@ -300,7 +316,15 @@ func TestSleepersAreNotLookedAt(t *testing.T) {
 	}
 	w.memory.Habits.Of = w.memory.Habits.Of.With(habits, nil)
 	snapshot := w.snapshot()
-	d := Plan(Input{Snapshot: snapshot, Load: w.load, Memory: w.memory, Now: start})
+	d, most := Decision{Memory: w.memory, Next: start}, 0
+	for d.Next.Equal(start) { // a part of them at a time
+		in := Input{Snapshot: snapshot, Load: w.load, Memory: d.Memory, Now: start}
+		most = max(most, len(newPlanner(in).active()))
+		d = Plan(in)
+	}
+	if most != mostDue {
+		t.Errorf("a plan looks at %d", most)
+	}
 	if n := len(d.Memory.Habits.rises); n != 500 || d.Next.Sub(start) != 9*minute {
 		t.Fatalf("%d are to be started, the first at %v", n, d.Next.Sub(start))
 	}
@@ -311,5 +335,9 @@ func TestSleepersAreNotLookedAt(t *testing.T) {
 	in.Now = d.Next
 	if n := len(newPlanner(in).active()); n != 5 {
 		t.Errorf("a plan looks at %d, want the 5 that are to be started", n)
+	}
+	in.Now = start.Add(time.Hour)
+	if p := newPlanner(in); len(p.active()) != mostDue || !p.next.Equal(in.Now) {
+		t.Errorf("a plan looks at %d, and the next is at %v", len(p.active()), p.next)
 	}
 }

@@ -74,7 +74,7 @@ func (p *planner) stirred() map[string]bool {
 		}
 		return !active
 	})
-	for _, name := range p.in.Memory.Habits.toLookAt(&p.in) {
+	for _, name := range p.habitsToLookAt() {
 		names[name] = true
 	}
 	return names

@@ -238,11 +238,13 @@ type planner struct {
 	changes  []cluster.ScaleChange
 	memory   Memory
 	scales   map[string]*Scale
-	asleep   []string                  // have no scale any more
-	current  *component                // that is looked at
-	explains bool                      // what it goes by is to be as of now
-	habits   map[string]*cluster.Habit // that have changed
-	rises    map[string]time.Time      // of those that were looked at
+	asleep   []string                         // have no scale any more
+	current  *component                       // that is looked at
+	explains bool                             // what it goes by is to be as of now
+	habits   map[string]*cluster.Habit        // that have changed
+	rises    map[string]time.Time             // of those that were looked at
+	met      map[string]*cluster.ComponentRow // that learn, and were not looked at before
+	unmet    bool                             // there are more of those
 	next     time.Time
 
 	looked    []*component         // by this plan
@@ -291,7 +293,7 @@ func (p *planner) all() map[string]bool {
 	for _, name := range p.unplacedNames() {
 		names[name] = true
 	}
-	for _, name := range p.in.Memory.Habits.toLookAt(&p.in) {
+	for _, name := range p.habitsToLookAt() {
 		names[name] = true
 	}
 	for name, scale := range p.in.Memory.Scales.All() {

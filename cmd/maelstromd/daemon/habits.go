@@ -6,8 +6,8 @@ import (
 	"maelstrom/cluster"
 )
 
-// habitMetrics show what has come of `idle: learned`. Only the holder of the
-// role placement has any.
+// habitMetrics show what has come of `idle: learned` while this node held the role
+// placement.
 type habitMetrics struct {
 	effect func() (effect cluster.HabitEffect, components int)
 }
@@ -29,13 +29,12 @@ func (m *habitMetrics) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (m *habitMetrics) Collect(out chan<- prometheus.Metric) {
 	e, components := m.effect()
-	if components == 0 {
-		return
-	}
 	counter := func(desc *prometheus.Desc, value float64, label string) {
 		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, value, label)
 	}
-	out <- prometheus.MustNewConstMetric(descLearning, prometheus.GaugeValue, float64(components))
+	if components > 0 {
+		out <- prometheus.MustNewConstMetric(descLearning, prometheus.GaugeValue, float64(components))
+	}
 	counter(descSpells, float64(e.Spells-e.Cold), "instance")
 	counter(descSpells, float64(e.Cold), "none")
 	counter(descSaved, float64(e.Avoided), "avoided")

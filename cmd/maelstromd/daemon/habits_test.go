@@ -13,8 +13,8 @@ import (
 func TestHabitMetrics(t *testing.T) {
 	effect, components := cluster.HabitEffect{}, 0
 	m := &habitMetrics{effect: func() (cluster.HabitEffect, int) { return effect, components }}
-	if n := testutil.CollectAndCount(m); n != 0 {
-		t.Errorf("%d metrics of a node that does not place", n)
+	if n := testutil.CollectAndCount(m, "maelstrom_learned_components"); n != 0 {
+		t.Errorf("a node that does not place knows of %d", n)
 	}
 	components = 2
 	effect = cluster.HabitEffect{Spells: 10, Cold: 3, Avoided: 5, Added: 1, Kept: time.Hour, Fixed: 90 * time.Minute}
