@@ -50,15 +50,15 @@ func (d *dispatcher) leastLoaded(now time.Time) *instance {
 		if d.score(b, now) < d.score(a, now) {
 			a, b = b, a
 		}
-		if a.free(d.limit, now) {
+		if a.open(d.limit, now) {
 			return a
 		}
-		if b.free(d.limit, now) {
+		if b.open(d.limit, now) {
 			return b
 		}
 	}
 	for _, i := range d.ready {
-		if i.free(d.limit, now) {
+		if i.open(d.limit, now) {
 			return i
 		}
 	}

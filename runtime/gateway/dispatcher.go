@@ -154,6 +154,7 @@ func (d *dispatcher) takeSlot(now time.Time) *instance {
 	if taken != nil {
 		taken.inFlight++
 		d.lookIn(taken.rest.sent(taken.inFlight, d.limit, now))
+		d.lookIn(taken.outlier.tried(now))
 	}
 	return taken
 }
@@ -166,7 +167,7 @@ func (d *dispatcher) inTurn(now time.Time) (found *instance) {
 	for n := range d.ready {
 		at := (d.next + n) % len(d.ready)
 		i := d.ready[at]
-		if !i.free(d.limit, now) {
+		if !i.open(d.limit, now) {
 			continue
 		}
 		if gentle && !i.turn(now) {
@@ -270,13 +271,14 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	d.grant(now)
 	d.sync(now)
 	if x.passive == 0 {
-		d.stats.quiet = now
+		d.stats.answered = now
 		d.stats.unloaded(d)
 	}
 }
 
 // learn takes in what a try tells of an instance.
 func (d *dispatcher) learn(i *instance, x *exchange, err error, now time.Time) {
+	d.judge(i, x, err, now)
 	switch {
 	case err == nil:
 	case errors.Is(err, proxy.ErrDial):
@@ -330,6 +332,9 @@ func (d *dispatcher) streamBegins(x *exchange) {
 	defer d.mu.Unlock()
 	x.stream, x.streamed = true, true
 	d.stats.streams++
+	if i := d.instances[x.instance]; i != nil && x.status < http.StatusBadRequest {
+		d.judge(i, x, nil, now) // its end may be far
+	}
 	d.stats.meter(d, now)
 }
 

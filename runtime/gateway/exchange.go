@@ -52,6 +52,8 @@ type exchange struct {
 	due         bool      // is to be tried again when the budget of repeats allows it
 	answered    time.Time // when its answer's header was written
 
+	leftOut time.Duration // its failure, after others, has its instance left out for so long
+
 	stall  time.Duration
 	status int // zero until the answer's header was written
 	bytes  int64

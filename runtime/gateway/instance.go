@@ -28,6 +28,7 @@ type instance struct {
 	success  time.Time // end of the latest one that it answered below 500
 	suspect  time.Time // not dialled before: the last dial failed
 	rest     rest      // what another node's has shown of its room
+	outlier  outlier
 	pace     pace
 	seen     *cluster.Instance // as the snapshot has it
 	away     *cluster.Instance // as it was when its node would not have a request for it
@@ -47,6 +48,12 @@ func (i *instance) is(in *cluster.Instance) bool {
 // free tells whether i can take one more request. A limit of zero is none.
 func (i *instance) free(limit int, now time.Time) bool {
 	return (limit == 0 || i.inFlight < limit) && (i.suspect.IsZero() || !now.Before(i.suspect)) && i.rest.allows(i.inFlight, now)
+}
+
+// open tells whether i is to be sent one more request: it is free, and not left
+// out.
+func (i *instance) open(limit int, now time.Time) bool {
+	return i.outlier.allows(now) && i.free(limit, now)
 }
 
 // retreat is an instance that is being drained. It is routed to again only
@@ -75,4 +82,12 @@ func (d *dispatcher) newInstance(in *cluster.Instance, spec *project.Component) 
 		Component: d.name, Placement: in.Placement, Address: in.Address, Protocol: protocol,
 	})
 	return i
+}
+
+// begins takes in since when i is ready. What it has done before that counts for
+// nothing.
+func (i *instance) begins(readyAt time.Time) {
+	if !i.readyAt.Equal(readyAt) {
+		i.readyAt, i.outlier = readyAt, outlier{}
+	}
 }

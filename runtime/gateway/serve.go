@@ -176,6 +176,10 @@ func (g *Gateway) forward(x *exchange, d *dispatcher, i *instance) (err error) {
 		if i.link != nil {
 			i.link.count(x, err)
 		}
+		if x.leftOut > 0 {
+			d.warn("failing instance is left out", "placement", i.placement, "node", i.node, "status", x.status, "for", x.leftOut, "error", err)
+			x.leftOut = 0
+		}
 	}()
 	x.tries++
 	x.at = d

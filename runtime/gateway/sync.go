@@ -82,6 +82,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	if !hope {
 		d.failure = failed
 	}
+	d.takeIn(now)
 	d.warming = newWarming(d.ready)
 	d.dropUnseen()
 }
@@ -128,7 +129,7 @@ func (d *dispatcher) seeInstance(p *cluster.Placement, in *cluster.Instance, kno
 	if i != nil {
 		i.round = d.round
 		if known {
-			i.readyAt = in.ReadyAt
+			i.begins(in.ReadyAt)
 			i.news(in)
 		}
 	}
