@@ -7,7 +7,7 @@ type ComponentLoad struct {
 	InFlight    int           `json:"in_flight"`
 	Queued      int           `json:"queued"`
 	OldestWait  time.Duration `json:"oldest_wait"`  // of the request at the head of the queue
-	ServiceTime time.Duration `json:"service_time"` // learned mean, or how long nobody was answered if that is longer; zero: unknown
+	ServiceTime time.Duration `json:"service_time"` // learned mean; zero: unknown
 	LastRequest time.Time     `json:"last_request"` // end of the latest activity; zero: none seen
 	Total       int64         `json:"total"`        // requests since the daemon started
 	Streams     int           `json:"streams"`      // of InFlight: WebSockets and the like, which last as long as they please
@@ -15,6 +15,22 @@ type ComponentLoad struct {
 	// Work is the time that requests have been in flight or queued since the
 	// daemon started, summed over them, in seconds; streams are none.
 	Work float64 `json:"work"`
+
+	BusySince time.Time `json:"-"` // somebody has been in flight all the time, streams not counted; zero: nobody is
+	Answered  time.Time `json:"-"` // when a request last gave its slot back; zero: not seen
+}
+
+// Served is for how long requests have their slots: what was learned, or the
+// time for which nobody was answered if that is longer already.
+func (l ComponentLoad) Served(now time.Time) time.Duration {
+	if l.ServiceTime == 0 || l.BusySince.IsZero() {
+		return l.ServiceTime
+	}
+	quiet := l.BusySince
+	if l.Answered.After(quiet) {
+		quiet = l.Answered
+	}
+	return max(l.ServiceTime, now.Sub(quiet))
 }
 
 // Load is one node's report at one moment, or what several add up to.

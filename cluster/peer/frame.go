@@ -63,7 +63,9 @@ type loadFrame struct {
 // loadOf is a component's load on the wire, where nobody's clock counts.
 type loadOf struct {
 	cluster.ComponentLoad
-	Idle time.Duration `json:"idle"` // since the last request; negative: none seen
+	Idle     time.Duration `json:"idle"`               // since the last request; negative: none seen
+	Busy     time.Duration `json:"busy,omitempty"`     // since BusySince; zero: nobody is in flight, or it is not told
+	Answered time.Duration `json:"answered,omitempty"` // since then; zero: not seen, or it is not told
 }
 
 // encode returns a frame as it is written.

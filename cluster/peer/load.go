@@ -69,10 +69,11 @@ func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
 	sum := cluster.ComponentLoad{
 		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued,
 		OldestWait: max(a.OldestWait, b.OldestWait), ServiceTime: a.ServiceTime,
-		LastRequest: a.LastRequest, Total: a.Total + b.Total, Streams: a.Streams + b.Streams, Work: a.Work + b.Work,
+		LastRequest: latest(a.LastRequest, b.LastRequest), Total: a.Total + b.Total, Streams: a.Streams + b.Streams, Work: a.Work + b.Work,
+		BusySince: a.BusySince, Answered: latest(a.Answered, b.Answered),
 	}
-	if b.LastRequest.After(a.LastRequest) {
-		sum.LastRequest = b.LastRequest
+	if a.BusySince.IsZero() || !b.BusySince.IsZero() && b.BusySince.Before(a.BusySince) {
+		sum.BusySince = b.BusySince
 	}
 	if b.ServiceTime > 0 {
 		// By what each has seen: a mean of few requests says little.
@@ -93,11 +94,7 @@ func (h *Hub) takeLoad(node string, told *loadFrame) {
 		meter:      told.meter(now), instances: told.Instances, at: now,
 	}
 	for name, l := range told.Components {
-		l.LastRequest = time.Time{}
-		if l.Idle >= 0 {
-			l.LastRequest = now.Add(-l.Idle)
-		}
-		report.components[name] = l.ComponentLoad
+		report.components[name] = l.load(now)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -246,10 +243,34 @@ func (f *loadFrame) meter(now time.Time) *cluster.Meter {
 }
 
 func onWire(l cluster.ComponentLoad, now time.Time) loadOf {
-	w := loadOf{ComponentLoad: l, Idle: -1}
+	w := loadOf{ComponentLoad: l, Idle: -1, Busy: since(l.BusySince, now), Answered: since(l.Answered, now)}
 	if !l.LastRequest.IsZero() {
 		w.Idle = max(0, now.Sub(l.LastRequest))
 	}
 	w.LastRequest = time.Time{}
 	return w
+}
+
+// since is zero for no time alone.
+func since(t, now time.Time) time.Duration {
+	if t.IsZero() {
+		return 0
+	}
+	return max(1, now.Sub(t))
+}
+
+// load is what was told, by the clock of who has it.
+func (w *loadOf) load(now time.Time) cluster.ComponentLoad {
+	l := w.ComponentLoad
+	l.LastRequest = time.Time{}
+	if w.Idle >= 0 {
+		l.LastRequest = now.Add(-w.Idle)
+	}
+	if w.Busy > 0 {
+		l.BusySince = now.Add(-w.Busy)
+	}
+	if w.Answered > 0 {
+		l.Answered = now.Add(-w.Answered)
+	}
+	return l
 }

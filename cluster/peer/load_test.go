@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -48,6 +49,41 @@ func TestLoadsAddUpAtTheHolder(t *testing.T) {
 			t.Errorf("another after it was read: %+v", again)
 		}
 	})
+}
+
+// However many others answered many times as much before: that nobody is answered
+// now counts in full. Where anybody is, a slow request elsewhere does not.
+func TestNobodyIsAnsweredByAnyNode(t *testing.T) {
+	now := time.Now()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	held := cluster.ComponentLoad{InFlight: 1, Queued: 9, ServiceTime: 50 * time.Millisecond, Total: 1000, BusySince: ago(20 * time.Second), Answered: ago(20 * time.Second)}
+	quiet := cluster.ComponentLoad{Queued: 10, ServiceTime: 50 * time.Millisecond, Total: 1_000_000, Answered: ago(30 * time.Second)}
+	later := cluster.ComponentLoad{InFlight: 1, Queued: 10, Total: 1, BusySince: ago(time.Second), Answered: ago(25 * time.Second)}
+	never := cluster.ComponentLoad{Queued: 3}
+	answers := cluster.ComponentLoad{ServiceTime: 50 * time.Millisecond, Total: 10, Answered: ago(10 * time.Millisecond)}
+	for _, c := range []struct {
+		name string
+		of   []cluster.ComponentLoad
+		want time.Duration
+	}{
+		{"one alone", []cluster.ComponentLoad{held}, 20 * time.Second},
+		{"beside one that served much", []cluster.ComponentLoad{quiet, held}, 20 * time.Second},
+		{"before it", []cluster.ComponentLoad{held, quiet}, 20 * time.Second},
+		{"beside many", append(slices.Repeat([]cluster.ComponentLoad{quiet}, 29), held, never), 20 * time.Second},
+		{"another has got a slot since", []cluster.ComponentLoad{later, quiet, held}, 20 * time.Second},
+		{"another has answered just now", []cluster.ComponentLoad{held, answers, quiet}, 50 * time.Millisecond},
+		{"nobody is in flight", []cluster.ComponentLoad{quiet, quiet}, 50 * time.Millisecond},
+		{"nothing is known", []cluster.ComponentLoad{never, {InFlight: 1, BusySince: ago(time.Hour)}}, 0},
+	} {
+		var sum cluster.ComponentLoad
+		for _, l := range c.of {
+			on := onWire(l, now)
+			sum = add(sum, on.load(now))
+		}
+		if got := sum.Served(now); (got - c.want).Abs() > time.Millisecond {
+			t.Errorf("%s: %s, want %s: %+v", c.name, got, c.want, sum)
+		}
+	}
 }
 
 // A queue that grows anywhere is told at once, a steady load is not.

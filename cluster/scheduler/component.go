@@ -60,6 +60,7 @@ type component struct {
 
 func (p *planner) view(name string) *component {
 	c := &component{name: name, load: p.in.Load.Components[name], snap: p.in.Snapshot}
+	c.load.ServiceTime = c.load.Served(p.in.Now)
 	p.current = c
 	p.takeMove(c)
 	c.take(p.declared(name))

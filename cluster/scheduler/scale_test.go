@@ -133,7 +133,7 @@ func TestGrowsWhileNobodyIsAnswered(t *testing.T) {
 	held := w.now
 	for looks := 0; w.running("job") < 20; looks++ {
 		silence := max(time.Millisecond, w.now.Sub(held))
-		w.load.Components["job"] = cluster.ComponentLoad{Queued: 19, InFlight: 1, ServiceTime: silence, OldestWait: silence}
+		w.load.Components["job"] = cluster.ComponentLoad{Queued: 19, InFlight: 1, ServiceTime: time.Millisecond, BusySince: w.now.Add(-silence), OldestWait: silence}
 		w.decide(t)
 		if w.running("job") == 1 && silence >= 500*time.Millisecond || looks > 20 {
 			t.Fatalf("%d instances after %s", w.running("job"), silence)

@@ -43,6 +43,8 @@ type queue struct {
 	total    int64
 	last     time.Duration // end of the latest activity
 	service  time.Duration // learned mean
+	busy     time.Duration // since when somebody has been in flight, streams not counted
+	answered time.Duration // when a slot was last given back
 
 	// The integrals, in seconds, up to counted: of what is in flight or waits,
 	// the same without streams, of instances that are ready, and of reserved MiB.
@@ -98,6 +100,10 @@ func (q *queue) report(now time.Duration, start time.Time) cluster.ComponentLoad
 	l := cluster.ComponentLoad{
 		InFlight: q.inFlight, Queued: q.waiting.len(),
 		ServiceTime: q.service, LastRequest: start.Add(q.last), Total: q.total, Streams: q.streams, Work: q.metered,
+		Answered: start.Add(q.answered),
+	}
+	if q.inFlight > q.streams {
+		l.BusySince = start.Add(q.busy)
 	}
 	if q.waiting.len() > 0 {
 		l.OldestWait = now - q.waiting.oldest().at
@@ -222,6 +228,9 @@ func (w *world) giveUp(q *queue) {
 // grant gives a request to an instance.
 func (w *world) grant(q *queue, i *instance, r request) {
 	r.granted = w.now
+	if q.inFlight == q.streams {
+		q.busy = w.now
+	}
 	i.inFlight++
 	q.inFlight++
 	if r.stream {
@@ -266,6 +275,7 @@ func (w *world) finished(q *queue, i *instance, r request) {
 	q.count(w.now)
 	i.inFlight--
 	q.inFlight--
+	q.answered = w.now
 	if r.stream {
 		i.streams--
 		q.streams--

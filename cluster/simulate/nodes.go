@@ -248,6 +248,9 @@ func (w *world) breakOff(i *instance, why cluster.Reason) {
 	i.q.streams -= i.streams
 	i.cut, i.cutAt = why, w.now
 	broken := int64(i.inFlight)
+	if broken > 0 {
+		i.q.answered = w.now
+	}
 	if i.ended(request{stream: true}) == cluster.ReasonNone {
 		broken -= int64(i.streams)
 		i.q.result.Answered += int64(i.streams)

@@ -271,7 +271,7 @@ func (d *dispatcher) release(i *instance, x *exchange, err error) {
 	d.grant(now)
 	d.sync(now)
 	if x.passive == 0 {
-		d.stats.quiet = now
+		d.stats.answered = now
 		d.stats.unloaded(d)
 	}
 }

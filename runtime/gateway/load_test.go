@@ -31,7 +31,7 @@ func TestLoad(t *testing.T) {
 			synctest.Wait()
 		}
 		<-time.After(5 * time.Second)
-		want := cluster.ComponentLoad{InFlight: 1, Queued: 2, OldestWait: 5 * time.Second, LastRequest: time.Now(), Work: 15}
+		want := cluster.ComponentLoad{InFlight: 1, Queued: 2, OldestWait: 5 * time.Second, LastRequest: time.Now(), Work: 15, BusySince: start}
 		if l := w.g.Load(); l.Node != node || len(l.Components) != 1 || l.Components["shop_web"] != want {
 			t.Errorf("load %+v, want %+v", l, want)
 		}
@@ -45,7 +45,7 @@ func TestLoad(t *testing.T) {
 		<-time.After(time.Minute)
 		end := start.Add(5 * time.Second)
 		l := w.g.Load().Components["shop_web"]
-		if l.InFlight+l.Queued != 0 || l.Total != 3 || !l.LastRequest.Equal(end) || l.ServiceTime == 0 {
+		if l.InFlight+l.Queued != 0 || l.Total != 3 || !l.LastRequest.Equal(end) || l.ServiceTime == 0 || !l.BusySince.IsZero() || !l.Answered.Equal(end) {
 			t.Errorf("after: %+v", l)
 		}
 		if again := w.g.Load().Components["shop_web"]; again != l {
@@ -190,7 +190,7 @@ func TestServiceTimeGrowsWhileNobodyIsAnswered(t *testing.T) {
 		w.component("shop_web", nil)
 		h := newHeld()
 		w.serving("p", "shop_web", 0, h.serve)
-		told := func() time.Duration { return w.g.Load().Components["shop_web"].ServiceTime }
+		told := func() time.Duration { return w.g.Load().Components["shop_web"].Served(time.Now()) }
 		first := w.begin("shop_web")
 		<-time.After(10 * time.Millisecond)
 		if got := told(); got != 0 {

@@ -41,7 +41,8 @@ type stats struct {
 	total    int64
 	last     time.Time     // end of the latest activity
 	service  time.Duration // learned mean
-	quiet    time.Time     // since when nobody in flight was answered
+	busy     time.Time     // since when somebody is in flight, streams not counted; stays when nobody is
+	answered time.Time     // when a slot was last given back
 	streams  int           // of inFlight
 	work     meter
 
@@ -73,18 +74,9 @@ func (m *meter) turn(level int, now time.Time) {
 // begins counts a request that has got a slot.
 func (s *stats) begins(now time.Time) {
 	if s.inFlight == s.streams {
-		s.quiet = now
+		s.busy = now
 	}
 	s.inFlight++
-}
-
-// served is for how long requests have their slots: what was learned, or the
-// time for which nobody was answered if that is longer already.
-func (s *stats) served(now time.Time) time.Duration {
-	if s.service == 0 || s.inFlight == s.streams {
-		return s.service
-	}
-	return max(s.service, now.Sub(s.quiet))
 }
 
 // meter takes in a change of what is in flight or queued.
@@ -152,8 +144,11 @@ func (d *dispatcher) report(now time.Time) cluster.ComponentLoad {
 	s.meter(d, now)
 	l := cluster.ComponentLoad{
 		InFlight: s.inFlight, Queued: d.queue.active(),
-		ServiceTime: s.served(now), LastRequest: s.last, Total: s.total,
-		Streams: s.streams, Work: s.work.seconds,
+		ServiceTime: s.service, LastRequest: s.last, Total: s.total,
+		Streams: s.streams, Work: s.work.seconds, Answered: s.answered,
+	}
+	if s.inFlight > s.streams {
+		l.BusySince = s.busy
 	}
 	if d.queue.first != nil {
 		l.OldestWait = now.Sub(d.queue.first.since)
