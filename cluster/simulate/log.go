@@ -3,6 +3,7 @@ package simulate
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,8 +35,10 @@ type Log struct {
 	Start    time.Time
 	Length   time.Duration // to the last request
 	Lines    int
-	Foreign  int // lines of components that are not simulated
-	Asleep   int // of requests that woke nobody, and do so in no simulation
+	Foreign  int   // lines of components that are not simulated
+	Torn     int   // lines that can't be read: cut off, or of something else
+	TornAs   error // what is wrong with the first of them; nil: there is none
+	Asleep   int   // of requests that woke nobody, and do so in no simulation
 	Recorded []Recorded
 	Learned  map[string]Behavior // starts of components, where the log has cold requests
 }
@@ -70,7 +73,8 @@ type entry struct {
 }
 
 // ReadLog reads an access log: ours, lines of JSON, or lines in the common or
-// combined log format, with or without the host before them.
+// combined log format, with or without the host before them. Lines that can't be
+// read are counted, unless they are half of it or more: then it is no such log.
 func ReadLog(r io.Reader, opt LogOptions) (*Log, error) {
 	l := &logReader{opt: opt, log: &Log{Learned: map[string]Behavior{}}}
 	in := bufio.NewReaderSize(r, 64<<10)
@@ -85,25 +89,34 @@ func ReadLog(r io.Reader, opt LogOptions) (*Log, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
+		l.log.Lines++
 		if err := l.line(line); err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", opt.Name, number, err)
+			l.log.Torn++
+			l.log.TornAs = cmp.Or(l.log.TornAs, fmt.Errorf("%s:%d: %w", opt.Name, number, err))
 		}
 	}
-	if len(l.entries) == 0 {
-		return nil, fmt.Errorf("%s: no line is a request of a component that is simulated; %d lines are of others", opt.Name, l.log.Foreign)
+	switch log := l.log; {
+	case log.Torn > 0 && 2*log.Torn >= log.Lines:
+		return nil, fmt.Errorf("%w; %d of %d lines can't be read", log.TornAs, log.Torn, log.Lines)
+	case len(l.entries) == 0:
+		return nil, fmt.Errorf("%s: no line is a request of a component that is simulated; %d lines are of others: --log-component NAME gives them all to one", opt.Name, log.Foreign)
 	}
 	return l.sum(), nil
 }
 
+// readLine reads a line, of one that is too long not much more than tells so.
 func readLine(in *bufio.Reader) ([]byte, error) {
 	var line []byte
 	for {
 		part, more, err := in.ReadLine()
+		if err == io.EOF && len(line) > 0 {
+			return line, nil
+		}
 		if err != nil {
 			return nil, err
 		}
-		if line = append(line, part...); len(line) > maxLine {
-			return nil, fmt.Errorf("the line is longer than 1 MiB: is it an access log?")
+		if len(line) <= maxLine {
+			line = append(line, part...)
 		}
 		if !more {
 			return line, nil
@@ -118,13 +131,15 @@ type logReader struct {
 }
 
 func (l *logReader) line(line []byte) error {
-	l.log.Lines++
 	var e entry
 	var known bool
 	var err error
-	if line[0] == '{' {
+	switch {
+	case len(line) > maxLine:
+		err = fmt.Errorf("the line is longer than 1 MiB: is it an access log?")
+	case line[0] == '{':
 		e, known, err = l.ours(line)
-	} else {
+	default:
 		e, known, err = l.common(string(line))
 	}
 	switch {
@@ -189,11 +204,26 @@ func fromMS(ms float64) time.Duration { return time.Duration(math.Round(ms*1000)
 
 const commonTime = "02/Jan/2006:15:04:05 -0700"
 
-// common reads `[host] client ident user [time] "request" status bytes ...`.
+// cutTime cuts a line at its [time], which the request follows in quotes: a host
+// can be in brackets too, and what a user calls himself can have some.
+func cutTime(line string) (before, stamp, after string, ok bool) {
+	end := strings.Index(line, `] "`)
+	if end < 0 {
+		end = strings.IndexByte(line, ']')
+	}
+	begin := strings.LastIndexByte(line[:max(0, end)], '[')
+	if begin < 0 {
+		return "", "", "", false
+	}
+	return line[:begin], line[begin+1 : end], line[end+1:], true
+}
+
+// common reads `[host] client ident user [time] "request" status bytes ...`. A
+// user can have blanks; a host comes first where ident does not come second,
+// which is "-" as good as always.
 func (l *logReader) common(line string) (entry, bool, error) {
-	before, rest, ok := strings.Cut(line, "[")
-	stamp, rest, closed := strings.Cut(rest, "]")
-	if !ok || !closed {
+	before, stamp, rest, ok := cutTime(line)
+	if !ok {
 		return entry{}, false, fmt.Errorf("neither JSON nor the common log format: there is no [time]")
 	}
 	at, err := time.Parse(commonTime, stamp)
@@ -201,10 +231,10 @@ func (l *logReader) common(line string) (entry, bool, error) {
 		return entry{}, false, fmt.Errorf("%q is not a time such as 02/Jan/2026:15:04:05 +0000", stamp)
 	}
 	host := ""
-	if words := strings.Fields(before); len(words) == 4 {
-		host = words[0]
-	} else if len(words) != 3 {
+	if words := strings.Fields(before); len(words) < 3 {
 		return entry{}, false, fmt.Errorf("not the common log format: client, ident and user belong before the time")
+	} else if len(words) > 3 && words[1] != "-" {
+		host = words[0]
 	}
 	quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " "), `"`)
 	if !ok {
@@ -216,9 +246,6 @@ func (l *logReader) common(line string) (entry, bool, error) {
 	}
 	if u, err := url.Parse(target); err == nil && u.Host != "" { // of a proxy
 		host, target = u.Host, u.RequestURI()
-	}
-	if name, _, ok := strings.Cut(host, ":"); ok {
-		host = name
 	}
 	component := l.opt.Component("", host, target)
 	return entry{component: component, at: at}, component != "", nil
