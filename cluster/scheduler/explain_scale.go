@@ -127,8 +127,11 @@ func (p *planner) whyNotLess(c *component) string {
 	case LimitTick:
 		return "it is decided every two seconds"
 	}
-	if a.Why.by(a.Why.Stable) >= m.Asked || a.Why.ForSpare >= m.Asked {
+	switch {
+	case a.Why.by(a.Why.Stable) >= m.Asked:
 		return "the load asks for them"
+	case a.Why.ForSpare >= m.Asked:
+		return fmt.Sprintf("spareslots is %d", c.spec.SpareSlots)
 	}
 	return "it goes down in steps"
 }
@@ -167,7 +170,7 @@ func (p *planner) wouldAdd(c *component, lacking int) (list []string) {
 		return []string{"more: requests that wait for longer than an instance takes to start"}
 	}
 	if why.Seconds > 0 {
-		list = append(list, fmt.Sprintf("more: over %s of the last %d s", requests(why.beyond(m.Asked)), int(stableWindow/time.Second)))
+		list = append(list, fmt.Sprintf("more: over %s of the last %d s", requests(c.roomFor(m.Asked)), int(stableWindow/time.Second)))
 	}
 	if ready := max(1, why.Ready); !why.Panicking {
 		threshold := why.beyond(int(math.Ceil(panicFrom*float64(ready))) - 1)
@@ -193,8 +196,20 @@ func (p *planner) wouldTake(c *component) []string {
 	case why.Target == 0:
 		return nil
 	}
-	share := c.spec.ScaleDownConcurrencyPct * float64(c.spec.MaxConcurrency*m.Asked)
-	return []string{fmt.Sprintf("fewer: under %s of the last %d s", requests(share), int(stableWindow/time.Second))}
+	under := min(c.spec.ScaleDownConcurrencyPct*float64(c.spec.MaxConcurrency*m.Asked), c.roomFor(m.Asked-1))
+	if under <= 0 {
+		return []string{"fewer: fewer spareslots"}
+	}
+	return []string{fmt.Sprintf("fewer: under %s of the last %d s", requests(under), int(stableWindow/time.Second))}
+}
+
+// roomFor is the average that so many instances are enough for.
+func (c *component) roomFor(instances int) float64 {
+	most := c.memory.Auto.Why.beyond(instances)
+	if c.spec.SpareSlots == 0 {
+		return most
+	}
+	return min(most, float64(c.spec.MaxConcurrency*instances-c.spec.SpareSlots))
 }
 
 func instances(n int) string { return countOf(n, "instance", "instances") }

@@ -53,7 +53,17 @@ func TestExplainsWhyThereAreAsManyAsThereAre(t *testing.T) {
 			return e.Wanted == 2 && e.WhyNotMore == "maxinstances is 2; the load asks for more" && e.Limit == string(LimitMost) && has(e.WouldChange, "a higher maxinstances")
 		}},
 		{"spare slots", project.Component{MaxConcurrency: 2, SpareSlots: 6}, nil, []int{1}, 2 * time.Minute, func(e cluster.ScaleExplanation) bool {
-			return e.Wanted == 4 && e.BySpare == 4 && e.Why == "6 slots are to be free beside 1 request at a time"
+			return e.Wanted == 4 && e.BySpare == 4 && e.Why == "6 slots are to be free beside 1 request at a time" && e.WhyNotLess == "spareslots is 6" &&
+				has(e.WouldChange, "more: over 2 requests") && has(e.WouldChange, "fewer: fewer spareslots")
+		}},
+		{"room for a part of the spare slots", project.Component{MaxConcurrency: 20, SpareSlots: 10}, nil, []int{9}, 2 * time.Minute, func(e cluster.ScaleExplanation) bool {
+			return e.Wanted == 1 && has(e.WouldChange, "more: over 10 requests at a time of the last 60 s")
+		}},
+		{"more than that", project.Component{MaxConcurrency: 20, SpareSlots: 10}, nil, []int{12}, 2 * time.Minute, func(e cluster.ScaleExplanation) bool {
+			return e.Wanted == 2 && e.WhyNotLess != "" && has(e.WouldChange, "more: over 30 requests") && has(e.WouldChange, "fewer: under 10 requests")
+		}},
+		{"more spare slots than one has", project.Component{MaxConcurrency: 20, SpareSlots: 30}, nil, []int{1}, 2 * time.Minute, func(e cluster.ScaleExplanation) bool {
+			return e.Wanted == 2 && e.WhyNotLess == "spareslots is 30" && has(e.WouldChange, "more: over 10 requests") && has(e.WouldChange, "fewer: fewer spareslots")
 		}},
 		{"the delay", project.Component{MaxConcurrency: 2, ScaleDownDelaySeconds: 140}, nil, []int{9, 1}, 150 * time.Second, func(e cluster.ScaleExplanation) bool {
 			return e.Wanted == 6 && e.Limit == string(LimitDelay) && strings.Contains(e.WhyNotLess, "2m20s (scaledowndelayseconds)") && strings.HasPrefix(e.Why, "they were needed before")
