@@ -31,6 +31,14 @@ type Result struct {
 	Plans    int64     `json:"plans"`
 
 	Recorded []Recorded `json:"recorded,omitempty"` // what the log says of the same
+	Assumed  Assumed    `json:"assumed,omitzero"`
+}
+
+// Assumed names the components that went by DefaultStart and DefaultService,
+// since nobody told how long theirs take.
+type Assumed struct {
+	Start   []string `json:"start_time,omitempty"`
+	Service []string `json:"service_time,omitempty"` // of some of their requests at least
 }
 
 // Totals count requests and instances.

@@ -1,13 +1,16 @@
 // Package simulate answers what would happen: it runs the scheduler that decides
 // in a cluster over a model of the store, of nodes and of gateways, in virtual
-// time. Nothing sleeps and nothing runs beside anything else, so that a day takes
-// seconds and the same seed gives the same answer.
+// time. Nothing sleeps and nothing runs beside anything else, so that a day of a
+// few components takes seconds and the same seed gives the same answer. Each plan
+// sums up all components: with thousands of them that is what takes the time.
 package simulate
 
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"maelstrom/project"
@@ -154,8 +157,10 @@ func (s *Scenario) checkNodes() error {
 			return fmt.Errorf("a node has no name")
 		case nodes[n.Name]:
 			return fmt.Errorf("there are two nodes %s", n.Name)
-		case n.MemoryMiB < 0 || n.Joins < 0:
-			return fmt.Errorf("node %s has a memory or a time below zero", n.Name)
+		case n.MemoryMiB <= 0:
+			return fmt.Errorf("node %s has no memory: say --node %s=8GiB, or memory: 8GiB in the scenario file", n.Name, n.Name)
+		case n.Joins < 0:
+			return fmt.Errorf("node %s joins before the start", n.Name)
 		}
 		nodes[n.Name] = true
 	}
@@ -185,7 +190,7 @@ func (s *Scenario) checkComponents() error {
 	}
 	for name, b := range s.Components {
 		if !components[name] {
-			return fmt.Errorf("no project has a component %s", name)
+			return fmt.Errorf("no project has a component %s: there %s", name, listed(components))
 		}
 		if err := b.check(); err != nil {
 			return fmt.Errorf("component %s: %w", name, err)
@@ -193,10 +198,24 @@ func (s *Scenario) checkComponents() error {
 	}
 	for _, l := range s.Loads {
 		if !components[l.Component] {
-			return fmt.Errorf("there is load for a component %s, which no project has", l.Component)
+			return fmt.Errorf("there is load for a component %s, which no project has: there %s", l.Component, listed(components))
 		}
 	}
 	return s.Defaults.check()
+}
+
+// listed names what there is, or the first of it.
+func listed(components map[string]bool) string {
+	const most = 10
+	names := slices.Sorted(maps.Keys(components))
+	text := strings.Join(names[:min(most, len(names))], ", ")
+	switch {
+	case len(names) == 1:
+		return "is only " + text
+	case len(names) > most:
+		return fmt.Sprintf("are %s and %d more", text, len(names)-most)
+	}
+	return "are " + text
 }
 
 func (b Behavior) check() error {
@@ -221,6 +240,14 @@ func (s *Scenario) behavior(component string) Behavior {
 		}
 	}
 	return b
+}
+
+// tellsService tells whether a load says how long each of its requests takes.
+func (l *Load) tellsService() bool {
+	if l.Pattern != nil {
+		return !l.Pattern.Service.IsZero()
+	}
+	return !slices.ContainsFunc(l.Requests, func(r Request) bool { return r.Service <= 0 })
 }
 
 // tick is the time between two entries of the timeline.

@@ -67,6 +67,27 @@ func (w *world) finish() {
 		c.close()
 	}
 	r.Totals.close()
+	r.Assumed = w.assumed()
+}
+
+// assumed names the components that went by times of which nobody told.
+func (w *world) assumed() (a Assumed) {
+	untold := map[string]bool{}
+	for k := range w.s.Loads {
+		if l := &w.s.Loads[k]; !l.tellsService() {
+			untold[l.Component] = true
+		}
+	}
+	for _, q := range w.all {
+		told, all := w.s.Components[q.name], w.s.Defaults
+		if q.result.Starts > 0 && len(told.Starts) == 0 && told.Start.IsZero() && all.Start.IsZero() {
+			a.Start = append(a.Start, q.name)
+		}
+		if q.result.Requests > 0 && untold[q.name] && told.Service.IsZero() && all.Service.IsZero() {
+			a.Service = append(a.Service, q.name)
+		}
+	}
+	return a
 }
 
 // tellCutOff tells of the requests that have broken off and were to end later.

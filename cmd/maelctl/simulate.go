@@ -98,7 +98,7 @@ func (o *simulateOptions) register(cmd *cobra.Command) {
 	flags.StringVar(&o.log, "log", "", "replay the requests of an access log, - for standard input")
 	flags.StringVar(&o.logComponent, "log-component", "", "which component gets all requests of the log (default: by its own word, its host and its paths)")
 	flags.StringArrayVar(&o.starts, "start-time", nil, "how long instances take to be ready, as [COMPONENT=]MEDIAN[:P95] (repeatable; default: what the log shows, else 400ms:800ms)")
-	flags.StringArrayVar(&o.services, "service-time", nil, "how long requests take, as [COMPONENT=]MEDIAN[:P95] (repeatable; default: what the log shows, else 50ms:150ms)")
+	flags.StringArrayVar(&o.services, "service-time", nil, "how long requests take of which neither their load nor the log tells, as [COMPONENT=]MEDIAN[:P95] (repeatable; default: 50ms:150ms)")
 	flags.StringArrayVar(&o.events, "event", nil, "what happens to a node, as TIME:NODE:WHAT with dies, joins, drains or undrains (repeatable)")
 	flags.BoolVar(&o.crons, "crons", false, "let cron event sources fire; a log has their requests already")
 	flags.StringVar(&o.from, "from", "", "when it starts, in RFC 3339 (default: with the log, else "+defaultFrom+")")
@@ -126,6 +126,9 @@ func runSimulate(ctx context.Context, a *app, opt simulateOptions) error {
 	}
 	if err := s.Check(); err != nil {
 		return exitWith(exitInvalid, err)
+	}
+	if len(s.Loads) == 0 && !s.Crons {
+		return exitWith(exitInvalid, errors.New("there is no load: say --load constant:rate=5, --log FILE or --crons, or write loads into --scenario"))
 	}
 	var files simulationFiles
 	if err := files.create(opt); err != nil {

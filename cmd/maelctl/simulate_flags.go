@@ -169,7 +169,7 @@ func (sim *simulation) takeLoad(text string) error {
 	if !named {
 		component, shape = "", component
 	}
-	p := &simulate.Pattern{Shape: simulate.Shape(shape)}
+	p, said := &simulate.Pattern{Shape: simulate.Shape(shape)}, map[string]bool{}
 	for pair := range strings.SplitSeq(rest, ",") {
 		key, value, ok := strings.Cut(pair, "=")
 		if rest == "" {
@@ -181,11 +181,28 @@ func (sim *simulation) takeLoad(text string) error {
 		if err := setPattern(p, key, value); err != nil {
 			return err
 		}
+		said[key] = true
 	}
-	if err := p.Check(); err != nil {
+	if err := checkPattern(p, said); err != nil {
 		return err
 	}
 	sim.loads = append(sim.loads, simulate.Load{Component: component, Pattern: p})
+	return nil
+}
+
+// checkPattern tells what is wrong with a pattern, or that nobody said how many
+// requests there are: a rate of zero has to be told.
+func checkPattern(p *simulate.Pattern, said map[string]bool) error {
+	if err := p.Check(); err != nil {
+		return err
+	}
+	switch {
+	case said["rate"]:
+	case p.Shape == simulate.Constant || p.Shape == simulate.Poisson:
+		return fmt.Errorf("%s needs rate, in requests per second", p.Shape)
+	case !said["to"]:
+		return fmt.Errorf("%s needs rate or to, in requests per second", p.Shape)
+	}
 	return nil
 }
 
@@ -327,6 +344,9 @@ func (a *app) replay(sim *simulation, s *simulate.Scenario) ([]simulate.Recorded
 	}
 	if read.Asleep > 0 {
 		a.warn("%s: %d of %d lines are requests that may not wake anybody, and are left out", sim.log, read.Asleep, read.Lines)
+	}
+	if read.Torn > 0 {
+		a.warn("%s: %d of %d lines can't be read, and are left out: %v", sim.log, read.Torn, read.Lines, read.TornAs)
 	}
 	if read.Foreign > 0 {
 		a.warn("%s: %d of %d lines are no requests of these components", sim.log, read.Foreign, read.Lines)

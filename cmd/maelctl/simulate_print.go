@@ -27,6 +27,7 @@ func printSimulation(w io.Writer, s style, r *simulate.Result, moves int) error 
 	if r.MissingMiB > 0 {
 		fmt.Fprintf(w, "%s  %s at most, which more nodes would have\n", s.bold("missing"), gib(r.MissingMiB))
 	}
+	printAssumed(w, s, &r.Assumed)
 	printLearned(w, s, r)
 	printLost(w, s, r)
 	if err := printRecorded(w, s, r); err != nil {
@@ -80,6 +81,26 @@ func simulatedWaits(s style, totals *simulate.Totals) *table {
 		}
 	}
 	return t
+}
+
+// printAssumed tells which times nobody has told.
+func printAssumed(w io.Writer, s style, a *simulate.Assumed) {
+	for _, of := range []struct {
+		what, flag string
+		times      simulate.Spread
+		components []string
+	}{
+		{"starts", "--start-time", simulate.DefaultStart, a.Start},
+		{"requests", "--service-time", simulate.DefaultService, a.Service},
+	} {
+		if n := len(of.components); n > 0 {
+			whose := strings.Join(of.components[:min(n, 3)], ", ")
+			if n > 3 {
+				whose += fmt.Sprintf(" and %d more", n-3)
+			}
+			fmt.Fprintf(w, "%s  %s of %s take %s, %s at p95; %s tells others\n", s.bold("assumed"), of.what, whose, of.times.Median, of.times.P95, of.flag)
+		}
+	}
 }
 
 // printLearned tells what came of sleeping by what was learned.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -103,6 +104,7 @@ func (p *scenarioParser) projectFile(n *yaml.Node, path string) {
 
 func (p *scenarioParser) node(n *yaml.Node, path string) {
 	node := simulate.Node{Labels: map[string]string{}}
+	before := len(p.Problems)
 	p.Mapping(n, path, strict.Keys{
 		"name":  p.text(&node.Name),
 		"joins": p.duration(&node.Joins),
@@ -118,8 +120,14 @@ func (p *scenarioParser) node(n *yaml.Node, path string) {
 			})
 		},
 	})
-	if node.Name == "" {
+	switch {
+	case len(p.Problems) > before:
+	case node.Name == "":
 		p.Add(n, path, "the node has no name", "write name: a")
+	case node.MemoryMiB == 0:
+		p.Add(n, path, "the node has no memory", "write memory: 8GiB")
+	case slices.ContainsFunc(p.sim.Nodes, func(other simulate.Node) bool { return other.Name == node.Name }):
+		p.Add(n, path, "there are two nodes "+node.Name, "give each a name of its own")
 	}
 	p.sim.Nodes = append(p.sim.Nodes, node)
 }
@@ -134,6 +142,7 @@ func (p *scenarioParser) components(n *yaml.Node, path string) {
 
 func (p *scenarioParser) load(n *yaml.Node, path string) {
 	l := simulate.Load{Pattern: &simulate.Pattern{}}
+	said := map[string]bool{}
 	keys := strict.Keys{
 		"component": p.text(&l.Component),
 		"shape": p.value(func(text string) error {
@@ -142,11 +151,14 @@ func (p *scenarioParser) load(n *yaml.Node, path string) {
 		}),
 	}
 	for _, key := range []string{"rate", "to", "at", "over", "period", "random", "service", "stream"} {
-		keys[key] = p.value(func(text string) error { return setPattern(l.Pattern, key, text) })
+		keys[key] = p.value(func(text string) error {
+			said[key] = true
+			return setPattern(l.Pattern, key, text)
+		})
 	}
 	before := len(p.Problems)
 	p.Mapping(n, path, keys)
-	if err := l.Pattern.Check(); err != nil && len(p.Problems) == before {
+	if err := checkPattern(l.Pattern, said); err != nil && len(p.Problems) == before {
 		p.Add(n, path, err.Error(), "")
 	}
 	p.sim.loads = append(p.sim.loads, l)
