@@ -156,7 +156,7 @@ faults() {
         ./cmd/maelstromd -faults.on $on -faults.kills 20 -faults.bound 4s
     done
     step "$on, ${FREEZES:-20} freezes" go test -run '^TestAFrozenHolderIsFenced$' -timeout 1h -v \
-      ./cmd/maelstromd -faults.on $on -faults.freezes "${FREEZES:-20}"
+      ./cmd/maelstromd -faults.on $on -faults.freezes "${FREEZES:-20}" -faults.bound 4s
     step "$on, partitions of ${OUTAGE:-60s}" go test -run '^TestPartitionsFailNoRequestToWhatRuns$' -timeout 2h -v \
       ./cmd/maelstromd -faults.on $on -faults.all -faults.outage "${OUTAGE:-60s}" -faults.recovery 10s
   done

@@ -42,6 +42,7 @@ func TestAFrozenHolderIsFenced(t *testing.T) {
 	s.stopAll()
 	s.firings.check(t, cronEvery, s.beats.count.Load(), freezes)
 	t.Logf("%d freezes, %d wakes; roles were held again after: %s", len(freezes), wakes, quantiles(held))
+	checkHeld(t, held)
 }
 
 // freezeHolder stops the holder of a role for three lease times when it is about

@@ -29,11 +29,7 @@ type partition struct {
 var partitions = []partition{
 	{"the database does not answer one node", true, func(s *faultSetup) { s.databases[1].hold("", true, true) }},
 	{"the database refuses the holder", false, func(s *faultSetup) { s.databases[s.number(s.holder(cluster.RolePlacement).id)].sever() }},
-	{"the database is down", true, func(s *faultSetup) {
-		for _, w := range s.databases {
-			w.sever()
-		}
-	}},
+	{"the database is down", true, (*faultSetup).severDatabases},
 	{"the database does not answer", false, func(s *faultSetup) {
 		for _, w := range s.databases {
 			w.hold("", true, true)
@@ -55,6 +51,43 @@ var partitions = []partition{
 	}},
 	{"an engine does not answer", false, func(s *faultSetup) { s.engines[2].hold("", true, true) }},
 	{"an engine is away", true, func(s *faultSetup) { s.engines[1].sever() }},
+	{"the database is down and all daemons start again", true, (*faultSetup).restartWithoutDatabase},
+}
+
+func (s *faultSetup) severDatabases() {
+	for _, w := range s.databases {
+		w.sever()
+	}
+}
+
+// restartWithoutDatabase kills all daemons while the database is away, and starts
+// them again: since each is ready it fails no request.
+func (s *faultSetup) restartWithoutDatabase() {
+	s.t.Helper()
+	for _, n := range s.nodes {
+		n.await("its copy", patience, func() bool { return strings.Contains(n.snapshotCopy(), `"component":"faults_steady"`) })
+	}
+	s.severDatabases()
+	began := time.Now()
+	var over []func()
+	for i, n := range s.nodes {
+		over = append(over, s.traffic.excuse(i))
+		n.signal(syscall.SIGKILL)
+	}
+	for _, n := range s.nodes {
+		n.awaitExit()
+		s.run(n)
+	}
+	for i, n := range s.nodes {
+		n.awaitReady()
+		over[i]()
+	}
+	s.traffic.awaitMore(1, s.nodes...)
+	took := time.Since(began).Round(time.Millisecond)
+	s.t.Logf("all daemons serve %s after they were killed", took)
+	if *faultRecovery > 0 && took > *faultRecovery {
+		s.t.Errorf("all daemons serve only %s after they were killed", took)
+	}
 }
 
 // mend ends every fault.
