@@ -24,6 +24,7 @@ func TestHistoriesOfClustersThatFailed(t *testing.T) {
 		{"a node that starts holds requests beyond their own limit", 58},
 		{"two ask at once why something can't be placed", 3080},
 		{"a container is killed with requests of another node in it", 3603},
+		{"what died while its daemon and its engine were away is started again", 3941},
 	} {
 		t.Run(fmt.Sprintf("%s, seed=%d", one.found, one.seed), func(t *testing.T) {
 			t.Parallel()
