@@ -109,24 +109,26 @@ steady() {
 
 # rolling: RATE (300) requests a second through HAProxy and directly, for a
 # component on each node and for one on one node, while the three nodes of a
-# cluster are restarted, upgraded and downgraded, one after the other, 20 times;
-# and 20 nodes join.
+# cluster are restarted, upgraded and downgraded, one after the other, 10 times
+# on PostgreSQL and on MariaDB; and 20 nodes join.
 rolling() {
   make/engine.sh
   make/databases.sh
   make/haproxy.sh
-  local i
-  for i in 1 2 3 4; do
-    rolled "5 rolling restarts, part $i" ARollingRestartFailsNoRequest
-    rolled "5 rolling upgrades and downgrades, part $i" ARollingUpgradeAndDowngradeFailNoRequest
+  local i server
+  for i in 1 2; do
+    for server in postgres mariadb; do
+      rolled "5 rolling restarts on $server, part $i" ARollingRestartFailsNoRequest "$server"
+      rolled "5 rolling upgrades and downgrades on $server, part $i" ARollingUpgradeAndDowngradeFailNoRequest "$server"
+    done
   done
   step "20 nodes join" go test -run '^TestANewNodeIsPlacedOn$' -timeout 1h -v ./cmd/maelstromd -rolling.joins 20
 }
 
-# rolled NAME TEST is a step of tests of rolling changes, whose load comes four
+# rolled NAME TEST SERVER is a step of tests of rolling changes, whose load comes four
 # ways.
 rolled() {
-  step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate $((${RATE:-300} / 4)) -rolling.rounds 5
+  step "$1" go test -run "^Test$2\$" -timeout 1h -v ./cmd/maelstromd -rolling.rate $((${RATE:-300} / 4)) -rolling.rounds 5 -rolling.server "$3"
 }
 
 # autoscale: components of one daemon whose loads grow at the same time: from 1

@@ -25,7 +25,7 @@ import (
 func TestTheGuideOfLoadBalancers(t *testing.T) {
 	t.Parallel()
 	certificate, roots := siteCertificate(t)
-	r := newRolling(t, certificate)
+	r := newRolling(t, postgres, certificate)
 	plain, secure := "http://"+r.through.address(), fmt.Sprintf("https://127.0.0.1:%d", r.through.secure)
 	trusting := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "example.com"}, ForceAttemptHTTP2: true}}
 	defer trusting.CloseIdleConnections()

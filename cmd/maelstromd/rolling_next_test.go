@@ -52,8 +52,13 @@ func becomeNext() error {
 	if err != nil {
 		return err
 	}
-	known, err := fs.Glob(files, "sql/postgres/*.sql")
-	files[fmt.Sprintf("sql/postgres/%04d_next.sql", len(known)+1)] = &fstest.MapFile{Data: []byte(nextMigration)}
+	for _, dialect := range []string{"postgres", "mysql"} {
+		known, err := fs.Glob(files, "sql/"+dialect+"/*.sql")
+		if err != nil {
+			return err
+		}
+		files[fmt.Sprintf("sql/%s/%04d_next.sql", dialect, len(known)+1)] = &fstest.MapFile{Data: []byte(nextMigration)}
+	}
 	schemas.SQL = files
-	return err
+	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"database/sql"
 	"flag"
 	"os"
@@ -9,16 +10,19 @@ import (
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/cluster/store/storetest"
 )
 
 var (
 	rollingRate   = flag.Int("rolling.rate", 30, "requests a second while the nodes of a cluster are restarted, for each of four ways: through HAProxy and directly, to an instance on each node and to one")
 	rollingRounds = flag.Int("rolling.rounds", 1, "how often all nodes are restarted, upgraded and downgraded")
+	rollingServer = flag.String("rolling.server", "", "database of the nodes that are restarted, upgraded and downgraded: postgres or mariadb; without it, restarts have the one and upgrades the other")
 )
 
 // rolling is a cluster of three nodes under load, through HAProxy and directly.
 type rolling struct {
 	t       *testing.T
+	driver  string
 	dsn     string
 	nodes   []*node
 	through *balancer
@@ -40,12 +44,12 @@ const rollingRest = 2 * time.Second
 
 // newRolling starts a cluster whose nodes each run an instance of a component,
 // and one of them that of another, with HAProxy in front.
-func newRolling(t *testing.T, certificate string) *rolling {
+func newRolling(t *testing.T, start func() (*storetest.Server, error), certificate string) *rolling {
 	t.Helper()
-	_, dsn := emptyDatabase(t, postgres)
-	r := &rolling{t: t, dsn: dsn, loads: map[string]*arrivals{}}
+	server, dsn := emptyDatabase(t, start)
+	r := &rolling{t: t, driver: server.Driver, dsn: dsn, loads: map[string]*arrivals{}}
 	for range 3 {
-		_, env := peerEnv(t, "MAEL_SQL_DRIVER=postgres", "MAEL_SQL_DSN="+dsn, "MAEL_TOTAL_MEMORY=1024",
+		_, env := peerEnv(t, "MAEL_SQL_DRIVER="+server.Driver, "MAEL_SQL_DSN="+dsn, "MAEL_TOTAL_MEMORY=1024",
 			"MAEL_SHUTDOWN_PAUSE_SECONDS=2", "MAEL_TRUSTED_PROXIES=127.0.0.0/8", "MAEL_LOG_LEVEL=info")
 		n := prepareNode(t, env...)
 		n.turnTo(os.Args[0])
@@ -155,7 +159,7 @@ func (r *rolling) check() {
 // that look for themselves, go elsewhere first.
 func TestARollingRestartFailsNoRequest(t *testing.T) {
 	t.Parallel()
-	r := newRolling(t, "")
+	r := newRolling(t, servers[cmp.Or(*rollingServer, "postgres")], "")
 	r.load()
 	for range *rollingRounds {
 		for i, n := range r.nodes {
@@ -173,11 +177,12 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 }
 
 // All nodes are upgraded in place, one after the other, to a release that
-// migrates the database, and go back to the one before.
+// migrates the database, and go back to the one before. On MariaDB each statement
+// of a migration counts at once, by itself.
 func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
 	t.Parallel()
 	next := nextProgram(t)
-	r := newRolling(t, "")
+	r := newRolling(t, servers[cmp.Or(*rollingServer, "mariadb")], "")
 	r.load()
 	schema := r.schema()
 	for range *rollingRounds {
@@ -205,7 +210,7 @@ func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
 // schema is the version of the database's tables.
 func (r *rolling) schema() (version int) {
 	r.t.Helper()
-	db, err := sql.Open("postgres", r.dsn)
+	db, err := sql.Open(r.driver, r.dsn)
 	if err == nil {
 		defer db.Close()
 		err = db.QueryRowContext(r.t.Context(), `select version from mael_schema`).Scan(&version)
