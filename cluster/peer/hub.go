@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"maelstrom/cluster"
@@ -86,6 +87,7 @@ type Hub struct {
 	news        chan struct{} // buffered 1: somebody is heard again
 	loadChanged chan struct{} // buffered 1
 	memory      toldMemory    // of reportLoads alone
+	busy        atomic.Int64  // components that the load told of when it was last read
 
 	mu      sync.Mutex // guards what follows
 	open    bool       // Run runs, and this node does not leave

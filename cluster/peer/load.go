@@ -17,6 +17,7 @@ const (
 
 // loadReport is what a node has told of its load.
 type loadReport struct {
+	node       string
 	components map[string]cluster.ComponentLoad
 	meter      *cluster.Meter // nil: the node has none
 	instances  map[string]int
@@ -27,37 +28,62 @@ type loadReport struct {
 // Load is the load of the whole cluster, as far as it was told lately. It is
 // Partial if any node's is missing. Reading it changes nothing.
 func (h *Hub) Load() cluster.Load {
-	sum := h.deps.Loads.Load()
-	if sum.Components == nil {
-		sum.Components = map[string]cluster.ComponentLoad{}
+	own := h.deps.Loads.Load()
+	reports, missing := h.reports()
+	instances := len(own.Instances)
+	for _, r := range reports {
+		instances += len(r.instances)
 	}
-	if sum.Meters == nil {
-		sum.Meters, sum.Instances = map[string]cluster.Meter{}, map[string]int{}
+	sum := cluster.Load{
+		Node: own.Node, Partial: own.Partial || missing, Unmetered: own.Unmetered, Memory: own.Memory,
+		Components: make(map[string]cluster.ComponentLoad, max(len(own.Components), int(h.busy.Load()))),
+		Meters:     make(map[string]cluster.Meter, len(own.Meters)+len(reports)), Instances: make(map[string]int, instances),
 	}
+	maps.Copy(sum.Components, own.Components)
+	maps.Copy(sum.Meters, own.Meters)
+	maps.Copy(sum.Instances, own.Instances)
+	for _, r := range reports {
+		r.addTo(&sum)
+	}
+	h.busy.Store(int64(len(sum.Components)))
+	return sum
+}
+
+// reports are what other nodes have told lately; missing: one is not there.
+// Nobody changes what is in them.
+func (h *Hub) reports() (fresh []loadReport, missing bool) {
 	expected := h.expected(h.deps.Feed.Snapshot())
+	fresh = make([]loadReport, 0, len(expected))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
 	for id, node := range expected {
 		r := h.remotes[id]
 		if r == nil || r.load.at.IsZero() || now.Sub(r.load.at) > loadFresh {
-			sum.Partial = sum.Partial || node.State != cluster.NodeDown
+			missing = missing || node.State != cluster.NodeDown
 			continue
 		}
-		if r.load.meter != nil {
-			sum.Meters[id] = *r.load.meter
-		} else {
-			sum.Unmetered = true
-		}
-		maps.Copy(sum.Instances, r.load.instances)
-		if r.load.memory != nil {
-			sum.Memory = append(sum.Memory, cluster.NodeMemory{Node: id, Uses: r.load.memory})
-		}
-		for name, l := range r.load.components {
-			sum.Components[name] = add(sum.Components[name], l)
-		}
+		fresh = append(fresh, r.load)
 	}
-	return sum
+	return fresh, missing
+}
+
+func (r *loadReport) addTo(sum *cluster.Load) {
+	if r.meter != nil {
+		sum.Meters[r.node] = *r.meter
+	} else {
+		sum.Unmetered = true
+	}
+	maps.Copy(sum.Instances, r.instances)
+	if r.memory != nil {
+		sum.Memory = append(sum.Memory, cluster.NodeMemory{Node: r.node, Uses: r.memory})
+	}
+	for name, l := range r.components {
+		if before, ok := sum.Components[name]; ok {
+			l = add(before, l)
+		}
+		sum.Components[name] = l
+	}
 }
 
 // LoadChanged sends when the load of some node has changed so that a plan may
@@ -90,6 +116,7 @@ func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
 func (h *Hub) takeLoad(node string, told *loadFrame) {
 	now := time.Now()
 	report := loadReport{
+		node:       node,
 		components: make(map[string]cluster.ComponentLoad, len(told.Components)),
 		meter:      told.meter(now), instances: told.Instances, at: now,
 	}
