@@ -15,6 +15,7 @@ import (
 
 	"maelstrom/cluster"
 	"maelstrom/project"
+	"maelstrom/runtime/proxy"
 )
 
 // moody are instances of shop_web whose answers a test sets.
@@ -275,5 +276,38 @@ func checkHalf(t *rapid.T, d *dispatcher) {
 	}
 	if 2*out > len(d.ready) {
 		t.Fatalf("%d of %d are left out", out, len(d.ready))
+	}
+}
+
+func TestWhatSpeaksForAnInstance(t *testing.T) {
+	here, there := &instance{}, &instance{link: &link{}}
+	for _, c := range []struct {
+		name      string
+		i         *instance
+		status    int
+		err       error
+		well, ill bool
+	}{
+		{"an answer", here, 200, nil, true, false},
+		{"an upgrade", here, 101, nil, true, false},
+		{"a failure of its own", here, 500, nil, true, false},
+		{"502", here, 502, nil, false, true},
+		{"504", there, 504, nil, false, true},
+		{"505", here, 505, nil, true, false},
+		{"no connection", here, 0, proxy.ErrDial, false, true},
+		{"no connection to its node", there, 0, proxy.ErrDial, false, false},
+		{"its node is lost", there, 0, proxy.ErrLink, false, false},
+		{"broke off before its answer", here, 0, proxy.ErrBroke, false, true},
+		{"the same, on another node", there, 0, &proxy.Refused{Status: 502}, false, true},
+		{"no slot on another node", there, 0, &proxy.Refused{Status: 421}, false, false},
+		{"a node that leaves", there, 0, &proxy.Refused{Status: 503}, false, false},
+		{"an answer that is cut short", here, 200, proxy.ErrCut, false, false},
+		{"a deadline, maybe the client's", here, 0, proxy.ErrDeadline, false, false},
+		{"no client any more", here, 0, proxy.ErrClientGone, false, false},
+	} {
+		x := &exchange{status: c.status}
+		if well, ill := x.answers(c.i, c.err); well != c.well || ill != c.ill {
+			t.Errorf("%s: well %t, ill %t", c.name, well, ill)
+		}
 	}
 }
