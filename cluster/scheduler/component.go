@@ -38,8 +38,7 @@ type component struct {
 	memory   Scale
 	scaled   bool // memory is this plan's
 	measured bool // so is what its autoscaler knows
-	influx   float64
-	least    int // instances that there are at any time
+	least    int  // instances that there are at any time
 
 	learns bool // the rest is of those that do
 	habit  *cluster.Habit
