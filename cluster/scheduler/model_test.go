@@ -232,10 +232,10 @@ func (w *world) insert(t tester, pl cluster.Placement) {
 	t.Helper()
 	spec := w.components[pl.Component].Current().Effective
 	rows, here := 0, 0
-	memory := pl.MemoryMiB
+	memory := w.weight(&pl)
 	for _, other := range w.placements {
 		if other.Node == pl.Node {
-			memory += other.MemoryMiB
+			memory += w.weight(other)
 		}
 		if other.Component != pl.Component {
 			continue
@@ -260,6 +260,11 @@ func (w *world) insert(t tester, pl cluster.Placement) {
 	}
 	pl.Version = 1
 	w.placements[pl.ID] = &pl
+}
+
+// weight is what a placement counts for in the memory of its node.
+func (w *world) weight(pl *cluster.Placement) int64 {
+	return max(pl.MemoryMiB, min(w.load.Observed[pl.Component], w.nodes[pl.Node].MemoryTotalMiB))
 }
 
 // checkPlace refuses a node that the component must not run on.

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -48,7 +49,7 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 				w.full.Habits = Habits{Of: w.full.Habits.Of.With(known, nil)}
 			},
 			"node": func(t *rapid.T) {
-				n := *w.nodes["n1"]
+				n := *w.nodes[rapid.SampledFrom(slices.Sorted(maps.Keys(w.nodes))).Draw(t, "node")]
 				n.State = rapid.SampledFrom([]cluster.NodeState{cluster.NodeUp, cluster.NodeDraining, cluster.NodeDown}).Draw(t, "state")
 				n.Lost = n.State == cluster.NodeDown && rapid.Bool().Draw(t, "lost")
 				n.Engine = rapid.SampledFrom([]string{"", "down"}).Draw(t, "engine")
@@ -56,7 +57,11 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 				n.Labels = randomLabels(t)
 				n.Mounts = maps.Clone(n.Mounts)
 				n.Mounts["/data"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent, cluster.Unsure}).Draw(t, "path")
-				w.nodes["n1"] = &n
+				w.nodes[n.ID] = &n
+			},
+			"observe": func(t *rapid.T) {
+				name, mib := someComponent(t), rapid.Int64Range(0, 700).Draw(t, "observed")
+				w.load.Observed = map[string]int64{name: mib} // the others are not known any more
 			},
 			"partial": func(t *rapid.T) { w.load.Partial = rapid.Bool().Draw(t, "partial") },
 			"":        func(t *rapid.T) {},
@@ -71,18 +76,23 @@ func someComponent(t *rapid.T) string { return rapid.SampledFrom(componentNames)
 
 func randomWorld(t *rapid.T) *world {
 	w := newWorld()
-	for i := range rapid.IntRange(1, 3).Draw(t, "nodes") {
-		n := w.node(fmt.Sprintf("n%d", i+1), rapid.Int64Range(0, 1000).Draw(t, "memory"))
-		n.Labels = randomLabels(t)
-		n.Mounts = map[string]cluster.Presence{"/data": cluster.Present}
-		if rapid.Bool().Draw(t, "asked for volumes") {
-			n.Mounts["v"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent}).Draw(t, "volume")
-		}
+	for range rapid.IntRange(1, 3).Draw(t, "nodes") {
+		w.someNode(t)
 	}
 	for _, name := range componentNames {
 		w.declare(name, randomSpec(t))
 	}
 	return w
+}
+
+// someNode adds one.
+func (w *world) someNode(t *rapid.T) {
+	n := w.node(fmt.Sprintf("n%d", len(w.nodes)+1), rapid.Int64Range(0, 1000).Draw(t, "memory"))
+	n.Labels = randomLabels(t)
+	n.Mounts = map[string]cluster.Presence{"/data": cluster.Present}
+	if rapid.Bool().Draw(t, "asked for volumes") {
+		n.Mounts["v"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent}).Draw(t, "volume")
+	}
 }
 
 func randomLabels(t *rapid.T) map[string]string {
@@ -104,6 +114,11 @@ func randomSpec(t *rapid.T) project.Component {
 		Volumes: rapid.SampledFrom([][]project.Volume{nil, nil, {{Source: "/data", Target: "/data"}}, {{Type: "volume", Source: "v", Target: "/v"}}}).Draw(t, "volumes"),
 
 		HTTPStartHealthCheckSeconds: rapid.SampledFrom([]int{0, 0, -1}).Draw(t, "start check"),
+
+		SpareSlots:            rapid.SampledFrom([]int{0, 0, 1, 6}).Draw(t, "spare slots"),
+		ScaleDownDelaySeconds: rapid.SampledFrom([]int{0, 0, 30, 300}).Draw(t, "delay"),
+		SoftConcurrencyLimit:  rapid.Bool().Draw(t, "soft"),
+		Placement:             rapid.SampledFrom([]project.PlacementPolicy{"", project.PlacementSpread, project.PlacementPack}).Draw(t, "placement"),
 	}
 	if rapid.Bool().Draw(t, "limited") {
 		c.MaxInstances = max(1, c.MinInstances) + rapid.IntRange(0, 2).Draw(t, "max")
