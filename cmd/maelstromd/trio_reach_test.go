@@ -39,6 +39,8 @@ func TestThreeDaemons(t *testing.T) {
 		t.Run("a herd over all nodes", func(t *testing.T) { testHerd(t, c) })
 		t.Run("from inside a container", func(t *testing.T) { testInside(t, c) })
 		t.Run("nothing crosses the network in clear", func(t *testing.T) { testCapture(t, c) })
+		t.Run("the fullest node, or the emptiest", func(t *testing.T) { testPlacement(t, c) })
+		t.Run("the less loaded instance", func(t *testing.T) { testLeastLoaded(t, c) })
 	})
 }
 
