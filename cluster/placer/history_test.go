@@ -43,15 +43,15 @@ func TestChangesAreRecordedOnce(t *testing.T) {
 		after(10 * time.Second)
 		events := s.events()
 		if len(events) != 1 || events[0].Kind != cluster.EventScaled || events[0].Component != "web" ||
-			events[0].Message != "web goes from 0 to 3 instances: 3 requests wait and 0 are in flight, each takes 2s" {
+			events[0].Message != "web goes from 0 to 3 instances: it was asked for: 3 requests wait and 0 are in flight, each takes 2s" {
 			t.Fatalf("events %+v", events)
 		}
 		e, ok := s.Explain("web")
-		if c := e.Scale.Changes; !ok || len(c) != 1 || c[0].From != 0 || c[0].To != 3 || c[0].Cause != cluster.ScaleBacklog || c[0].Sight.Queued != 3 {
+		if c := e.Scale.Changes; !ok || len(c) != 1 || c[0].From != 0 || c[0].To != 3 || c[0].Cause != cluster.ScaleWake || c[0].Sight.Queued != 3 {
 			t.Errorf("explained %+v", e.Scale)
 		}
 		told, held := s.Scaling()
-		if c := told.Components["web"]; !held || c.Wanted != 3 || c.ForLoad != 3 || told.Changes[cluster.ScaleBacklog] != (Changes{Up: 1}) || told.UnplaceableMiB != 0 {
+		if c := told.Components["web"]; !held || c.Wanted != 3 || c.ForLoad != 3 || told.Changes[cluster.ScaleWake] != (Changes{Up: 1}) || told.UnplaceableMiB != 0 {
 			t.Errorf("told %+v, %v", told, held)
 		}
 	})
