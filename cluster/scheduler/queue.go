@@ -150,9 +150,12 @@ func (p *planner) inflow(c *component, m *Scale) inflow {
 		}
 		came, each := float64(seen.came), float64(c.spec.MaxConcurrency)*seen.while.Seconds()/service.Seconds()
 		serves := float64(c.live()) * each
-		come.Instances = max(come.Instances, (came-influxSafe*math.Sqrt(came))/each)
 		come.Seen = max(come.Seen, came/each)
-		come.Sure = come.Sure || came > serves+influxSure*math.Sqrt(serves)
+		if l.ServiceTime > 0 {
+			came -= influxSafe * math.Sqrt(came) // else it is a lower bound already
+		}
+		come.Instances = max(come.Instances, came/each)
+		come.Sure = come.Sure || float64(seen.came) > serves+influxSure*math.Sqrt(serves)
 	}
 	return come
 }
