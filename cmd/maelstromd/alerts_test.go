@@ -6,8 +6,10 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +18,7 @@ import (
 	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
 	"maelstrom/reconcile/notify"
+	"maelstrom/runtime/drivertest"
 )
 
 // receiver takes what a notifier sends, and checks its signature.
@@ -158,5 +161,52 @@ func TestALostDatabaseIsOneAlert(t *testing.T) {
 	if len(got) != 2 || got[0].Event != cluster.EventAlertOpened || got[1].Event != cluster.EventAlertClosed ||
 		!strings.HasPrefix(got[1].Message, "the database is back after ") {
 		t.Errorf("messages %+v", got)
+	}
+}
+
+// A component that can't start, and its schedule, are one message each that
+// tells why, and one more each once it can.
+func TestAFailingComponentAndItsScheduleAreAnAlertEach(t *testing.T) {
+	t.Parallel()
+	const secret, component, schedule = "between us", "shop_web", "shop_web-cron-0"
+	box := newReceiver(t, secret)
+	n := newNode(t)
+	hidden := secret
+	_, err := n.client().PutNotifier(t.Context(), rpc.PutNotifierRequest{Secret: &hidden, Spec: &cluster.Notifier{
+		Name: "pager", Webhook: box.URL, Alerts: []cluster.AlertKind{cluster.AlertComponentFailing, cluster.AlertCronFailed},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := web{name: "web", image: drivertest.BuildImage(t), lines: []string{
+		"mininstances: 1", "maxconcurrency: 5", "crontab: '@every 2s /beat'",
+	}}
+	broken := w
+	broken.lines = append(slices.Clone(w.lines), environment("EXIT_CODE=3"))
+	n.apply(projectOf("shop", broken))
+	// Neither is told before it has been so for more than a minute.
+	n.await("a message of each", 4*patience, func() bool { return len(box.messages()) >= 2 })
+	n.apply(projectOf("shop", w))
+	n.await("another message of each", 2*patience, func() bool { return len(box.messages()) >= 4 })
+	told := map[string][]notify.Message{} // by subject
+	for _, m := range box.messages() {
+		var d cluster.AlertDetails
+		if err := json.Unmarshal(m.Details, &d); err != nil {
+			t.Fatal(err)
+		}
+		told[string(d.Alert)+" "+d.Subject] = append(told[string(d.Alert)+" "+d.Subject], m)
+	}
+	if len(told) != 2 {
+		t.Errorf("told of %v", slices.Sorted(maps.Keys(told)))
+	}
+	for about, words := range map[string][2]string{
+		"component_failing " + component: {"exited with code 3", "component " + component + " is ready"},
+		"cron_failed " + schedule:        {"failed, status 503: exited", "schedule " + schedule + " succeeds"},
+	} {
+		got := told[about]
+		if len(got) != 2 || got[0].Event != cluster.EventAlertOpened || got[0].Severity != cluster.EventError || !strings.Contains(got[0].Message, words[0]) ||
+			got[1].Event != cluster.EventAlertClosed || got[1].Severity != cluster.EventInfo || !strings.Contains(got[1].Message, words[1]) {
+			t.Errorf("%s: %+v", about, got)
+		}
 	}
 }
