@@ -151,8 +151,8 @@ func (p *planner) inflow(c *component, m *Scale) inflow {
 		came, each := float64(seen.came), float64(c.spec.MaxConcurrency)*seen.while.Seconds()/service.Seconds()
 		serves := float64(c.live()) * each
 		come.Seen = max(come.Seen, came/each)
-		if l.ServiceTime > 0 {
-			came -= influxSafe * math.Sqrt(came) // else it is a lower bound already
+		if l.ServiceTime > 0 || l.Streams == 0 { // where all are streams, nothing tells how long they hold their slots
+			came -= influxSafe * math.Sqrt(came)
 		}
 		come.Instances = max(come.Instances, came/each)
 		come.Sure = come.Sure || float64(seen.came) > serves+influxSure*math.Sqrt(serves)
