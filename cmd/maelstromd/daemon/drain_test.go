@@ -127,6 +127,30 @@ func TestInventoryIsOfWhatComponentsNeed(t *testing.T) {
 	}
 }
 
+// A container that has made a volume may be gone by the time that somebody looks
+// what there is: that it was to be is reason enough to look again.
+func TestVolumesAreLookedForWhenTheirContainerIsGone(t *testing.T) {
+	spec := project.Component{Image: "web:1", Volumes: []project.Volume{{Type: "volume", Source: "data", Target: "/b"}}}
+	effective := spec.Effective()
+	empty := cluster.NewSnapshot().With(cluster.ChangeSet{Number: 1, Full: true, Components: map[string]*cluster.ComponentRow{
+		"web": {Spec: &spec, Effective: &effective, Version: 1},
+	}, Nodes: map[string]*cluster.Node{"a": {ID: "a", Epoch: 1}}})
+	placed := empty.With(cluster.ChangeSet{Number: 2, Placements: map[string]*cluster.Placement{"web/0": {ID: "web/0", Component: "web", Node: "a"}}})
+	ready := placed.WithInstances(cluster.InstanceList{Node: "a", Epoch: 1, Counter: 1, Instances: []cluster.Instance{
+		{Placement: "web/0", Component: "web", Node: "a", State: cluster.InstanceReady},
+	}})
+	for name, step := range map[string][2]*cluster.Snapshot{
+		"it begins": {empty, placed}, "it is ready": {placed, ready}, "it is gone": {ready, empty}, "it is gone before it was seen ready": {placed, empty},
+	} {
+		if needsOf(step[1], "a").equal(needsOf(step[0], "a")) {
+			t.Errorf("%s: nobody looks", name)
+		}
+	}
+	if !needsOf(placed, "b").equal(needsOf(empty, "b")) {
+		t.Error("another node looks")
+	}
+}
+
 func TestLabels(t *testing.T) {
 	d := &Daemon{opt: Options{NodeLabels: map[string]string{"disk": "ssd", "host": "other"}}}
 	d.arch.Store("arm64")

@@ -35,12 +35,12 @@ type needs struct {
 	images []string
 	paths  []string // of this host
 	names  []string // of volumes
-	ready  []string // own placements whose container made its volumes
+	made   []string // own placements that mount volumes, and whether their container has made those
 }
 
 func (n *needs) equal(o *needs) bool {
 	return o != nil && slices.Equal(n.images, o.images) && slices.Equal(n.paths, o.paths) &&
-		slices.Equal(n.names, o.names) && slices.Equal(n.ready, o.ready)
+		slices.Equal(n.names, o.names) && slices.Equal(n.made, o.made)
 }
 
 // inventoryLoop keeps d.inventory as it is, and has the node's row written when
@@ -131,26 +131,30 @@ func needsOf(snap *cluster.Snapshot, node string) *needs {
 		}
 	}
 	n := &needs{
-		images: sortedKeys(imageSet), paths: sortedKeys(paths), names: sortedKeys(names), ready: readyWithVolumes(snap, node),
+		images: sortedKeys(imageSet), paths: sortedKeys(paths), names: sortedKeys(names), made: madeVolumes(snap, node),
 	}
 	n.names = n.names[:min(len(n.names), cluster.MaxNodeMounts)]
 	n.paths = n.paths[:min(len(n.paths), cluster.MaxNodeMounts-len(n.names))]
 	return n
 }
 
-// readyWithVolumes lists the placements on a node that are ready and have made
-// named volumes, if they were not there.
-func readyWithVolumes(snap *cluster.Snapshot, node string) []string {
-	ready := map[string]bool{}
+// madeVolumes lists the placements on a node that mount volumes, with a mark at
+// those that are ready, and so have made what was not there. One that is gone
+// may have made it since it was looked for.
+func madeVolumes(snap *cluster.Snapshot, node string) []string {
+	made := map[string]bool{}
 	placements, _ := snap.ByNode.Get(node)
 	for id, pl := range placements {
-		i, ok := snap.Instances.Get(id)
 		row, declared := snap.Components.Get(pl.Component)
-		if ok && declared && i.State == cluster.InstanceReady && len(row.Effective.Volumes) > 0 {
-			ready[id] = true
+		if !declared || len(row.Effective.Volumes) == 0 {
+			continue
 		}
+		if i, ok := snap.Instances.Get(id); ok && i.State == cluster.InstanceReady {
+			id += " ready"
+		}
+		made[id] = true
 	}
-	return sortedKeys(ready)
+	return sortedKeys(made)
 }
 
 // look asks the engine, and the host.
