@@ -294,6 +294,29 @@ func TestStartWaitsForNodesToTellButNotForEver(t *testing.T) {
 	w.expect(t, "in the end", counts{"a": 1})
 }
 
+// What was asked for before its next version mounts a volume is not forgotten
+// while nodes have yet to tell where that is.
+func TestWhatIsReplacedWaitsForNodesToTell(t *testing.T) {
+	w := newWorld()
+	for _, id := range []string{"n1", "n2"} {
+		w.node(id, 1000).Mounts = map[string]cluster.Presence{}
+	}
+	w.declare("a", project.Component{})
+	w.wake("a")
+	w.decide(t)
+	w.declare("a", project.Component{Volumes: []project.Volume{{Type: "volume", Source: "db", Target: "/db"}}})
+	for range 3 {
+		w.decide(t)
+		w.act(nil)
+		w.now = w.now.Add(settleTime)
+	}
+	if len(w.placements) != 0 {
+		t.Fatalf("does not wait: %s", w.picture())
+	}
+	w.wait(t, untoldMost)
+	w.expect(t, "in the end", counts{"a": 1})
+}
+
 func TestComponentIsRefusedWithTheLabelsThatExist(t *testing.T) {
 	w := newWorld()
 	w.node("n1", 1000).Labels = map[string]string{"zone": "eu", "disk": "ssd"}

@@ -117,7 +117,8 @@ func (p *planner) recall(c *component) Scale {
 	}
 	c.scaled = true
 	p.catchUp(c, &m)
-	if c.live()+len(c.lost) == 0 && !c.beingReplaced() && c.kept == nil {
+	_, waits := p.in.Memory.Untold[c.name] // until nodes have told, to be placed
+	if c.live()+len(c.lost) == 0 && !c.beingReplaced() && c.kept == nil && !waits {
 		m.cap(0)
 	}
 	return m
