@@ -32,12 +32,6 @@ const (
 	flapTime  = 10 * time.Minute
 	flapTurns = 6
 	flapDelay = 60 * time.Second // at least, and then doubled
-
-	// Where fewer were not enough for a load that never asked for this part of
-	// what there was, the next way down waits for so long.
-	flapPart    = 0.8
-	flapHold    = time.Hour // and then doubled
-	flapLongest = 4 * time.Hour
 )
 
 // KPA is what Knative's autoscaler keeps from one decision to the next.
@@ -92,22 +86,11 @@ type Auto struct {
 	StepFrom  int
 	Shrinking bool
 
-	Busy  []Wanted // the most instances with work lately
-	Down  wentDown
 	Wants []Wanted    // the highest lately, for scaledowndelayseconds
 	Turns []time.Time // when the direction changed, within flapTime
 	Way   int         // the last direction: 1 up, -1 down
 
 	Why Why
-}
-
-// wentDown is the last way down.
-type wentDown struct {
-	At     time.Time     // when it began
-	From   int           // instances there were
-	Peak   int           // that the stable average asked for since
-	Undone bool          // there were to be more again, later
-	Hold   time.Duration // that the next one had to wait
 }
 
 // Wanted is how many instances were wanted at a time.
@@ -131,7 +114,8 @@ type demand struct {
 	Slots       int           // that are in use or waited for now
 	Wait        time.Duration // that it will take to work off the queue; negative: not known
 	Queued      int
-	Partial     bool // something is not known: nothing shrinks
+	Influx      float64 // instances that it takes to serve what waits as fast as it comes; +Inf: not known
+	Partial     bool    // something is not known: nothing shrinks
 	Grown       time.Time
 }
 
@@ -160,10 +144,6 @@ func (a *Auto) decide(in demand) int {
 		a.Calm = in.Now
 	}
 	a.Why.Asked, a.Why.Panicking = want, !a.Panic.IsZero()
-	if seconds >= int(stableWindow/time.Second) {
-		a.Down.Peak = max(a.Down.Peak, a.Why.by(stable))
-	}
-	a.Busy = highest(a.Busy, Wanted{At: in.Now, N: slots(in.Slots, in.Concurrency)}, stableWindow)
 	want = a.grow(in, max(want, a.spare(in, stable)))
 	a.MaxPanic = min(a.MaxPanic, max(want, in.Have))
 	want = a.shrink(in, want, due)
@@ -214,7 +194,7 @@ func (a *Auto) queued(in demand) bool {
 	case in.Wait >= 0 && gone.Before(a.Line.Waiting.Add(panicWindow)):
 		return true
 	}
-	return !a.Line.Closed
+	return !a.Line.free(in.Now) && !math.IsInf(in.Influx, 1)
 }
 
 // shrink bounds how soon and how far it goes down.
@@ -222,23 +202,15 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 	if due {
 		a.record(in, a.unclamped())
 	}
-	a.Shrinking = a.Shrinking && in.Now.Before(a.Down.At.Add(flapTime))
 	if want >= in.Have {
 		// It goes on while fewer are enough for what there is now.
 		a.Shrinking = a.Shrinking && want == in.Have && a.Why.by(a.Why.Panic) < want
 		return want
 	}
-	want = max(want, a.most(in), a.Busy[0].N, a.Why.by(a.Why.Panic), in.Least, 1)
+	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic), in.Least, 1)
 	if limit := a.stays(in, want, due); limit != LimitNone {
 		a.Why.Limit = limit
 		return in.Have
-	}
-	if !a.Shrinking {
-		from := in.Have
-		if !a.Down.Undone && in.Now.Before(a.Down.At.Add(flapTime)) {
-			from = max(from, a.Down.From)
-		}
-		a.Down = wentDown{At: in.Now, From: from, Hold: a.hold()}
 	}
 	a.Shrinking = true
 	if in.Now.Before(a.Calm.Add(calmTime)) {
@@ -259,25 +231,16 @@ func (a *Auto) stays(in demand, want int, due bool) Limit {
 		return LimitYoung
 	case !a.Shrinking && a.Why.Stable >= in.Down*float64(in.Concurrency*in.Have):
 		return LimitShare
-	case want >= in.Have && max(a.Busy[0].N, a.Why.by(a.Why.Panic)) >= in.Have:
+	case want >= in.Have && max(slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic)) >= in.Have:
 		return LimitSlots
 	case in.Least >= in.Have:
 		return LimitLeast
-	case want >= in.Have || !a.Shrinking && in.Now.Before(a.Down.At.Add(a.hold())):
+	case want >= in.Have:
 		return LimitDelay
 	case !due:
 		return LimitTick
 	}
 	return LimitNone
-}
-
-// hold is how long after a way down the next one has to wait. Who was not
-// enough for the same load, as it comes, stays longer each time.
-func (a *Auto) hold() time.Duration {
-	if !a.Down.Undone || float64(a.Down.Peak) >= flapPart*float64(a.Down.From) {
-		return 0
-	}
-	return min(max(flapHold, 2*a.Down.Hold), flapLongest)
 }
 
 // step lets a quarter go in ten seconds.
@@ -290,18 +253,14 @@ func (a *Auto) step(in demand) int {
 
 // record notes what is wanted now.
 func (a *Auto) record(in demand, want int) {
-	a.Wants = highest(a.Wants, Wanted{At: in.Now, N: want}, max(a.delay(in), 2*max(in.Delay, flapDelay)))
-}
-
-// highest adds to what was highest lately, each of what came after.
-func highest(list []Wanted, is Wanted, lately time.Duration) []Wanted {
+	from := in.Now.Add(-max(a.delay(in), 2*max(in.Delay, flapDelay)))
 	var kept []Wanted
-	for _, w := range list {
-		if w.N > is.N && is.At.Sub(w.At) <= lately {
+	for _, w := range a.Wants {
+		if w.N > want && !w.At.Before(from) {
 			kept = append(kept, w)
 		}
 	}
-	return append(kept, is)
+	a.Wants = append(kept, Wanted{At: in.Now, N: want})
 }
 
 // unclamped is what is wanted in the end, however many steps it takes.
@@ -345,9 +304,6 @@ func (a *Auto) turn(now time.Time, by int) {
 	}
 	if way == 0 {
 		return
-	}
-	if way > 0 {
-		a.Shrinking, a.Down.Undone = false, !a.Down.At.IsZero()
 	}
 	if a.Way == -way {
 		turns := slices.DeleteFunc(slices.Clone(a.Turns), func(at time.Time) bool { return now.Sub(at) >= flapTime })

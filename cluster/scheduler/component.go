@@ -38,7 +38,8 @@ type component struct {
 	memory   Scale
 	scaled   bool // memory is this plan's
 	measured bool // so is what its autoscaler knows
-	least    int  // instances that there are at any time
+	influx   float64
+	least    int // instances that there are at any time
 
 	learns bool // the rest is of those that do
 	habit  *cluster.Habit

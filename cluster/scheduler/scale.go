@@ -235,8 +235,9 @@ func (p *planner) expire(c *component, m *Scale) {
 // then as many as work the backlog off within the drain budget, but never more
 // than there are requests to fill. Failing instances are not multiplied.
 func (p *planner) backlog(c *component, m *Scale) int {
-	q := &m.Auto.Line
-	q.note(p.in.Now, c.load, p.serving(c))
+	c.influx = p.influx(c, m)
+	m.Auto.Line.note(p.in.Now, c.load, c.influx, p.matters(c), c.live())
+	m.Auto.Line.compare(p.in.Now, c.load, c.live(), p.serving(c))
 	if c.load.Queued == 0 {
 		return 0
 	}
@@ -247,32 +248,20 @@ func (p *planner) backlog(c *component, m *Scale) int {
 	useful := slots(requests, c.spec.MaxConcurrency)
 	service := p.service(c, m)
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
-	come := p.inflow(c, m)
-	enough := influxWorth(come.Instances)
-	matters := p.matters(c)
-	q.Mattered = q.Mattered || matters
-	starting := p.serving(c) == 0 || c.live()-c.gates() > p.serving(c)
-	pause := panicWindow
-	if matters {
-		pause = drainBudget
-	}
-	lasts, at := q.lasts(mark{p.in.Now, c.load.Total, requests - c.load.Streams, p.serving(c)}, c.load.Queued, max(pause, 2*service, c.load.OldestWait/2), starting)
-	if !at.IsZero() {
-		p.look(at)
-	}
+	enough := influxWorth(c.influx)
+	size, at := m.Auto.Line.act(p.in.Now, p.serving(c) == 0 || c.live() > p.serving(c))
 	switch {
-	case q.Closed && matters:
-		n, enough = useful, useful
-	case come.Sure && c.load.OldestWait >= startWorth:
-		if enough = max(enough, have+1); come.Silent {
-			enough = useful
-		}
-		n = enough
-	case lasts:
-		enough = max(have+1, int(min(come.Seen*influxMore, float64(c.live())*probeMore)))
-		n = enough
-	case math.IsInf(come.Instances, 1) && n <= have && p.stuck(c, m, service):
+	case m.Auto.Line.Closed && p.matters(c):
+		n = useful
+	case size:
+		n = max(n, enough)
+	case !at.IsZero():
+		p.look(at)
+	case math.IsInf(c.influx, 1) && n <= have && p.stuck(c, m, service):
 		n = have + 1
+	}
+	if m.Auto.Line.free(p.in.Now) {
+		enough = useful
 	}
 	switch n = max(1, min(n, useful, enough)); {
 	case n > have || have >= useful || c.full():
@@ -308,7 +297,7 @@ func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
 		p.look(again)
 		return false
 	}
-	return p.worksOff(c, service) > startWorth
+	return p.worksOff(c, service) > startWorth || p.overdue(c, m)
 }
 
 // lookWhileGuessing asks for a plan when the guess, which grows with time,
