@@ -21,6 +21,9 @@ const (
 
 	ChangeRun ChangeKind = "run"
 
+	// ChangeDelivery tells that a source's webhook was called: a Recent has it.
+	ChangeDelivery ChangeKind = "delivery"
+
 	// ChangeEvent numbers a transaction that stored events and nothing else.
 	ChangeEvent ChangeKind = "event"
 )

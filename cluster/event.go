@@ -80,11 +80,14 @@ const (
 	EventAlertClosed      EventKind = "alert_closed"  // it has healed
 )
 
+// DefaultEvents is how many events a query without a limit selects.
+const DefaultEvents = 1_000
+
 // EventQuery selects events, oldest first.
 type EventQuery struct {
 	After     int64     // only with a higher id
 	Since     time.Time // only from then on
-	Limit     int       // the newest so many, or the first so many after After; 0: 1,000
+	Limit     int       // the newest so many, or the first so many after After; 0: DefaultEvents
 	Kinds     []EventKind
 	Source    string
 	Project   string

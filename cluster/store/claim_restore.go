@@ -81,11 +81,15 @@ func (t *tx) restoreClaims(ctx context.Context, given []cluster.Claim, done *clu
 				return err
 			}
 			done.Restored += moved
+			if moved > 0 {
+				t.changed(cluster.ChangeProject, c.Owner)
+			}
 		case stored[c.Owner] != nil:
 			done.Dropped = append(done.Dropped, c)
 		default:
 			rows = append(rows, claimRow(d, c, c.Since))
 			done.Reserved++
+			t.changed(cluster.ChangeProject, c.Owner)
 		}
 	}
 	return t.insert(ctx, "mael_claim", claimColumns, rows)

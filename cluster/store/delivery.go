@@ -51,6 +51,7 @@ func (t *tx) addDelivery(ctx context.Context, d cluster.Delivery, key, claim str
 	if err != nil {
 		return err
 	}
+	t.changed(cluster.ChangeDelivery, d.Source)
 	err = t.insert(ctx, "mael_delivery", []string{"digest", "source", "received_at", "claim", "body"},
 		[][]any{{key, d.Source, micros(now), claim, body}})
 	if err != nil || rand.N(pruneDeliveries) > 0 {
@@ -76,20 +77,25 @@ func (t *tx) pruneDeliveries(ctx context.Context, source string, now time.Time) 
 // Deliveries returns the newest calls of a source's webhook, newest first.
 func (s *Store) Deliveries(ctx context.Context, source string, limit int) (deliveries []cluster.Delivery, err error) {
 	err = s.read(ctx, func(t *tx) error {
-		deliveries = nil
-		return t.each(ctx, func(rows *sql.Rows) error {
-			var body string
-			if err := rows.Scan(&body); err != nil {
-				return err
-			}
-			var d cluster.Delivery
-			err := decode(body, &d)
-			deliveries = append(deliveries, d)
-			return err
-		}, `select body from mael_delivery where source = ? order by received_at desc, digest limit ?`, source, limit)
+		deliveries, err = t.deliveries(ctx, source, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read deliveries to %s: %w", source, err)
 	}
 	return deliveries, nil
+}
+
+func (t *tx) deliveries(ctx context.Context, source string, limit int) (deliveries []cluster.Delivery, err error) {
+	err = t.each(ctx, func(rows *sql.Rows) error {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return err
+		}
+		var d cluster.Delivery
+		err := decode(body, &d)
+		deliveries = append(deliveries, d)
+		return err
+	}, `select body from mael_delivery where source = ? order by received_at desc, digest limit ?`, source, limit)
+	return deliveries, err
 }

@@ -24,8 +24,6 @@ const (
 // commits do.
 const eventsPerChange = cluster.EventsPerChange
 
-const eventsDefault = 1_000
-
 var eventColumns = []string{"id", "happened_at", "kind", "severity", "source", "project", "component", "node", "revision", "actor", "message", "details"}
 
 // AddEvents stores events with the database's time. Many are more than one
@@ -96,7 +94,7 @@ func selectEvents(q cluster.EventQuery) (query string, args []any) {
 	if len(conditions) > 0 {
 		query += ` where ` + strings.Join(conditions, " and ")
 	}
-	return query + ` order by ` + order + ` limit ?`, append(args, cmp.Or(max(q.Limit, 0), eventsDefault))
+	return query + ` order by ` + order + ` limit ?`, append(args, cmp.Or(max(q.Limit, 0), cluster.DefaultEvents))
 }
 
 func scanEvent(rows *sql.Rows) (e cluster.Event, err error) {

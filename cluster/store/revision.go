@@ -32,14 +32,11 @@ func (s *Store) Revisions(ctx context.Context, project string, limit int) (revis
 	err = s.read(ctx, func(t *tx) error {
 		revisions = nil
 		err := t.revisions(ctx, func(r cluster.Revision) error {
-			if last := len(revisions) - 1; last >= 0 && repeats(&revisions[last], &r) {
-				revisions[last].Repeated++
-				return nil
-			}
-			if len(revisions) == limit {
+			longer := folded(revisions, r)
+			if len(longer) > limit {
 				return errEnough
 			}
-			revisions = append(revisions, r)
+			revisions = longer
 			return nil
 		}, `where project = ? order by number desc`, project)
 		if errors.Is(err, errEnough) {

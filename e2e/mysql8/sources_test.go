@@ -30,6 +30,8 @@ func (r *tour) sources() {
 	r.tell("%v", r.call("AddDelivery", cluster.Delivery{Source: "main", ID: "1"}))
 	r.tell("%v", r.call("AddDelivery", cluster.Delivery{Source: "main", ID: "1"}))
 	r.tell("%d", len(r.call("Deliveries", "main", 10)[0].([]cluster.Delivery)))
+	recent := r.call("Recent", int64(0))[0].(cluster.RecentSet)
+	r.tell("%d %d %d", len(recent.Deliveries), len(r.call("Recent", recent.Number)[0].(cluster.RecentSet).Events), len(recent.Claims))
 	r.call("AddEvents", []cluster.Event{{Kind: cluster.EventWake, Severity: cluster.EventInfo, Component: "case"}})
 	r.tell("%d", len(r.call("Events", cluster.EventQuery{Source: "main"})[0].([]cluster.Event)))
 
