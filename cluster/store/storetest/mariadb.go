@@ -31,7 +31,8 @@ func StartMariaDB(args ...string) (*Server, error) {
 }
 
 func (s *Server) startMariaDB(bin string, args []string) error {
-	common := []string{bin, "--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--skip-log-bin",
+	// A server that starts removes what others have in the directory for temporary files.
+	common := []string{bin, "--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--tmpdir=" + s.dir, "--skip-log-bin",
 		"--innodb-log-file-size=64M", "--innodb-flush-method=nosync", "--innodb-data-file-path=ibdata1:8M:autoextend"}
 	if err := s.bootstrapMariaDB(common); err != nil {
 		return err
