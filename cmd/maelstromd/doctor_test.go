@@ -28,7 +28,7 @@ var shipped = sync.OnceValues(func() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "maelstrom-shipped-"); err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-o", dir+"/", ".", "../maelctl")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", dir+"/", ".", "../maelctl")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("build: %w: %s", err, out), os.RemoveAll(dir))
