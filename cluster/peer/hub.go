@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"maelstrom/cluster"
@@ -87,7 +86,7 @@ type Hub struct {
 	news        chan struct{} // buffered 1: somebody is heard again
 	loadChanged chan struct{} // buffered 1
 	memory      toldMemory    // of reportLoads alone
-	busy        atomic.Int64  // components that the load told of when it was last read
+	loads       *sums
 
 	mu      sync.Mutex // guards what follows
 	open    bool       // Run runs, and this node does not leave
@@ -115,7 +114,7 @@ type remote struct {
 	heard  time.Time
 	stream *stream            // nil: there is none
 	forget context.CancelFunc // ends calling it; nil: it calls us
-	load   loadReport
+	load   teller
 	reach  *reach    // what it has said of the database; nil: nothing
 	told   time.Time // when
 	spare  bool      // it could do without its stream
@@ -132,7 +131,7 @@ func New(opt Options, deps Deps) *Hub {
 	h := &Hub{
 		opt: opt, deps: deps, log: opt.Logger,
 		news: make(chan struct{}, 1), loadChanged: make(chan struct{}, 1),
-		remotes: map[string]*remote{}, pairs: maxPairs,
+		loads: newSums(), remotes: map[string]*remote{}, pairs: maxPairs,
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)

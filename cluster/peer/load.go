@@ -15,135 +15,76 @@ const (
 	loadRecent = 15 * time.Second       // what was quiet for longer is left out
 )
 
-// loadReport is what a node has told of its load.
-type loadReport struct {
-	node       string
-	components map[string]cluster.ComponentLoad
-	meter      *cluster.Meter // nil: the node has none
-	instances  map[string]int
-	memory     map[string]cluster.MemoryUse // kept until it is told again
-	at         time.Time                    // zero: nothing yet
-}
-
 // Load is the load of the whole cluster, as far as it was told lately. It is
-// Partial if any node's is missing. Reading it changes nothing.
+// Partial if any node's is missing. Reading it changes nothing, and nobody
+// changes what was read.
 func (h *Hub) Load() cluster.Load {
 	own := h.deps.Loads.Load()
-	reports, missing := h.reports()
-	instances := len(own.Instances)
-	for _, r := range reports {
-		instances += len(r.instances)
-	}
-	sum := cluster.Load{
-		Node: own.Node, Partial: own.Partial || missing, Unmetered: own.Unmetered, Memory: own.Memory,
-		Components: make(map[string]cluster.ComponentLoad, max(len(own.Components), int(h.busy.Load()))),
-		Meters:     make(map[string]cluster.Meter, len(own.Meters)+len(reports)), Instances: make(map[string]int, instances),
-	}
-	maps.Copy(sum.Components, own.Components)
-	maps.Copy(sum.Meters, own.Meters)
-	maps.Copy(sum.Instances, own.Instances)
-	for _, r := range reports {
-		r.addTo(&sum)
-	}
-	h.busy.Store(int64(len(sum.Components)))
+	others, missing := h.tellers(h.deps.Feed.Snapshot())
+	sum := h.loads.read(h.opt.Node, own, others)
+	sum.Partial = sum.Partial || missing
 	return sum
 }
 
-// reports are what other nodes have told lately; missing: one is not there.
-// Nobody changes what is in them.
-func (h *Hub) reports() (fresh []loadReport, missing bool) {
-	expected := h.expected(h.deps.Feed.Snapshot())
-	fresh = make([]loadReport, 0, len(expected))
+// tellers are the other nodes whose load may be known; missing: one that should
+// be was never heard.
+func (h *Hub) tellers(snap *cluster.Snapshot) (all []expected, missing bool) {
+	all = make([]expected, 0, snap.Nodes.Len())
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	now := time.Now()
-	for id, node := range expected {
-		r := h.remotes[id]
-		if r == nil || r.load.at.IsZero() || now.Sub(r.load.at) > loadFresh {
-			missing = missing || node.State != cluster.NodeDown
+	for id, node := range snap.Nodes.All() {
+		if id == h.opt.Node || !node.Peers {
 			continue
 		}
-		fresh = append(fresh, r.load)
-	}
-	return fresh, missing
-}
-
-func (r *loadReport) addTo(sum *cluster.Load) {
-	if r.meter != nil {
-		sum.Meters[r.node] = *r.meter
-	} else {
-		sum.Unmetered = true
-	}
-	maps.Copy(sum.Instances, r.instances)
-	if r.memory != nil {
-		sum.Memory = append(sum.Memory, cluster.NodeMemory{Node: r.node, Uses: r.memory})
-	}
-	for name, l := range r.components {
-		if before, ok := sum.Components[name]; ok {
-			l = add(before, l)
+		missed := node.State != cluster.NodeDown
+		if r := h.remotes[id]; r != nil {
+			all = append(all, expected{&r.load, missed})
+		} else {
+			missing = missing || missed
 		}
-		sum.Components[name] = l
 	}
+	return all, missing
 }
 
 // LoadChanged sends when the load of some node has changed so that a plan may
 // come out otherwise. Sends coalesce.
 func (h *Hub) LoadChanged() <-chan struct{} { return h.loadChanged }
 
-// add sums two nodes' load of a component.
-func add(a, b cluster.ComponentLoad) cluster.ComponentLoad {
-	sum := cluster.ComponentLoad{
-		InFlight: a.InFlight + b.InFlight, Queued: a.Queued + b.Queued,
-		OldestWait: max(a.OldestWait, b.OldestWait), ServiceTime: a.ServiceTime,
-		LastRequest: latest(a.LastRequest, b.LastRequest), Total: a.Total + b.Total, Streams: a.Streams + b.Streams, Work: a.Work + b.Work,
-		BusySince: a.BusySince, Answered: latest(a.Answered, b.Answered),
-	}
-	if a.BusySince.IsZero() || !b.BusySince.IsZero() && b.BusySince.Before(a.BusySince) {
-		sum.BusySince = b.BusySince
-	}
-	if b.ServiceTime > 0 {
-		// By what each has seen: a mean of few requests says little.
-		weightA, weightB := float64(a.Total), float64(max(b.Total, 1))
-		if a.ServiceTime == 0 {
-			weightA = 0
-		}
-		sum.ServiceTime = time.Duration((float64(a.ServiceTime)*weightA + float64(b.ServiceTime)*weightB) / (weightA + weightB))
-	}
-	return sum
-}
-
 // takeLoad keeps what a node tells of its load.
 func (h *Hub) takeLoad(node string, told *loadFrame) {
+	t := h.teller(node)
+	if t == nil {
+		return
+	}
 	now := time.Now()
 	report := loadReport{
-		node:       node,
 		components: make(map[string]cluster.ComponentLoad, len(told.Components)),
 		meter:      told.meter(now), instances: told.Instances, at: now,
 	}
 	for name, l := range told.Components {
 		report.components[name] = l.load(now)
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	r := h.remotes[node]
-	if r == nil {
-		return
-	}
-	old := r.load
-	report.memory = old.memory
-	r.load = report
-	if old.at.IsZero() || now.Sub(old.at) > loadFresh || urgent(old.components, report.components) {
+	before := h.loads.take(t, node, report)
+	if before.at.IsZero() || now.Sub(before.at) > loadFresh || urgent(before.components, report.components) {
 		signal(h.loadChanged)
 	}
 }
 
 // takeMemory keeps what a node tells of the memory that components take there.
 func (h *Hub) takeMemory(node string, told map[string]cluster.MemoryUse) {
+	if t := h.teller(node); t != nil {
+		h.loads.takeMemory(t, told)
+	}
+}
+
+// teller is what a node tells of its load, nil for one that is gone.
+func (h *Hub) teller(node string) *teller {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if r := h.remotes[node]; r != nil {
-		r.load.memory = told
+		return &r.load
 	}
+	return nil
 }
 
 // urgent tells whether a queue has grown, or a component's load came from or

@@ -75,12 +75,12 @@ func TestNobodyIsAnsweredByAnyNode(t *testing.T) {
 		{"nobody is in flight", []cluster.ComponentLoad{quiet, quiet}, 50 * time.Millisecond},
 		{"nothing is known", []cluster.ComponentLoad{never, {InFlight: 1, BusySince: ago(time.Hour)}}, 0},
 	} {
-		var sum cluster.ComponentLoad
+		var sum total
 		for _, l := range c.of {
 			on := onWire(l, now)
-			sum = add(sum, on.load(now))
+			sum.add(on.load(now))
 		}
-		if got := sum.Served(now); (got - c.want).Abs() > time.Millisecond {
+		if got := sum.load().Served(now); (got - c.want).Abs() > time.Millisecond {
 			t.Errorf("%s: %s, want %s: %+v", c.name, got, c.want, sum)
 		}
 	}
