@@ -79,4 +79,8 @@ type Deps struct {
 	Drainer  Drainer
 	Activity Activity
 	Rings    *logring.Store // where output is kept; nil: nowhere
+
+	// VolumesMade returns once everyone knows that this node has the named
+	// volumes, or ctx ends; nil: nobody has to.
+	VolumesMade func(ctx context.Context, names []string)
 }

@@ -65,6 +65,7 @@ type unit struct {
 	holds      backoff    // for the image of what comes after it
 	ready      time.Time  // since when
 	failing    time.Time  // its health checks, since when
+	volumes    []string   // that its containers have made, unless they were there
 	collector  *collector // of the container's output; nil: nobody wants it
 	stopFollow context.CancelFunc
 }
@@ -132,7 +133,18 @@ func (u *unit) run(ctx context.Context) {
 		p = p(ctx)
 	}
 	if ctx.Err() == nil {
+		u.leaveVolumes(ctx)
+	}
+	if ctx.Err() == nil {
 		u.agent.end(u)
+	}
+}
+
+// leaveVolumes lets everyone know of the volumes that the unit's containers have
+// made, before they learn that it is gone: what comes next belongs to them.
+func (u *unit) leaveVolumes(ctx context.Context) {
+	if made := u.agent.deps.VolumesMade; made != nil && len(u.volumes) > 0 {
+		made(ctx, u.volumes)
 	}
 }
 
@@ -175,6 +187,16 @@ func (u *unit) hold(c Container) {
 		u.inst.Image = c.Image
 	}
 	u.inst.ImageID = c.ImageID
+	u.volumes = namedVolumes(u.spec)
+}
+
+func namedVolumes(spec *project.Component) (names []string) {
+	for _, v := range spec.Volumes {
+		if v.Type == "volume" && v.Source != "" {
+			names = append(names, v.Source)
+		}
+	}
+	return names
 }
 
 // release says that the unit has no container any more.

@@ -27,7 +27,7 @@ func (d *Daemon) startAgent(ctx, base context.Context) error {
 		Hosts:       d.bridges.hosts,
 		Dial:        d.sur.Dial,
 		Logger:      d.part("agent"),
-	}, runtime.Deps{Feed: d.agentFeed(), Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway, Rings: d.rings})
+	}, runtime.Deps{Feed: d.agentFeed(), Ledger: d.store, Images: d.depot.Load(), Drainer: d.gateway, Activity: d.gateway, Rings: d.rings, VolumesMade: d.volumesMade})
 	if err := agent.Adopt(ctx); err != nil {
 		return err
 	}

@@ -123,6 +123,7 @@ type Daemon struct {
 	memory    atomic.Int64  // MiB of the engine's host; 0: not known yet
 	arch      atomic.Value  // string: of the engine
 	stocked   chan struct{} // inventory has changed; buffered 1
+	relook    chan struct{} // inventory may have changed; buffered 1
 	inventory atomic.Pointer[inventory]
 	disks     atomic.Pointer[[]cluster.Disk]
 	identity  atomic.Pointer[identity]
@@ -196,7 +197,7 @@ func runIn(ctx context.Context, opt Options, sur Surroundings, warnings []string
 func newDaemon(opt Options, sur Surroundings) *Daemon {
 	d := &Daemon{
 		opt: opt, sur: sur, log: sur.Log, started: time.Now(),
-		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1), stocked: make(chan struct{}, 1),
+		failed: make(chan error, 1), crashed: make(chan struct{}), quiet: make(chan struct{}, 1), stocked: make(chan struct{}, 1), relook: make(chan struct{}, 1),
 		flights: newFlights(), opened: make(chan struct{}),
 	}
 	d.followCtx, d.unfollow = context.WithCancel(context.Background())

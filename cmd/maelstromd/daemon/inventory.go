@@ -24,6 +24,9 @@ const (
 	inventoryPeriod = time.Minute
 )
 
+// volumesWithin is how long what has ended waits until its volumes are known.
+const volumesWithin = 10 * time.Second
+
 // inventory is what this node has of what declared components need.
 type inventory struct {
 	images []string
@@ -75,6 +78,8 @@ func (d *Daemon) inventoryLoop(ctx context.Context) error {
 			return ctx.Err()
 		case <-changed:
 		case <-engine:
+			known = nil
+		case <-d.relook:
 			known = nil
 		case <-period.C:
 			if d.lacksPath() || time.Since(looked) >= inventoryPeriod {
@@ -217,6 +222,44 @@ func (d *Daemon) lookForVolumes(ctx context.Context, names []string, mounts map[
 		}
 	}
 	return err
+}
+
+// volumesMade returns once the row of this node tells of the volumes, as far as
+// somebody needs them and there is another node.
+func (d *Daemon) volumesMade(ctx context.Context, names []string) {
+	ctx, cancel := context.WithTimeout(ctx, volumesWithin)
+	defer cancel()
+	changed, unsubscribe := d.feed.Subscribe()
+	defer unsubscribe()
+	for untold(d.feed.Snapshot(), d.node, names) {
+		select {
+		case d.relook <- struct{}{}:
+		default:
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// untold tells whether others have yet to learn that a node has volumes.
+func untold(snap *cluster.Snapshot, node string, names []string) bool {
+	row, known := snap.Nodes.Get(node)
+	if !known || snap.Nodes.Len() == 1 {
+		return false
+	}
+	var needed []string
+	return slices.ContainsFunc(names, func(name string) bool {
+		if row.Mounts[name] == cluster.Present {
+			return false
+		}
+		if needed == nil {
+			needed = needsOf(snap, node).names
+		}
+		return slices.Contains(needed, name)
+	})
 }
 
 // seesHost tells whether this process sees the files that the engine would
