@@ -112,8 +112,9 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 	n.start()
 	image := drivertest.BuildImage(t)
 	awake := web{name: "awake", image: image, lines: []string{"maxconcurrency: 5"}}
-	asleep := web{name: "asleep", image: image}
-	n.apply(projectOf("outage", awake, asleep))
+	asleep := web{name: "asleep", image: image, lines: []string{"maxdurationseconds: 3"}}
+	patient := web{name: "patient", image: image}
+	n.apply(projectOf("outage", awake, asleep, patient))
 	n.mustGet(awake.host(), "/")
 	before := n.engine.only(t, n.id)
 
@@ -121,7 +122,15 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 	wire.cut()
 	n.checkEngineDown(asleep.host())
 	n.mustGet(awake.host(), "/")
+	waited := make(chan answer, 1)
+	go func() { waited <- n.get(patient.host(), "/") }()
+	n.await("a request that waits", patience, func() bool {
+		return strings.Contains(n.getPrivate("", "/metrics").body, `maelstrom_requests_queued{component="outage_patient"} 1`)
+	})
 	wire.mend()
+	if got := <-waited; got.err != nil || got.status != http.StatusOK {
+		t.Errorf("who had time until the engine was back: %s", got)
+	}
 	n.checkEngineBack(awake.host(), asleep.host())
 	if found, err := n.engine.ContainerInspect(t.Context(), before.ID); err != nil || found.State.StartedAt != before.State.StartedAt {
 		t.Errorf("the container that ran through the outage: %v", err)
@@ -136,8 +145,8 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 		}
 	}
 	wire.mend()
-	n.checkEngineBack(awake.host(), asleep.host())
-	n.await("one container each", patience, func() bool { return len(n.engine.containers(t, n.id)) == 2 })
+	n.checkEngineBack(awake.host(), asleep.host(), patient.host())
+	n.await("one container each", patience, func() bool { return len(n.engine.containers(t, n.id)) == 3 })
 }
 
 // checkEngineDown checks what everybody is told of an engine that is down.

@@ -231,7 +231,7 @@ func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
 	case <-x.r.Context().Done():
 		d.leave(w)
 		if x.r.Context().Err() == context.DeadlineExceeded {
-			return nil, refuseLate(d.name, cluster.ReasonQueueTimeout)
+			return nil, d.late()
 		}
 		return nil, refuseAbsent
 	case <-gone:
@@ -239,8 +239,21 @@ func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
 		return nil, refuseAbsent
 	case <-timer.C:
 		d.leave(w)
-		return nil, refuseLate(d.name, cluster.ReasonQueueTimeout)
+		return nil, d.late()
 	}
+}
+
+// late is the answer for who has waited until the deadline.
+func (d *dispatcher) late() *refusal {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case len(d.ready) > 0 || d.outage == nil:
+		return refuseLate(d.name, cluster.ReasonQueueTimeout)
+	case d.failure != nil:
+		return refuseFailure(d.failure.at(time.Now()))
+	}
+	return refuseFailure(d.outage)
 }
 
 // deadline is when the answer's header must be there.

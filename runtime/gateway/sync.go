@@ -37,7 +37,7 @@ func (d *dispatcher) sync(now time.Time) {
 	if len(d.ready) == 0 && d.queue.passive > 0 {
 		d.dismissPassive(now)
 	}
-	if d.failure != nil && now.Before(d.failure.until) {
+	if d.fails(now) {
 		d.refuseAll(refuseFailure(d.failure.at(now)))
 	}
 	d.grant(now)
@@ -65,6 +65,7 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	placements := snap.Placed(d.name)
 	d.ready, d.placed, d.failure = d.ready[:0], false, nil
 	var failed *failing
+	var outage *cluster.Failure
 	hope := false // something runs, or is about to
 	for _, p := range placements {
 		in, known := snap.Instances.Get(p.ID)
@@ -73,6 +74,9 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 			continue
 		}
 		d.placed = true
+		if known && in.Reason == cluster.ReasonEngineDown {
+			outage = &failureOf(in).failure
+		}
 		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && d.lastWord(p) && !movesOn(in) {
 			failed = soonest(failed, failureOf(in))
 		} else {
@@ -81,6 +85,9 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	}
 	if !hope {
 		d.failure = failed
+	}
+	if d.placed {
+		d.outage = outage
 	}
 	d.takeIn(now)
 	d.warming = newWarming(d.ready)

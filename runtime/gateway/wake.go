@@ -137,16 +137,27 @@ func (d *dispatcher) stillAsleep() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sync(time.Now())
-	d.waking = d.needsWake()
+	if d.waking = d.needsWake(); !d.waking && !d.placed {
+		d.outage = nil
+	}
 	return d.waking
 }
 
-// refused releases all who wait with the reason that placement gave.
+// refused releases all who wait with the reason that placement gave. If that is
+// an engine that does not answer they wait on, as for a start that it delays.
 func (d *dispatcher) refused(failure *cluster.Failure) {
-	d.warn("component not placed", "reason", failure.Reason, "message", failure.Message)
+	away := failure.Reason == cluster.ReasonEngineDown
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.needsWake() {
+	told := away && d.outage != nil
+	switch {
+	case !d.needsWake():
+	case away:
+		d.outage = failure
+	default:
 		d.refuseAll(refuseFailure(failure))
+	}
+	d.mu.Unlock()
+	if !told {
+		d.warn("component not placed", "reason", failure.Reason, "message", failure.Message)
 	}
 }

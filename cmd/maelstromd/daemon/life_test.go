@@ -173,6 +173,29 @@ func TestEngineDownIsAState(t *testing.T) {
 	})
 }
 
+// Who asks while the engine does not answer, for a shorter time than they have,
+// is served.
+func TestRequestsOutliveAnOutageOfTheEngine(t *testing.T) {
+	for name, before := range map[string]time.Duration{"that has just begun": 0, "that is known": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, quickImage(), func(t *testing.T, w *world, m *member) {
+				m.apply(shop(""))
+				wait(time.Second)
+				w.engine.Down("no answer")
+				if wait(before); before > 0 && m.daemon.engine() == "" {
+					t.Fatal("the outage is not known")
+				}
+				asked := time.Now()
+				time.AfterFunc(14*time.Second, w.engine.Up)
+				m.mustAnswer(t, "shop.test")
+				if took := time.Since(asked); took < 14*time.Second || took > 24*time.Second {
+					t.Errorf("answered after %v", took)
+				}
+			})
+		})
+	}
+}
+
 func TestCronFiresThroughTheGateway(t *testing.T) {
 	var calls sync.Map
 	images := map[string]fake.Image{"web": {Handler: func(runtime.Spec) http.Handler {
