@@ -20,14 +20,15 @@ make/engine.sh
 # as elsewhere.
 flags=(-race '-gcflags=modernc.org/...=-d=checkptr=0' -timeout 25m)
 
-# tests MODULE runs the tests of a module, and again those packages in which the
-# race detector itself crashed, which it does now and then on timers in bubbles
-# of synctest: a crash of its own is no Go panic and names no test.
+# tests MODULE PACKAGES... runs tests of a module, the packages in their order,
+# and again those in which the race detector itself crashed, which it does now
+# and then on timers in bubbles of synctest: a crash of its own is no Go panic
+# and names no test.
 tests() {
-  local output crashed
+  local output crashed packages=("${@:2}")
   output=$(mktemp)
   crashed='^(ThreadSanitizer: CHECK failed|SIGSEGV: segmentation violation$)'
-  if (cd "$1" && CGO_ENABLED=1 go test "${flags[@]}" ${TESTFLAGS:-} ./... 2>&1) | tee "$output"; then return 0; fi
+  if (cd "$1" && CGO_ENABLED=1 go test "${flags[@]}" ${TESTFLAGS:-} "${packages[@]}" 2>&1) | tee "$output"; then return 0; fi
   if ! grep -qE "$crashed" "$output"; then return 1; fi
   # Any other failure counts.
   if grep -qE '^\s*--- FAIL|^panic: |WARNING: DATA RACE|\[build failed\]' "$output"; then return 1; fi
@@ -43,8 +44,9 @@ tests() {
 }
 
 status=0
-for module in . e2e; do # e2e is a module of its own, for what only its tests need
-  say "go test -race ./... in $module"
-  tests "$module" || status=1
-done
+say "go test -race ./... in . (tells nothing before cmd/maelstromd has ended)"
+# What takes longest, and waits most, begins first: the others run beside it.
+tests . ./cmd/maelstromd ./cmd/... ./... || status=1
+say "go test -race ./... in e2e" # a module of its own, for what only its tests need
+tests e2e ./... || status=1
 exit $status

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
 
@@ -13,6 +16,11 @@ const asDaemon = "TEST_AS_MAELSTROMD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asDaemon) == "" {
+		flag.Parse()
+		// These tests wait most of their time; flags given win.
+		if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
+			_ = flag.Set("test.parallel", "4")
+		}
 		code := m.Run()
 		if err := unship(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
