@@ -21,11 +21,15 @@ var (
 		"Requests at an instance now.", []string{"component"}, nil)
 	descQueued = prometheus.NewDesc("maelstrom_requests_queued",
 		"Requests waiting for an instance now.", []string{"component"}, nil)
+	descLeavings = prometheus.NewDesc("maelstrom_instances_left_out_total",
+		"How often an instance that failed while others answered was left out.", []string{"component"}, nil)
+	descLeftOut = prometheus.NewDesc("maelstrom_instances_left_out",
+		"Instances that are left out now.", []string{"component"}, nil)
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descDuration, descWait, descInFlight, descQueued, descForwarded, descForwardedWaiting, descTries, descRepeats} {
+	for _, d := range []*prometheus.Desc{descRequests, descDuration, descWait, descInFlight, descQueued, descForwarded, descForwardedWaiting, descTries, descRepeats, descLeavings, descLeftOut} {
 		out <- d
 	}
 }
@@ -58,6 +62,10 @@ func (d *dispatcher) metrics(name string) []prometheus.Metric {
 	for r, n := range s.results {
 		all = append(all, prometheus.MustNewConstMetric(descRequests, prometheus.CounterValue,
 			float64(n), name, strconv.Itoa(r.code), string(r.reason)))
+	}
+	if s.leavings > 0 {
+		all = append(all, prometheus.MustNewConstMetric(descLeavings, prometheus.CounterValue, float64(s.leavings), name),
+			prometheus.MustNewConstMetric(descLeftOut, prometheus.GaugeValue, float64(d.leftOut()), name))
 	}
 	return all
 }

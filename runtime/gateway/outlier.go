@@ -111,6 +111,7 @@ func (d *dispatcher) leaveOut(i *instance, now time.Time) time.Duration {
 		}
 	}
 	if better && 2*out <= len(d.ready) {
+		d.stats.leavings++
 		return i.outlier.begin(now)
 	}
 	if !better {
@@ -119,6 +120,16 @@ func (d *dispatcher) leaveOut(i *instance, now time.Time) time.Duration {
 		}
 	}
 	return 0
+}
+
+// leftOut counts the ready instances that are left out.
+func (d *dispatcher) leftOut() (n int) {
+	for _, i := range d.ready {
+		if i.outlier.out() {
+			n++
+		}
+	}
+	return n
 }
 
 // takeIn ends what leaves out more than half of the ready instances, now that

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"pgregory.net/rapid"
 
 	"maelstrom/cluster"
@@ -106,6 +107,33 @@ func TestFailuresThatAreNoRow(t *testing.T) {
 			m.set(500, "p0")
 			m.want(t, "and an answer", m.ask(2), 1, 1)
 		}
+	})
+}
+
+func TestThoseLeftOutAreCounted(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	bubble(t, Options{Registerer: registry}, func(t *testing.T, w *world) {
+		m := newMoody(w, 3)
+		want := func(when string, series int, total, now float64) {
+			t.Helper()
+			often, out := counters(t, registry, "maelstrom_instances_left_out_total"), counters(t, registry, "maelstrom_instances_left_out")
+			if len(often) != series || len(out) != series || often["shop_web"] != total || out["shop_web"] != now {
+				t.Errorf("%s: left out %v, now %v; want %v and %v", when, often, out, total, now)
+			}
+		}
+		<-time.After(slowStart)
+		m.ask(60)
+		want("all is well", 0, 0, 0)
+		m.set(503, "p0")
+		m.ask(30)
+		want("one fails", 1, 1, 1)
+		<-time.After(timeOut)
+		m.ask(30)
+		want("and again", 1, 2, 1)
+		m.set(200, "p0")
+		<-time.After(2 * timeOut)
+		m.ask(30)
+		want("all is well again", 1, 2, 0)
 	})
 }
 

@@ -44,6 +44,7 @@ type stats struct {
 	busy     time.Time     // since when somebody is in flight, streams not counted; stays when nobody is
 	answered time.Time     // when a slot was last given back
 	streams  int           // of inFlight
+	leavings uint64        // of instances that were left out
 	work     meter
 
 	results  map[result]uint64
