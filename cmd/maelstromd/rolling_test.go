@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"database/sql"
 	"flag"
+	"maps"
 	"os"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -41,6 +43,17 @@ const (
 // by HTTP/1.1 unused: a node that is upgraded tells clients for longer than that
 // to leave, so that none of what it closes then is one that they would use.
 const rollingRest = 2 * time.Second
+
+// rollingOn is what starts the database that the flag names; usual: without it.
+func rollingOn(t *testing.T, usual string) func() (*storetest.Server, error) {
+	t.Helper()
+	name := cmp.Or(*rollingServer, usual)
+	start := servers[name]
+	if start == nil {
+		t.Fatalf("-rolling.server %s: there are %v", name, slices.Sorted(maps.Keys(servers)))
+	}
+	return start
+}
 
 // newRolling starts a cluster whose nodes each run an instance of a component,
 // and one of them that of another, with HAProxy in front.
@@ -159,7 +172,7 @@ func (r *rolling) check() {
 // that look for themselves, go elsewhere first.
 func TestARollingRestartFailsNoRequest(t *testing.T) {
 	t.Parallel()
-	r := newRolling(t, servers[cmp.Or(*rollingServer, "postgres")], "")
+	r := newRolling(t, rollingOn(t, "postgres"), "")
 	r.load()
 	for range *rollingRounds {
 		for i, n := range r.nodes {
@@ -182,7 +195,7 @@ func TestARollingRestartFailsNoRequest(t *testing.T) {
 func TestARollingUpgradeAndDowngradeFailNoRequest(t *testing.T) {
 	t.Parallel()
 	next := nextProgram(t)
-	r := newRolling(t, servers[cmp.Or(*rollingServer, "mariadb")], "")
+	r := newRolling(t, rollingOn(t, "mariadb"), "")
 	r.load()
 	schema := r.schema()
 	for range *rollingRounds {
