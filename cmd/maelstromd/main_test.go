@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 		flag.Parse()
 		// These tests wait most of their time; flags given win.
 		if !slices.ContainsFunc(os.Args, func(a string) bool { return strings.HasPrefix(a, "-test.parallel=") }) {
-			_ = flag.Set("test.parallel", "4")
+			_ = flag.Set("test.parallel", "3")
 		}
 		code := m.Run()
 		if err := unship(); err != nil {
