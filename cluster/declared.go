@@ -47,6 +47,10 @@ type ComponentRow struct {
 	// It outlives Failed while the version is tried again, and ends when it is
 	// proven or another is declared.
 	Tries int `json:"tries,omitempty"`
+
+	// Withheld names what a copy on disk leaves out of Spec beside values of the
+	// environment.
+	Withheld []string `json:"withheld,omitempty"`
 }
 
 // EventSourceRow is a stored event source.
@@ -56,6 +60,10 @@ type EventSourceRow struct {
 	Version    int64                `json:"version"`
 	CreatedAt  time.Time            `json:"created_at"` // of this spec's schedule: where @every counts from
 	ModifiedAt time.Time            `json:"modified_at"`
+
+	// Withheld names what a copy on disk leaves out of Spec beside values of
+	// headers.
+	Withheld []string `json:"withheld,omitempty"`
 }
 
 // ProjectState is all that planning an apply of one project depends on, read

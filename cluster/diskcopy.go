@@ -8,8 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"time"
-
-	"maelstrom/project"
 )
 
 // copyPeriod is the least time between two writes of the copy on disk.
@@ -192,43 +190,6 @@ func rows[V any](m Map[*V], public func(*V) *V) map[string]*V {
 }
 
 func asItIs[V any](row *V) *V { return row }
-
-// publicComponent is the version that runs, and the one before as long as that
-// may run beside it, without whatever may hold a secret.
-func publicComponent(row *ComponentRow) *ComponentRow {
-	row = row.Current()
-	spec := *row.Spec
-	spec.Environment = make([]project.EnvVar, len(row.Spec.Environment))
-	for i, v := range row.Spec.Environment {
-		spec.Environment[i].Name = v.Name
-	}
-	spec.PullUsername, spec.PullPassword, spec.PullCommand = "", "", nil
-	spec.LogDriverOptions = nil
-	spec.Files = nil
-	out := &ComponentRow{
-		Spec: &spec, Version: row.Version, ModifiedAt: row.ModifiedAt,
-		RestartVersion: row.RestartVersion, Proven: row.Proven, Released: row.Version,
-	}
-	if row.Kept != nil {
-		out.Kept = publicComponent(row.Kept)
-	}
-	return out
-}
-
-// publicEventSource leaves out the values of headers and the request's body.
-func publicEventSource(row *EventSourceRow) *EventSourceRow {
-	if row.Spec.Cron == nil {
-		return row
-	}
-	out, spec, cron := *row, *row.Spec, *row.Spec.Cron
-	cron.HTTP.Data = ""
-	cron.HTTP.Headers = make([]project.Header, len(row.Spec.Cron.HTTP.Headers))
-	for i, h := range row.Spec.Cron.HTTP.Headers {
-		cron.HTTP.Headers[i].Name = h.Name
-	}
-	spec.Cron, out.Spec = &cron, &spec
-	return &out
-}
 
 // replaceFile makes path hold data, readable by its owner alone: before or
 // after, never in part.

@@ -4,9 +4,15 @@ package cluster
 // what may be a password.
 func publicSource(row *SourceRow) *SourceRow {
 	out, spec := *row, *row.Spec
+	if len(spec.Variables) > 0 {
+		out.Withheld = append(out.Withheld, "variables")
+	}
 	spec.Variables = nil
 	if spec.Git != nil {
 		git := *spec.Git
+		if git.Proxy != "" {
+			out.Withheld = append(out.Withheld, "proxy")
+		}
 		git.Proxy = ""
 		spec.Git = &git
 	}

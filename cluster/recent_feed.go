@@ -7,13 +7,9 @@ import (
 	"time"
 )
 
-// The pace of a RecentFeed: what a burst of changes brings is read at once, and
-// the copy on disk, which is for a start without the database, is written
-// seldom, but at the moment the database is gone.
-const (
-	recentPause = time.Second
-	recentCopy  = time.Minute
-)
+// recentPause is the pace of a RecentFeed: what a burst of changes brings is read
+// at once. Its copy on disk is written at most each copyPeriod.
+const recentPause = time.Second
 
 // RecentFeed keeps the Recent beside a Feed: it reads where that has found a
 // new change number, and never by itself. All methods are safe for concurrent
@@ -124,8 +120,7 @@ func (f *RecentFeed) unsaved() bool {
 }
 
 func (f *RecentFeed) due() bool {
-	err, _ := f.feed.Health()
-	return f.unsaved() && (err != nil || f.savedAt.IsZero() || time.Since(f.savedAt) >= recentCopy)
+	return f.unsaved() && (f.savedAt.IsZero() || time.Since(f.savedAt) >= copyPeriod)
 }
 
 func (f *RecentFeed) save() {

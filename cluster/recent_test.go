@@ -57,7 +57,7 @@ func runRecent(t *testing.T, d *pastDatabase, path string) (r *RecentFeed, stop 
 }
 
 // It is read where something has changed, a burst at once, and else never; and
-// the copy on disk has it, without what may be secret, when the database goes.
+// the copy on disk has it, without what may be secret.
 func TestRecentIsReadWithChangesAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &pastDatabase{fakeDatabase: &fakeDatabase{}}
@@ -83,7 +83,6 @@ func TestRecentIsReadWithChangesAlone(t *testing.T) {
 		if reads := d.taken(); len(reads) > 5 || f.Recent().Number != 31 || len(f.Recent().Events) != 31 {
 			t.Errorf("a burst: read since %v, now at %d", reads, f.Recent().Number)
 		}
-		// Not written again yet, but now:
 		d.set(func() { d.away = true })
 		wait(10 * time.Second)
 		gone := f.AsOf()

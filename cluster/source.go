@@ -134,6 +134,8 @@ type SourceRow struct {
 	Origin     string    `json:"origin"`  // where it was declared: "" by a user, "file", or "source/NAME"
 	CreatedAt  time.Time `json:"created_at"`
 	ModifiedAt time.Time `json:"modified_at"`
+
+	Withheld []string `json:"withheld,omitempty"` // keys that a copy on disk leaves out of Spec
 }
 
 // SourceWrite stores a source over Version; 0 inserts. Secrets nil keeps what
