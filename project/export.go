@@ -33,7 +33,17 @@ func Export(p *Project) Exported { return ExportPrefixed(p, "") }
 // ExportPrefixed is Export with variables whose names begin with a prefix, so
 // that several projects can have theirs in one file.
 func ExportPrefixed(p *Project, prefix string) Exported {
-	x := exporter{project: p, prefix: variableName(prefix), used: map[*exportedText]string{}}
+	return (&exporter{project: p, prefix: variableName(prefix)}).export()
+}
+
+// ExportWithheld is ExportPrefixed of a project that lacks the values of
+// environments and headers: a variable stands for each.
+func ExportWithheld(p *Project, prefix string) Exported {
+	return (&exporter{project: p, prefix: variableName(prefix), withheld: true}).export()
+}
+
+func (x *exporter) export() Exported {
+	x.used = map[*exportedText]string{}
 	root := x.file()
 	x.nameSecrets()
 	var out yamlWriter
@@ -57,6 +67,8 @@ func (e *Exported) EnvTemplate() string {
 type exporter struct {
 	project *Project
 	prefix  string // of the names of variables, empty or ending in _
+
+	withheld bool // values of environments and headers are not known
 
 	component string // short name of the one under way
 	secrets   []*exportedText
@@ -173,11 +185,20 @@ func insertPair(pairs []exportedPair, s *shape, p exportedPair) []exportedPair {
 func (x *exporter) environment(vars []EnvVar, path string) []any {
 	var list []any
 	for i, v := range vars {
-		entry := x.text(v.Name, v.Value, fmt.Sprintf("%s.environment[%d]", path, i))
+		entry := x.named(v.Name, v.Value, fmt.Sprintf("%s.environment[%d]", path, i))
 		entry.text = v.Name + "=" + entry.text
 		list = append(list, entry)
 	}
 	return list
+}
+
+// named is the value of a variable or a header. One that is not known is the
+// same as no other.
+func (x *exporter) named(name, value, path string) *exportedText {
+	if x.withheld {
+		return x.secret(name, "\x00"+path, path)
+	}
+	return x.text(name, value, path)
 }
 
 // text is a value that goes by a name.
@@ -200,14 +221,18 @@ func (x *exporter) structure(v reflect.Value, path string) []exportedPair {
 	var pairs []exportedPair
 	for _, k := range shapes[v.Type()].keys {
 		field := v.FieldByIndex(k.index)
-		if !k.required && (field.IsZero() || k.def != nil && fmt.Sprint(k.def) == fmt.Sprint(field.Interface())) {
+		_, header := v.Addr().Interface().(*Header)
+		if !k.required && !(header && x.withheld) && (field.IsZero() || k.def != nil && fmt.Sprint(k.def) == fmt.Sprint(field.Interface())) {
 			continue
 		}
 		at := path + "." + k.name
 		var value any
 		switch parent := v.Addr().Interface().(type) {
 		case *Header:
-			value = x.text(map[bool]string{true: parent.Name}[k.name == "value"], field.String(), at)
+			value = &exportedText{text: field.String()}
+			if k.name == "value" {
+				value = x.named(parent.Name, field.String(), at)
+			}
 		case *fileFileMount:
 			value = x.value(field, k.name, at)
 			if k.name == "content" && parent.Sensitive && parent.Content != "" {

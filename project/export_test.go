@@ -238,3 +238,26 @@ func FuzzExportOfText(f *testing.F) {
 		checkExport(t, p, Export(p))
 	})
 }
+
+// What is not known is a variable of its own, with the name that it goes by.
+func TestExportOfAProjectWithoutValues(t *testing.T) {
+	p := &Project{Name: "shop", Components: []Component{
+		{Name: "shop_a", Image: "i", Environment: []EnvVar{{Name: "COLOUR"}, {Name: "TOKEN"}}},
+		{Name: "shop_b", Image: "i", Environment: []EnvVar{{Name: "COLOUR"}}},
+	}, EventSources: []EventSource{
+		{Name: "shop_tidy", Component: "shop_a", Cron: &CronSource{Schedule: "0 3 * * *", HTTP: CronHTTP{Method: "GET", Path: "/", Headers: []Header{{Name: "X-Key"}}}}},
+	}}
+	x := ExportWithheld(p, "")
+	for _, want := range []string{"- COLOUR=${A_COLOUR}\n", "- COLOUR=${B_COLOUR}\n", "- TOKEN=${TOKEN}\n", "value: ${X_KEY}\n"} {
+		if !strings.Contains(x.Text, want) {
+			t.Errorf("no %q in\n%s", want, x.Text)
+		}
+	}
+	if len(x.Variables) != 4 || strings.Contains(x.Text, "\x00") || strings.Contains(x.EnvTemplate(), "\x00") {
+		t.Errorf("%+v\n%s", x.Variables, x.Text)
+	}
+	known := ExportPrefixed(p, "")
+	if len(known.Variables) != 0 || !strings.Contains(known.Text, "- COLOUR=\n") {
+		t.Errorf("values that are empty:\n%s", known.Text)
+	}
+}
