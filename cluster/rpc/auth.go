@@ -14,6 +14,7 @@ type caller struct {
 	token     string // name of the token; empty: none was needed
 	requestID string
 	node      bool // it is another node, by its certificate
+	recalled  *recalled
 }
 
 type callerKey struct{}

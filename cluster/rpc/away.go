@@ -17,6 +17,9 @@ type Away struct {
 	// FromDisk tells that the daemon was started since: it knows what its copy
 	// on disk has, which is no value of an environment and no secret.
 	FromDisk bool `json:"from_disk"`
+
+	// Cut tells that a list may have older entries in the database alone.
+	Cut bool `json:"cut,omitempty"`
 }
 
 // headerAway carries an Away as JSON, with every answer of the API that is
@@ -34,12 +37,14 @@ func (s *Server) away() *Away {
 	return s.deps.Away()
 }
 
-// tellAway adds to an answer that it is made without the database, if it is.
-func (s *Server) tellAway(h http.Header) {
+// tellAway adds to an answer that it is made without the database, if it is,
+// and what was noted of it.
+func (s *Server) tellAway(h http.Header, noted *recalled) {
 	away := s.away()
 	if away == nil {
 		return
 	}
+	noted.tell(away)
 	if text, err := json.Marshal(away); err == nil {
 		h.Set(headerAway, string(text))
 	}

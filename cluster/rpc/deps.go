@@ -105,8 +105,8 @@ type Firings interface {
 	LatestFirings(ctx context.Context) (map[string]cluster.Firing, error)
 }
 
-// Deps is all that a Server works with. Every field but Kept, Away, Outage and Peers
-// must be set.
+// Deps is all that a Server works with. Every field but Recent, Refused, Kept, Away,
+// Outage and Peers must be set.
 type Deps struct {
 	Version   string
 	Node      string // id of this node
@@ -120,6 +120,8 @@ type Deps struct {
 	Sources      SourceStore
 	Notifiers    NotifierStore
 	Events       EventStore
+	Recent       Recent                                 // nil: nothing is kept of what the database alone has
+	Refused      func(source string) []cluster.Delivery // that the database has not; nil: none
 	Probe        Probe
 	Feed         Feed
 	Loads        Loads

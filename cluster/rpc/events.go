@@ -18,7 +18,8 @@ const eventBuffer = 64 // events between the database and the client
 // serveEvents answers PathEvents: what happened, and with follow what happens,
 // an event a line.
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
-	s.tellAway(w.Header())
+	noted := &recalled{}
+	s.tellAway(w.Header(), noted)
 	q, follow, err := parseEventQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())
@@ -33,11 +34,14 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		plain(w, status, err.Error())
 		return
 	}
-	ctx, cancel := context.WithCancel(r.Context())
+	ctx, cancel := context.WithCancel(withCaller(r.Context(), caller{recalled: noted}))
 	defer cancel()
 	events := make(chan cluster.Event, eventBuffer)
 	var reading sync.WaitGroup
 	if follow {
+		if s.recall() != nil {
+			_, _ = s.events(ctx, q) // what is noted of it goes ahead of the stream
+		}
 		reading.Go(func() { s.followEvents(ctx, q, events) })
 	} else {
 		found, err := s.events(ctx, q)
@@ -48,6 +52,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 		}
 		reading.Go(func() { sendEvents(ctx, found, events) })
 	}
+	s.tellAway(w.Header(), noted)
 	out := newLineWriter(w)
 	if err := out.copy(ctx, events); err != nil {
 		s.deps.Logger.Debug("event stream ended", "error", err)

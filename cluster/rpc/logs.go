@@ -29,7 +29,7 @@ const (
 
 // serveLogs answers PathLogs.
 func (s *Server) serveLogs(w http.ResponseWriter, r *http.Request) {
-	s.tellAway(w.Header())
+	s.tellAway(w.Header(), nil)
 	q, err := parseLogQuery(r.URL.Query(), time.Now())
 	if err != nil {
 		plain(w, http.StatusBadRequest, err.Error())

@@ -76,10 +76,10 @@ func (s *Server) serveCalls(w http.ResponseWriter, r *http.Request, who caller) 
 		s.refuseBody(w, id, err)
 		return
 	}
-	who.requestID = id
+	who.requestID, who.recalled = id, &recalled{}
 	ctx := withCaller(r.Context(), who)
 	answer := s.serve(ctx, body)
-	s.tellAway(w.Header())
+	s.tellAway(w.Header(), who.recalled)
 	s.answer(w, answer)
 }
 

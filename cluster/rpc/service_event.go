@@ -35,7 +35,8 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 }
 
 func (s *Server) events(ctx context.Context, q cluster.EventQuery) ([]cluster.Event, error) {
-	return fromDatabase(ctx, s, "events are", func(ctx context.Context) ([]cluster.Event, error) { return s.deps.Events.Events(ctx, q) })
+	return fromRecent(ctx, s, "events are", func(ctx context.Context) ([]cluster.Event, error) { return s.deps.Events.Events(ctx, q) },
+		func(r *cluster.Recent) ([]cluster.Event, bool) { return r.Select(q) })
 }
 
 // checkSubject refuses the name of a source, project, component or node that
@@ -121,7 +122,7 @@ func joinKinds(kinds []cluster.EventKind) string {
 	return strings.Join(names, ", ")
 }
 
-// latestEvents are the few latest of q. Without the database there are none:
+// latestEvents are the few latest of q. If they can't be read there are none:
 // what a snapshot knows is worth showing.
 func (s *Server) latestEvents(ctx context.Context, q cluster.EventQuery) []cluster.Event {
 	q.Limit = latestEvents

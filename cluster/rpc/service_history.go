@@ -60,6 +60,9 @@ func (s *Server) history(ctx context.Context, req HistoryRequest) (HistoryAnswer
 	if err != nil {
 		return HistoryAnswer{}, err
 	}
+	if len(revisions) == 0 && s.away() != nil {
+		return HistoryAnswer{}, errorf(KindUnavailable, "the database is away, and histories of projects that are not stored are in no copy of it, such as one of %q: ask again when it is back", req.Name)
+	}
 	if len(revisions) == 0 {
 		return HistoryAnswer{}, errorf(KindNotFound, "there is no project %q, and never was: `maelctl project ls` lists them", req.Name)
 	}
@@ -67,25 +70,47 @@ func (s *Server) history(ctx context.Context, req HistoryRequest) (HistoryAnswer
 }
 
 func (s *Server) revision(ctx context.Context, req RevisionRequest) (RevisionAnswer, error) {
-	return fromDatabase(ctx, s, "earlier revisions are", func(ctx context.Context) (RevisionAnswer, error) {
-		found, content, err := s.deps.History.Revision(ctx, strings.ToLower(req.Name), req.Number)
+	name := strings.ToLower(req.Name)
+	if answer, known := s.presentRevision(ctx, name, req.Number); known {
+		return answer, nil
+	}
+	return fromDatabase(ctx, s, "contents of earlier revisions are", func(ctx context.Context) (RevisionAnswer, error) {
+		found, content, err := s.deps.History.Revision(ctx, name, req.Number)
 		answer := RevisionAnswer{Revision: found}
 		if err == nil && content != nil {
-			exported := exported(content, false)
+			exported := exported(content)
 			answer.Content = &exported
 		}
 		return answer, err
 	})
 }
 
+// presentRevision is the revision that a project is at, while the database is
+// away: what it was at others is in the database alone.
+func (s *Server) presentRevision(ctx context.Context, name string, number int64) (answer RevisionAnswer, known bool) {
+	recent, snap := s.recall(), s.deps.Feed.Snapshot()
+	row, stored := snap.Projects.Get(name)
+	if recent == nil || !stored || row.Revision != number {
+		return answer, false
+	}
+	newest, _ := recent.Newest(name, 1)
+	if len(newest) == 0 || newest[0].Number != number {
+		return answer, false
+	}
+	callerOf(ctx).recalled.note(s.deps.Recent.AsOf(), false)
+	content := exportOf(snap, storedProjects(snap)[name], "")
+	return RevisionAnswer{Revision: newest[0], Content: &content}, true
+}
+
 func (s *Server) revisions(ctx context.Context, project string, limit int) ([]cluster.Revision, error) {
-	return fromDatabase(ctx, s, "histories are", func(ctx context.Context) ([]cluster.Revision, error) {
+	return fromRecent(ctx, s, "histories are", func(ctx context.Context) ([]cluster.Revision, error) {
 		return s.deps.Store.Revisions(ctx, project, limit)
-	})
+	}, func(r *cluster.Recent) ([]cluster.Revision, bool) { return r.Newest(project, limit) })
 }
 
 func (s *Server) claims(ctx context.Context) ([]cluster.Claim, error) {
-	return fromDatabase(ctx, s, "claims are", s.deps.History.Claims)
+	return fromRecent(ctx, s, "claims are", s.deps.History.Claims,
+		func(r *cluster.Recent) ([]cluster.Claim, bool) { return r.AllClaims(), false })
 }
 
 func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAnswer, error) {
@@ -113,65 +138,6 @@ func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAns
 	}
 	answer.RequestID = r.RequestID
 	return answer, nil
-}
-
-func (s *Server) export(ctx context.Context, req ExportRequest) (ExportAnswer, error) {
-	snap := s.deps.Feed.Snapshot()
-	answer := ExportAnswer{Projects: []ExportedProject{}, Claims: []cluster.Claim{}}
-	names := req.Names
-	if len(names) == 0 {
-		for _, row := range snap.Projects.Sorted() {
-			names = append(names, row.Name)
-		}
-		claims, err := s.claims(ctx)
-		if err != nil {
-			return ExportAnswer{}, err
-		}
-		answer.Claims = claims
-	}
-	if snap.Restored {
-		return ExportAnswer{}, errorf(KindUnavailable, "the database is away, and the copy on disk has no environments and files: export when it is back")
-	}
-	stored := storedProjects(snap)
-	for _, name := range names {
-		p, ok := stored[strings.ToLower(name)]
-		if !ok {
-			return ExportAnswer{}, errorf(KindNotFound, "there is no project %q: `maelctl project ls` lists them", name)
-		}
-		answer.Projects = append(answer.Projects, exported(p, req.Prefix))
-	}
-	return answer, nil
-}
-
-// storedProjects are the projects of a snapshot as they were declared.
-func storedProjects(snap *cluster.Snapshot) map[string]*project.Project {
-	all := map[string]*project.Project{}
-	for _, row := range snap.Projects.Sorted() {
-		all[row.Name] = &project.Project{Name: row.Name}
-	}
-	for _, row := range snap.Components.Sorted() {
-		if p := all[row.Spec.Project]; p != nil {
-			p.Components = append(p.Components, *row.Spec)
-		}
-	}
-	for _, row := range snap.EventSources.Sorted() {
-		if p := all[row.Spec.Project]; p != nil {
-			p.EventSources = append(p.EventSources, *row.Spec)
-		}
-	}
-	return all
-}
-
-func exported(p *project.Project, prefix bool) ExportedProject {
-	x := project.Export(p)
-	if prefix {
-		x = project.ExportPrefixed(p, p.Name)
-	}
-	out := ExportedProject{Name: p.Name, Text: x.Text, EnvTemplate: x.EnvTemplate(), Variables: []ExportedVariable{}}
-	for _, v := range x.Variables {
-		out.Variables = append(out.Variables, ExportedVariable{v.Name, v.Paths})
-	}
-	return out
 }
 
 func (s *Server) exportClaims(ctx context.Context, _ ExportClaimsRequest) (ClaimList, error) {

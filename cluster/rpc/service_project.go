@@ -44,14 +44,27 @@ func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAns
 }
 
 // compare is Declarations.Diff, which goes by the snapshot while the database
-// is away.
+// is away. What the copy on disk lacks is not compared.
 func (s *Server) compare(ctx context.Context, d Declaration) (DiffAnswer, error) {
-	if s.away() != nil && s.deps.Feed.Snapshot().Restored {
-		return DiffAnswer{}, errorf(KindUnavailable, "the database is away, and the copy on disk has no environments to compare with: ask again when it is back")
+	snap := s.deps.Feed.Snapshot()
+	masked := s.away() != nil && snap.Restored
+	if masked {
+		d.Project = cluster.PublicProject(d.Project)
 	}
 	answer, err := s.deps.Declarations.Diff(ctx, d)
-	return answer, fromStore(err)
+	if err != nil || !masked {
+		return answer, fromStore(err)
+	}
+	answer.Changes.Notes = append(answer.Changes.Notes, notCompared)
+	if stored := storedProjects(snap)[d.Project.Name]; stored != nil {
+		for _, line := range withheldOf(snap, stored) {
+			answer.Changes.Notes = append(answer.Changes.Notes, "not in the copy: "+line)
+		}
+	}
+	return answer, nil
 }
+
+const notCompared = "this compares with a copy that has no secrets: values of environments and headers, bodies, files, credentials and options of log drivers may differ"
 
 func (s *Server) diff(ctx context.Context, req DiffRequest) (DiffAnswer, error) {
 	loaded, err := req.loadValid()

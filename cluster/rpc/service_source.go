@@ -12,6 +12,8 @@ import (
 const (
 	latestEvents      = 5
 	defaultDeliveries = 50
+
+	webhookSecret = "webhook_secret" // which no fetch needs
 )
 
 func (s *Server) sourceService() []method {
@@ -193,6 +195,13 @@ func (s *Server) tested(ctx context.Context, req TestSourceRequest) (*cluster.So
 	if err != nil {
 		return nil, secrets, err
 	}
+	if s.away() != nil && !slices.ContainsFunc(row.Secrets, func(name string) bool { return name != webhookSecret }) {
+		if len(row.Withheld) > 0 {
+			return nil, secrets, errorf(KindUnavailable, "the database is away, and the copy on disk lacks %s of source %s: try it when it is back",
+				strings.Join(row.Withheld, " and "), row.Spec.Name)
+		}
+		return row.Spec, secrets, nil // nothing of it is in the database alone
+	}
 	secrets, err = fromDatabase(ctx, s, "the secrets of a source are", func(ctx context.Context) (cluster.SourceSecrets, error) {
 		return s.deps.Sources.SourceSecrets(ctx, row.Spec.Name)
 	})
@@ -210,13 +219,21 @@ func (s *Server) deliveries(ctx context.Context, req DeliveriesRequest) (Deliver
 	if req.Limit == 0 {
 		req.Limit = defaultDeliveries
 	}
-	list, err := fromDatabase(ctx, s, "deliveries are", func(ctx context.Context) ([]cluster.Delivery, error) {
+	list, err := fromRecent(ctx, s, "deliveries are", func(ctx context.Context) ([]cluster.Delivery, error) {
 		return s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
+	}, func(r *cluster.Recent) ([]cluster.Delivery, bool) {
+		kept, _ := r.Deliveries.Get(row.Spec.Name)
+		return kept, len(kept) == cluster.RecentDeliveries && req.Limit > len(kept)
 	})
 	if err != nil {
 		return DeliveryList{}, err
 	}
-	return DeliveryList{Deliveries: append([]cluster.Delivery{}, list...)}, nil
+	list = append([]cluster.Delivery{}, list...)
+	if s.deps.Refused != nil {
+		list = append(list, s.deps.Refused(row.Spec.Name)...)
+	}
+	slices.SortStableFunc(list, func(a, b cluster.Delivery) int { return b.Time.Compare(a.Time) })
+	return DeliveryList{Deliveries: list[:min(len(list), req.Limit)]}, nil
 }
 
 // refused is the error for a declaration in which something is wrong; nil if

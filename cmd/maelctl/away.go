@@ -41,26 +41,35 @@ func (n *awayNote) hush() {
 	n.quiet = true
 }
 
-// take returns whether this is the first word of it, and to be printed.
-func (n *awayNote) take(away rpc.Away) bool {
+// take returns whether this is the first word of it, or that something is cut,
+// and to be printed.
+func (n *awayNote) take(away rpc.Away) (first, cut bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	first := n.away == nil
+	first, cut = n.away == nil, away.Cut
+	if !first {
+		cut = cut && !n.away.Cut
+		away.Cut = away.Cut || n.away.Cut
+	}
 	n.away = &away
-	return first && !n.quiet
+	return first && !n.quiet, cut && !n.quiet
 }
 
-// noteAway says once that answers are made without the database.
+// noteAway says once that answers are made without the database, and that one
+// is cut.
 func (a *app) noteAway(away rpc.Away) {
-	if !a.away.take(away) {
-		return
+	first, cut := a.away.take(away)
+	if first {
+		now, from := time.Now(), "what this node knew"
+		if away.FromDisk {
+			from = "the copy on the node's disk, without environments,"
+		}
+		a.warn("the database has been away since %s (%s): this is %s as of %s ago",
+			away.Since.Local().Format(time.DateTime), span(now.Sub(away.Since)), from, span(now.Sub(away.AsOf)))
 	}
-	now, from := time.Now(), "what this node knew"
-	if away.FromDisk {
-		from = "the copy on the node's disk, without environments,"
+	if cut {
+		a.warn("older entries are in the database alone")
 	}
-	a.warn("the database has been away since %s (%s): this is %s as of %s ago",
-		away.Since.Local().Format(time.DateTime), span(now.Sub(away.Since)), from, span(now.Sub(away.AsOf)))
 }
 
 func span(d time.Duration) string { return max(d, 0).Round(time.Second).String() }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,7 +17,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"maelstrom/cluster"
 	"maelstrom/cluster/rpc"
+	"maelstrom/cluster/store"
 	"maelstrom/cluster/store/storetest"
 	"maelstrom/cmd/maelstromd/daemon"
 )
@@ -53,6 +57,21 @@ var lookingVerbs = map[string][]string{
 	"source get":          {"files"},
 	"source ls":           nil,
 	"source test":         {"files"},
+}
+
+// answers are what is in those of verbs that go by copies of their own, without
+// the database and when started without it.
+var answers = map[string][2]string{
+	"admin claims export": {`shop\.localhost`, `shop\.localhost`},
+	"events":              {`applied +.*shop`, `applied +.*shop`},
+	"project diff":        {`^shop: nothing to change\.\n[^N]*$`, `^shop: nothing to change\.\nNote: this compares with a copy that has no secrets`},
+	"project export":      {`COLOUR=hush`, `(?s)# Written without the database.*# Left out: data of shop_tidy\n.*COLOUR=\$\{COLOUR\}`},
+	"project get":         {`(?s)REVISION.*\n1 .*applied`, `(?s)REVISION.*\n1 .*applied`},
+	"project history":     {`\n1 .*apply`, `\n1 .*apply`},
+	"source deliveries":   {`202`, `202`},
+	"source events":       {`source_changed`, `source_changed`},
+	"source get":          {`source_changed`, `source_changed`},
+	"source test":         {`^Fetched`, `^Fetched`},
 }
 
 // otherVerbs change something, or need no daemon.
@@ -114,10 +133,10 @@ components:
   web:
     image: web
     mininstances: 1
-    environment: [COLOUR=red]
+    environment: [COLOUR=hush]
     eventsources:
       http: {http: {hostname: shop.localhost}}
-      tidy: {cron: {schedule: "0 3 * * *", http: {method: GET, path: /tidy}}}
+      tidy: {cron: {schedule: "0 3 * * *", http: {method: POST, path: /tidy, data: hush}}}
 `
 
 // awayWorld is a daemon on PostgreSQL that can be cut off from it.
@@ -160,6 +179,15 @@ func newAwayWorld(t *testing.T) *awayWorld {
 	}
 	w.must("project", "apply", "-f", filepath.Join(w.work, "shop.yml"), "--wait")
 	w.must("source", "apply", "-f", filepath.Join(w.work, "sources.yml"))
+	s, err := store.Open(t.Context(), store.Options{Driver: "postgres", DSN: server.DSNAt(server.Address, name)})
+	if err == nil {
+		_, err = s.AddDelivery(t.Context(), cluster.Delivery{Source: "files", ID: "1", Status: 202, Message: "looks at once"})
+		err = errors.Join(err, s.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.awaitCopy()
 	return w
 }
 
@@ -211,22 +239,55 @@ func (w *awayWorld) must(args ...string) string {
 	return out
 }
 
+// awaitCopy waits until the node has the latest, which it reads a moment after
+// it was stored.
+func (w *awayWorld) awaitCopy() {
+	w.t.Helper()
+	w.await("a copy of what is recent", func() (string, bool) {
+		text, err := os.ReadFile(filepath.Join(w.dir, "recent.json"))
+		return fmt.Sprint(err), strings.Contains(string(text), "looks at once")
+	})
+}
+
+// checkCopies looks for secrets on disk.
+func (w *awayWorld) checkCopies() {
+	w.t.Helper()
+	for _, name := range []string{"snapshot.json", "recent.json"} {
+		path := filepath.Join(w.dir, name)
+		text, err := os.ReadFile(path)
+		if err != nil || strings.Contains(string(text), "hush") || !strings.Contains(string(text), "shop_web") {
+			w.t.Errorf("%s: %s, %v", name, text, err)
+		}
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			w.t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+}
+
 // awaitAway waits until the daemon has noticed.
 func (w *awayWorld) awaitAway() {
+	w.t.Helper()
+	w.await("word that the database is away", func() (string, bool) {
+		code, _, told := w.maelctl("comp", "ls")
+		return fmt.Sprintf("%d: %s", code, told), code == exitOK && strings.Contains(told, "the database has been away since")
+	})
+}
+
+func (w *awayWorld) await(what string, look func() (found string, done bool)) {
 	w.t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		code, _, told := w.maelctl("comp", "ls")
-		if code == exitOK && strings.Contains(told, "the database has been away since") {
+		found, done := look()
+		if done {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-deadline.C:
-			w.t.Fatalf("the daemon does not say that the database is away, but %d: %s", code, told)
+			w.t.Fatalf("no %s, but %s", what, found)
 		}
 	}
 }
@@ -263,6 +324,8 @@ func (w *awayWorld) check(column int) {
 			}
 		case code != exitOK:
 			w.t.Errorf("%s does not answer: %d\n%s%s", verb, code, out, told)
+		case !regexp.MustCompile(answers[verb][column]).MatchString(out + told):
+			w.t.Errorf("%s does not tell %q:\n%s%s", verb, answers[verb][column], out, told)
 		}
 	}
 }
@@ -308,6 +371,7 @@ func TestEveryVerbWithoutTheDatabase(t *testing.T) {
 	w.awaitAway()
 	w.check(1)
 	w.checkDocument(true)
+	w.checkCopies()
 	file, err := rpc.ReadClientFile(w.dir)
 	if err != nil {
 		t.Fatal(err)

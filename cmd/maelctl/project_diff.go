@@ -131,6 +131,11 @@ func printChanges(a *app, out outputFlags, changes project.Changes, value any) e
 func (a *app) writeChanges(w io.Writer, changes project.Changes) error {
 	if changes.Empty() {
 		_, err := fmt.Fprintf(w, "%s: nothing to change.\n", changes.Project)
+		for _, note := range changes.Notes {
+			if err == nil {
+				_, err = fmt.Fprintf(w, "Note: %s\n", note)
+			}
+		}
 		return err
 	}
 	return changes.Text(w, a.outStyle().on)

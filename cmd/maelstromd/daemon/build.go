@@ -27,6 +27,7 @@ import (
 func (d *Daemon) build(base context.Context) {
 	d.registry = newRegistry()
 	d.feed = cluster.NewFeed(d.store, cluster.FeedOptions{CopyPath: d.dir.snapshot(), Logger: d.part("feed")})
+	d.recent = cluster.NewRecentFeed(d.store, d.feed, cluster.FeedOptions{CopyPath: d.dir.recent(), Logger: d.part("feed")})
 	d.starts = starttime.New()
 	waker := decisions{d}
 	d.gateway = gateway.New(d.gatewayOptions(), gateway.Deps{Snapshots: d.feed, Waker: requestDecisions{waker, new(sync.Mutex)}, Peers: d.otherNodes()})
@@ -112,9 +113,11 @@ func (d *Daemon) buildPrivate() {
 		Nodes:        d.store,
 		Explain:      d.placer.Explain,
 		Removable:    d.placer.Removable,
-		Sources:      calledStore{d.declared, d.hooks},
+		Sources:      d.declared,
 		Notifiers:    d.declared,
 		Events:       d.declared,
+		Recent:       d.recent,
+		Refused:      d.refusedCalls,
 		Probe:        probe{open: d.openOrigin, send: d.sender.Send},
 		Feed:         d.feed,
 		Loads:        sights{d.gateway, d},

@@ -94,6 +94,7 @@ type Daemon struct {
 	store    *store.Store
 	declared declaredStore
 	feed     *cluster.Feed
+	recent   *cluster.RecentFeed
 	driver   runtime.Driver
 	gateway  *gateway.Gateway
 	placer   *placer.Placer
@@ -347,6 +348,7 @@ func (d *Daemon) startEarly(base context.Context) {
 // startReading starts what follows the database, or its copy.
 func (d *Daemon) startReading(base context.Context) {
 	d.tasks.start(base, "feed", d.failed, d.feed.Run)
+	d.tasks.start(base, "recent", d.failed, d.recent.Run)
 	d.tasks.start(base, "keys", d.failed, func(ctx context.Context) error {
 		d.keys.Run(ctx)
 		return ctx.Err()

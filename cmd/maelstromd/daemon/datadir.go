@@ -45,6 +45,7 @@ func (d *dataDir) sources() string  { return filepath.Join(d.path, "sources") }
 func (d *dataDir) images() string   { return filepath.Join(d.path, "images.json") }
 func (d *dataDir) logs() string     { return filepath.Join(d.path, "logs") }
 func (d *dataDir) snapshot() string { return filepath.Join(d.path, "snapshot.json") }
+func (d *dataDir) recent() string   { return filepath.Join(d.path, "recent.json") }
 
 // files is where the engine mounts components' files from, as an absolute path.
 func (d *dataDir) files() (string, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 
 	"maelstrom/cluster"
 	"maelstrom/reconcile/webhook"
@@ -57,21 +56,9 @@ func (d *Daemon) pokeSource(ctx context.Context, source string) error {
 	return d.reconciler.Poke(ctx, source)
 }
 
-// calledStore also tells which calls of webhooks this node has refused, or has
-// had before: those are not in the database.
-type calledStore struct {
-	declaredStore
-	hooks *webhook.Handler
-}
-
-// Deliveries returns the newest calls of a source's webhook, newest first.
-func (s calledStore) Deliveries(ctx context.Context, source string, limit int) ([]cluster.Delivery, error) {
-	list, err := s.declaredStore.Deliveries(ctx, source, limit)
-	if err != nil {
-		return nil, err
-	}
-	_, refused := s.hooks.Refused(source)
-	list = append(list, refused...)
-	slices.SortStableFunc(list, func(a, b cluster.Delivery) int { return b.Time.Compare(a.Time) })
-	return list[:min(len(list), limit)], nil
+// refusedCalls tells which calls of webhooks this node has refused, or has had
+// before: those are not in the database.
+func (d *Daemon) refusedCalls(source string) []cluster.Delivery {
+	_, refused := d.hooks.Refused(source)
+	return refused
 }

@@ -51,6 +51,7 @@ func (d *Daemon) shutdown() {
 	d.tasks.end(d.log, "gateway", stepLimit)
 	d.tasks.end(d.log, "authority", stepLimit)
 	d.tasks.end(d.log, "keys", stepLimit)
+	d.tasks.end(d.log, "recent", stepLimit)
 	d.tasks.end(d.log, "feed", stepLimit)
 }
 
@@ -209,7 +210,7 @@ func (d *Daemon) abandon() {
 		_ = server.close() // nobody is left to tell
 	}
 	d.cronStop()
-	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "peers", "authority", "keys", "feed"} {
+	for _, name := range []string{"hooks", "sources", "membership", "journal", "releases", "runs", "agent", "logs", "images", "bridges", "gateway", "peers", "authority", "keys", "recent", "feed"} {
 		d.tasks.end(d.log, name, stepLimit)
 	}
 	for _, name := range d.tasks.names() {
