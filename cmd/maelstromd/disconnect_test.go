@@ -39,8 +39,11 @@ func (c *trio) containersOf(component string) (ids []string) {
 }
 
 // snapshotCopy is the copy on disk, empty while there is none.
-func (n *node) snapshotCopy() string {
-	text, err := os.ReadFile(filepath.Join(n.dir, "snapshot.json"))
+func (n *node) snapshotCopy() string { return n.diskCopy("snapshot.json") }
+
+// diskCopy is a copy in the data directory, empty while there is none.
+func (n *node) diskCopy(name string) string {
+	text, err := os.ReadFile(filepath.Join(n.dir, name))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		n.t.Fatal(err)
 	}
@@ -59,13 +62,16 @@ func TestLifeWithoutTheDatabase(t *testing.T) {
 	limited := web{name: "limited", image: image, lines: []string{"reservememory: 16", "maxinstances: 1"}}
 	steady := web{name: "steady", image: image, lines: []string{"reservememory: 16", "mininstances: 1", "maxinstances: 1", "maxconcurrency: 10"}}
 	c.nodes[0].apply(projectOf("away", free, other, limited, steady))
+	looks := looksAt{source: c.addSource("plain"), yml: projectOf("away", free, other, limited, steady)}
 	for _, n := range c.nodes {
 		n.await("what is always there", patience, func() bool { return len(n.placedOn("away_steady")) == 1 })
 		n.mustGet(steady.host(), "/")
 	}
 	before := c.containersOf("away_steady")
 	for _, n := range c.nodes { // the copy on disk is written within ten seconds
-		n.await("its copy", patience, func() bool { return strings.Contains(n.snapshotCopy(), `"component":"away_steady"`) })
+		n.await("its copies", patience, func() bool {
+			return strings.Contains(n.snapshotCopy(), `"component":"away_steady"`) && strings.Contains(n.diskCopy("recent.json"), `"source":"plain"`)
+		})
 	}
 
 	for _, w := range c.databases {
@@ -78,6 +84,9 @@ func TestLifeWithoutTheDatabase(t *testing.T) {
 	t.Logf("%d nodes have started it by themselves", len(started))
 	if len(started) == 0 || len(started) > len(c.nodes) {
 		t.Fatalf("%d containers without the database", len(started))
+	}
+	for _, n := range c.nodes {
+		n.checkLooks(looks)
 	}
 	checkRefusal(t, "with a limit, without the database", c.nodes[1].get(limited.host(), "/"), cluster.ReasonDatabaseDown)
 
@@ -95,6 +104,8 @@ func TestLifeWithoutTheDatabase(t *testing.T) {
 		for _, w := range []web{steady, free} {
 			n.await("an answer of "+w.name, patience, func() bool { return n.get(w.host(), "/").status == 200 })
 		}
+		looks.restored = true
+		n.checkLooks(looks)
 		if body := n.getPrivate("", "/readyz").body; !strings.Contains(body, "database") {
 			t.Errorf("readyz does not tell of the database: %q", body)
 		}
