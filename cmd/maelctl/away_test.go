@@ -350,6 +350,7 @@ func (w *awayWorld) checkDocument(fromDisk bool) {
 // server does not answer and while there is none, and after a restart of the
 // daemon, with every token that it knew.
 func TestEveryVerbWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
 	w := newAwayWorld(t)
 	if code, out, told := w.maelctl("comp", "ls", "--output", "json"); code != exitOK || told != "" || strings.Contains(out, "away_since") {
 		t.Fatalf("while it is there: %d\n%s%s", code, out, told)
