@@ -264,6 +264,13 @@ func once(client *http.Client, address string) error {
 	return nil
 }
 
+// What a daemon may cost at most while ten thousand components sleep, beside a row
+// of status a minute and the renewals of its roles.
+const (
+	idleCore   = 1.0 // percent
+	idleMemory = 200 * 1000 * 1000
+)
+
 // BenchmarkIdleDaemon shows what a daemon costs while ten thousand components
 // sleep: processor, memory and rows written, by table.
 func BenchmarkIdleDaemon(b *testing.B) {
@@ -279,11 +286,18 @@ func BenchmarkIdleDaemon(b *testing.B) {
 		<-time.After(idleSettles)
 		rows, cpu := n.rowsWritten(), cpuSeconds(b, n.cmd.Process.Pid)
 		<-time.After(idleTime)
-		b.ReportMetric((cpuSeconds(b, n.cmd.Process.Pid)-cpu)/idleTime.Seconds()*100, "%-of-a-core")
-		b.ReportMetric(float64(n.residentNow())/(1<<20), "MiB")
+		core, resident := (cpuSeconds(b, n.cmd.Process.Pid)-cpu)/idleTime.Seconds()*100, n.residentNow()
+		if core > idleCore || resident > idleMemory {
+			b.Errorf("%.2f%% of a core and %d bytes of memory, not at most %.0f%% and %d", core, resident, idleCore, idleMemory)
+		}
+		b.ReportMetric(core, "%-of-a-core")
+		b.ReportMetric(float64(resident)/(1<<20), "MiB")
 		b.ReportMetric(float64(n.memory())/(1<<20), "MiB-peak")
 		for table, written := range n.rowsWritten() {
 			if written -= rows[table]; written > 0 {
+				if minutes := idleTime.Minutes(); table != "mael_lease" && (table != "mael_node" || written > minutes+1) {
+					b.Errorf("%.0f rows of %s in %.0f minutes", written, table, minutes)
+				}
 				b.ReportMetric(written/idleTime.Minutes(), table+"-rows/min")
 			}
 		}
