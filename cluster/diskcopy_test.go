@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,6 +51,22 @@ func keptWithSecrets() *ComponentRow {
 	return kept
 }
 
+// A declaration is compared with the copy by what the copy has.
+func TestPublicProjectsDifferInNoSecret(t *testing.T) {
+	of := func(secret, image string) *project.Project {
+		return PublicProject(&project.Project{
+			Name: "p", Components: []project.Component{{
+				Name: "p_c", Image: image, Environment: []project.EnvVar{{Name: "TOKEN", Value: secret}}, PullPassword: secret,
+				Files: []project.FileMount{{Target: "/etc/key", Content: []byte(secret)}},
+			}},
+			EventSources: []project.EventSource{{Name: "p_t", Cron: &project.CronSource{HTTP: project.CronHTTP{Data: secret, Headers: []project.Header{{Name: "X", Value: secret}}}}}},
+		})
+	}
+	if !reflect.DeepEqual(of("hush", "a"), of("other", "a")) || reflect.DeepEqual(of("hush", "a"), of("hush", "b")) {
+		t.Errorf("%+v", of("hush", "a"))
+	}
+}
+
 // The copy has the version that runs, whichever that is.
 func TestCopyOfARolloutThatFailed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "snapshot.json")
@@ -64,7 +83,8 @@ func TestCopyOfARolloutThatFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := cs.Components["web"]; row.Version != 2 || row.Gated() || row.Kept != nil || row.Current() != row || row.Unreleased() {
+	if row := cs.Components["web"]; row.Version != 2 || row.Gated() || row.Kept != nil || row.Current() != row || row.Unreleased() ||
+		!slices.Equal(row.Withheld, []string{"all of version 3, which does not run"}) {
 		t.Fatalf("%+v", row)
 	}
 }
@@ -97,6 +117,10 @@ func TestCopyTakesThePlaceOfADatabaseThatIsAway(t *testing.T) {
 		if m, ok := s.Routes.Match("h1", "/"); !ok || m.Rule.EventSource != "route" {
 			t.Fatal("the route is gone")
 		}
+		timer, _ := s.EventSources.Get("timer")
+		if got := fmt.Sprint(web.Withheld, timer.Withheld); got != "[pullusername pullpassword pullcommand logdriveroptions] [data]" {
+			t.Errorf("left out: %s", got)
+		}
 		checkRestoredSources(t, s)
 		if err, _ := f.Health(); err == nil {
 			t.Fatal("healthy without a database")
@@ -117,7 +141,7 @@ func checkRestoredSources(t *testing.T, s *Snapshot) {
 	t.Helper()
 	source, _ := s.Sources.Get("git")
 	status, _ := s.SourceStatuses.Get("git")
-	if source == nil || source.Spec.Git.URL != "https://git/x" || source.Version != 2 || status == nil || status.Revision != "c0ffee" {
+	if source == nil || source.Spec.Git.URL != "https://git/x" || source.Version != 2 || len(source.Withheld) != 2 || status == nil || status.Revision != "c0ffee" {
 		t.Fatalf("source %+v, status %+v", source, status)
 	}
 	keys, _ := s.ByProject.Get("p")
