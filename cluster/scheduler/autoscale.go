@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -32,6 +33,14 @@ const (
 	flapTime  = 10 * time.Minute
 	flapTurns = 6
 	flapDelay = 60 * time.Second // at least, and then doubled
+
+	// Where there had to be so many more than the load asks for on average, it
+	// comes in bursts. What they took stays for a while, so that there is one
+	// change in half an hour at most.
+	burstFrom   = 1.25
+	burstSettle = 2 * stableWindow // until an average knows nothing of a way up
+	burstHold   = time.Hour        // after the last
+	burstsOver  = 2 * time.Hour    // until one is forgotten
 )
 
 // KPA is what Knative's autoscaler keeps from one decision to the next.
@@ -86,11 +95,21 @@ type Auto struct {
 	StepFrom  int
 	Shrinking bool
 
-	Wants []Wanted    // the highest lately, for scaledowndelayseconds
-	Turns []time.Time // when the direction changed, within flapTime
-	Way   int         // the last direction: 1 up, -1 down
+	Busy   []Wanted // the most instances with work lately
+	Up     wentUp
+	Bursts []Wanted    // lately, and what they took
+	Wants  []Wanted    // the highest lately, for scaledowndelayseconds
+	Turns  []time.Time // when the direction changed, within flapTime
+	Way    int         // the last direction: 1 up, -1 down
 
 	Why Why
+}
+
+// wentUp is the last way up.
+type wentUp struct {
+	At      time.Time
+	To      int
+	Settled bool // it is known whether the load asked for it
 }
 
 // Wanted is how many instances were wanted at a time.
@@ -114,8 +133,7 @@ type demand struct {
 	Slots       int           // that are in use or waited for now
 	Wait        time.Duration // that it will take to work off the queue; negative: not known
 	Queued      int
-	Influx      float64 // instances that it takes to serve what waits as fast as it comes; +Inf: not known
-	Partial     bool    // something is not known: nothing shrinks
+	Partial     bool // something is not known: nothing shrinks
 	Grown       time.Time
 }
 
@@ -144,11 +162,15 @@ func (a *Auto) decide(in demand) int {
 		a.Calm = in.Now
 	}
 	a.Why.Asked, a.Why.Panicking = want, !a.Panic.IsZero()
+	if seconds >= int(stableWindow/time.Second) {
+		a.settle(in.Now, a.Why.by(stable))
+	}
+	a.Busy = highest(a.Busy, Wanted{At: in.Now, N: slots(in.Slots, in.Concurrency)}, stableWindow)
 	want = a.grow(in, max(want, a.spare(in, stable)))
 	a.MaxPanic = min(a.MaxPanic, max(want, in.Have))
 	want = a.shrink(in, want, due)
 	a.Why.Want = want
-	a.turn(in.Now, want-in.Have)
+	a.turn(in.Now, in.Have, want)
 	return want
 }
 
@@ -194,7 +216,7 @@ func (a *Auto) queued(in demand) bool {
 	case in.Wait >= 0 && gone.Before(a.Line.Waiting.Add(panicWindow)):
 		return true
 	}
-	return !a.Line.free(in.Now) && !math.IsInf(in.Influx, 1)
+	return !a.Line.Closed
 }
 
 // shrink bounds how soon and how far it goes down.
@@ -207,7 +229,7 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 		a.Shrinking = a.Shrinking && want == in.Have && a.Why.by(a.Why.Panic) < want
 		return want
 	}
-	want = max(want, a.most(in), slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic), in.Least, 1)
+	want = max(want, a.most(in), a.Busy[0].N, a.Why.by(a.Why.Panic), a.bursts(in.Now), in.Least, 1)
 	if limit := a.stays(in, want, due); limit != LimitNone {
 		a.Why.Limit = limit
 		return in.Have
@@ -231,16 +253,52 @@ func (a *Auto) stays(in demand, want int, due bool) Limit {
 		return LimitYoung
 	case !a.Shrinking && a.Why.Stable >= in.Down*float64(in.Concurrency*in.Have):
 		return LimitShare
-	case want >= in.Have && max(slots(in.Slots, in.Concurrency), a.Why.by(a.Why.Panic)) >= in.Have:
+	case want >= in.Have && max(a.Busy[0].N, a.Why.by(a.Why.Panic)) >= in.Have:
 		return LimitSlots
 	case in.Least >= in.Have:
 		return LimitLeast
+	case a.bursts(in.Now) >= in.Have:
+		return LimitBursts
 	case want >= in.Have:
 		return LimitDelay
 	case !due:
 		return LimitTick
 	}
 	return LimitNone
+}
+
+// settle judges the last way up by how many instances the average of a whole window
+// asks for that knows nothing of it.
+func (a *Auto) settle(now time.Time, asks int) {
+	if a.Up.Settled || now.Before(a.Up.At.Add(burstSettle)) {
+		return
+	}
+	a.Up.Settled = true
+	if float64(a.Up.To) > burstFrom*float64(asks) {
+		old := func(w Wanted) bool { return now.Sub(w.At) >= burstsOver }
+		a.Bursts = append(slices.DeleteFunc(slices.Clone(a.Bursts), old), Wanted{At: a.Up.At, N: a.Up.To})
+	}
+}
+
+// bursts is how many instances stay, for a while after there had to be more than the
+// load asks for on average, and not for the first time: as many as at least
+// two bursts took.
+func (a *Auto) bursts(now time.Time) int {
+	all := a.Bursts
+	if !a.Up.Settled {
+		all = append(slices.Clone(all), Wanted{At: a.Up.At, N: a.Up.To})
+	}
+	first, second := 0, 0
+	for _, b := range all {
+		if now.Sub(b.At) < burstsOver {
+			second = max(second, min(first, b.N))
+			first = max(first, b.N)
+		}
+	}
+	if len(all) == 0 || now.Sub(all[len(all)-1].At) >= burstHold {
+		return 0
+	}
+	return second
 }
 
 // step lets a quarter go in ten seconds.
@@ -253,14 +311,18 @@ func (a *Auto) step(in demand) int {
 
 // record notes what is wanted now.
 func (a *Auto) record(in demand, want int) {
-	from := in.Now.Add(-max(a.delay(in), 2*max(in.Delay, flapDelay)))
+	a.Wants = highest(a.Wants, Wanted{At: in.Now, N: want}, max(a.delay(in), 2*max(in.Delay, flapDelay)))
+}
+
+// highest adds to what was highest lately, each of what came after.
+func highest(list []Wanted, is Wanted, lately time.Duration) []Wanted {
 	var kept []Wanted
-	for _, w := range a.Wants {
-		if w.N > want && !w.At.Before(from) {
+	for _, w := range list {
+		if w.N > is.N && is.At.Sub(w.At) <= lately {
 			kept = append(kept, w)
 		}
 	}
-	a.Wants = append(kept, Wanted{At: in.Now, N: want})
+	return append(kept, is)
 }
 
 // unclamped is what is wanted in the end, however many steps it takes.
@@ -293,17 +355,14 @@ func (a *Auto) delay(in demand) time.Duration {
 	return in.Delay
 }
 
-// turn notes a change of direction.
-func (a *Auto) turn(now time.Time, by int) {
-	way := 0
-	switch {
-	case by > 0:
-		way = 1
-	case by < 0:
-		way = -1
-	}
+// turn notes a change, and one of direction.
+func (a *Auto) turn(now time.Time, from, to int) {
+	way := cmp.Compare(to, from)
 	if way == 0 {
 		return
+	}
+	if way > 0 {
+		a.Shrinking, a.Up = false, wentUp{At: now, To: to}
 	}
 	if a.Way == -way {
 		turns := slices.DeleteFunc(slices.Clone(a.Turns), func(at time.Time) bool { return now.Sub(at) >= flapTime })

@@ -27,7 +27,7 @@ func (p *planner) autoscale(c *component, m *Scale) {
 		c.measured = true
 		a.Window.take(p.in.Load.Meters, p.told(c.name), p.in.Now)
 	}
-	if ready == 0 || a.Window.Base.IsZero() {
+	if ready == 0 || a.Window.Base.IsZero() || a.Window.Base.Before(a.Line.Gone) {
 		a.Window.Begin(p.in.Now) // what waits for a start is the backlog's business
 	}
 	want := a.decide(p.demand(c, m, ready))
@@ -47,7 +47,6 @@ func (p *planner) demand(c *component, m *Scale, ready int) demand {
 		Concurrency: c.spec.MaxConcurrency, Up: c.spec.ScaleUpConcurrencyPct, Down: c.spec.ScaleDownConcurrencyPct,
 		Spare: c.spec.SpareSlots, Delay: c.spec.ScaleDownDelay(),
 		Work: c.load.InFlight - c.load.Streams + c.load.Queued, Slots: c.slotsUsed(), Queued: c.load.Queued, Wait: c.wait(),
-		Influx:  c.influx,
 		Partial: p.in.Load.Partial || p.in.Load.Unmetered || len(p.in.Load.Meters) == 0,
 		Grown:   m.Grown,
 	}

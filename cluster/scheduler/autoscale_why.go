@@ -19,6 +19,7 @@ const (
 	LimitShare   Limit = "share"   // more than scaledownconcurrencypct is in use
 	LimitSlots   Limit = "slots"   // what is in flight or was a moment ago has them
 	LimitDelay   Limit = "delay"   // scaledowndelayseconds
+	LimitBursts  Limit = "bursts"  // so many were needed at once, now and then
 	LimitTick    Limit = "tick"    // less is decided on every two seconds
 	LimitPresent Limit = "present" // what there was to do is done
 	LimitQueue   Limit = "queue"   // what waits will be served in a moment

@@ -38,8 +38,7 @@ type component struct {
 	memory   Scale
 	scaled   bool // memory is this plan's
 	measured bool // so is what its autoscaler knows
-	influx   float64
-	least    int // instances that there are at any time
+	least    int  // instances that there are at any time
 
 	learns bool // the rest is of those that do
 	habit  *cluster.Habit
@@ -56,6 +55,9 @@ type component struct {
 	probe  bool // asleep: its version is proven by one start
 	stuck  bool // what is to be added fits nowhere
 	paced  bool // what is missing waits for others of it, not for room
+
+	gaveUp   int  // after how many steps of this plan; zero: it has not
+	relieved bool // it was planned again for those that came after
 }
 
 func (p *planner) view(name string) *component {

@@ -259,6 +259,19 @@ func (p *planner) release(c *component) {
 	p.released = true
 }
 
+// dropClaims releases what was set aside for components that miss nothing now.
+func (p *planner) dropClaims(active []*component) {
+	missing := map[string]bool{}
+	for _, c := range active {
+		missing[c.name] = c.wanted+c.fill > 0
+	}
+	for name := range p.claims {
+		if !missing[name] {
+			p.release(&component{name: name})
+		}
+	}
+}
+
 // takeBack turns back what could not be while its room was set aside for others.
 func (p *planner) takeBack(c *component) {
 	if !p.released || c.row == nil || c.kept != nil {

@@ -124,6 +124,8 @@ func (p *planner) whyNotLess(c *component) string {
 		return "what is in flight or queued has their slots"
 	case LimitDelay:
 		return fmt.Sprintf("so many were needed within %s (scaledowndelayseconds)", c.spec.ScaleDownDelay())
+	case LimitBursts:
+		return "the load comes in bursts: so many were needed more than once within two hours, the last time at " + moment(a.Up.At)
 	case LimitTick:
 		return "it is decided every two seconds"
 	}

@@ -97,6 +97,7 @@ func TestNothingIsLeftUnexplained(t *testing.T) {
 	for _, load := range []int{0, 1, 7, 30, 3, 3, 1, 0, 0} {
 		for range 10 {
 			s.run(5*time.Second, constant(load))
+			s.decide(t) // what is due by now
 			e := s.explain(t, "web").Scale
 			if e.Why == "" || e.WhyNotMore == "" || (e.WhyNotLess == "") != (e.Wanted == 0) || len(e.WouldChange) == 0 || e.Wanted != s.running("web") {
 				t.Fatalf("with %d at a time, of %d: %+v", load, s.running("web"), e)

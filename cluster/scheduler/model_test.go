@@ -165,8 +165,19 @@ func (w *world) checkComplete(t tester, in Input, d Decision) {
 	in.Memory = w.full
 	in.Memory.past = nil
 	if again := Plan(in); slices.ContainsFunc(again.Writes, func(write cluster.PlacementWrite) bool { return !w.forcedOff(write) }) {
-		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s\nin %s", show(d.Writes), show(again.Writes), w.picture())
+		t.Fatalf("plan of a planned state writes again:\n first %s\nsecond %s\nin %s\nfirst: %s\nsecond: %s", show(d.Writes), show(again.Writes), w.picture(), w.inside(d), w.inside(again))
 	}
+}
+
+// inside shows what a plan went by, and keeps.
+func (w *world) inside(d Decision) string {
+	out := ""
+	for name, row := range w.components {
+		m, l := d.Memory.Scale(name), w.load.Components[name]
+		out += fmt.Sprintf("\n %s: target %d, asked %d, lacking %d, refused: %v, queued %d, in flight %d for %v; version %d, proven %d, gated %v, failed %+v",
+			name, m.Target, m.Asked, m.Lacking, d.Refusals[name], l.Queued, l.InFlight, l.OldestWait, row.RestartVersion, row.Proven, row.Gated(), row.Failed)
+	}
+	return out
 }
 
 // forcedOff tells whether a write stops what its node is forced to give up.

@@ -20,8 +20,25 @@ func (p *planner) place(queue []*component) {
 				p.giveUp(c)
 			}
 		}
-		queue = p.again
+		queue = append(p.again, p.relieved(queue)...)
 	}
+}
+
+// relieved returns what was refused before others stopped something, or gave up to
+// have more and may be displaced, to be planned once more.
+func (p *planner) relieved(queue []*component) (out []*component) {
+	for _, c := range queue {
+		if c.gaveUp == 0 || c.gaveUp == p.steps || len(c.fresh) > 0 || c.relieved {
+			continue
+		}
+		c.relieved, p.victims = true, nil
+		delete(p.refusals, c.name)
+		delete(p.unplaceable, c.name)
+		p.scale(c)
+		p.reconcile(c)
+		out = append(out, c)
+	}
+	return out
 }
 
 // rounds places until nothing more can be; what fits nowhere is stuck. Where the
@@ -119,6 +136,10 @@ func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 	if c.kept == nil && len(c.leaving) == 0 && len(c.fresh) == 0 && p.serves(c) == len(c.running) {
 		p.refuseNext(c, refusal)
 	}
+	if c.live() > 0 || p.steps == 0 {
+		p.steps++
+	}
+	c.gaveUp = p.steps
 }
 
 // refuseNext makes room for the next instance of a roll-out. What it replaces
@@ -126,7 +147,9 @@ func (p *planner) refuse(c *component, refusal *cluster.Failure) {
 func (p *planner) refuseNext(c *component, refusal *cluster.Failure) {
 	switch {
 	case c.onlyMoves() || p.stopFor(c):
-	case len(c.running) > 0 || c.stopFirst():
+	case c.stopFirst():
+		p.stopBatch(c)
+	case len(c.running) > 0:
 		p.stopOneForNext(c)
 	default:
 		p.refusals[c.name] = refusal

@@ -59,6 +59,11 @@ func TestPlansHoldTheirPromises(t *testing.T) {
 				n.Mounts["/data"] = rapid.SampledFrom([]cluster.Presence{cluster.Present, cluster.Absent, cluster.Unsure}).Draw(t, "path")
 				w.nodes[n.ID] = &n
 			},
+			"join": func(t *rapid.T) {
+				if len(w.nodes) < 4 {
+					w.someNode(t)
+				}
+			},
 			"observe": func(t *rapid.T) {
 				name, mib := someComponent(t), rapid.Int64Range(0, 700).Draw(t, "observed")
 				w.load.Observed = map[string]int64{name: mib} // the others are not known any more
@@ -118,10 +123,15 @@ func randomSpec(t *rapid.T) project.Component {
 		SpareSlots:            rapid.SampledFrom([]int{0, 0, 1, 6}).Draw(t, "spare slots"),
 		ScaleDownDelaySeconds: rapid.SampledFrom([]int{0, 0, 30, 300}).Draw(t, "delay"),
 		SoftConcurrencyLimit:  rapid.Bool().Draw(t, "soft"),
+		Awake:                 rapid.SampledFrom([][]project.AwakeWindow{nil, nil, {{Cron: "5 12 * * *", ForSeconds: 300, Min: 2}}, {{Cron: "10 12 * * *", ForSeconds: 36000}}}).Draw(t, "awake"),
 		Placement:             rapid.SampledFrom([]project.PlacementPolicy{"", project.PlacementSpread, project.PlacementPack}).Draw(t, "placement"),
 	}
+	least := c.MinInstances
+	for _, w := range c.Awake {
+		least = max(least, w.Min)
+	}
 	if rapid.Bool().Draw(t, "limited") {
-		c.MaxInstances = max(1, c.MinInstances) + rapid.IntRange(0, 2).Draw(t, "max")
+		c.MaxInstances = max(1, least) + rapid.IntRange(0, 2).Draw(t, "max")
 	}
 	return c
 }
@@ -154,7 +164,9 @@ func (w *world) calmDown(t *rapid.T) {
 		w.settle(t)
 	}
 	for name, row := range w.components {
-		want := row.Current().Effective.MinInstances
+		spec := row.Current().Effective
+		open, _ := spec.AwakeMinimum(w.now, nil)
+		want := max(spec.MinInstances, open)
 		if got := w.running(name); got != want && (got > want || w.refusals[name] == nil) {
 			t.Fatalf("%s has %d instances at rest, want %d, refused: %v\n%s", name, got, want, w.refusals[name], w.picture())
 		}

@@ -2,40 +2,52 @@ package scheduler
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"maelstrom/cluster"
 )
 
 const (
-	// A queue that came in over a while is worked off by a part more instances
-	// than its pace takes; what is short of that pace by less may be noise.
-	influxMore = 1.2
-	influxSure = 1.05
+	// A queue is worked off by a part more instances than it takes to serve
+	// what comes.
+	influxMore = 1.15
 
-	// So it takes five times as long as somebody has waited in it, or it is not
-	// what it seems.
-	queueLife = 8
+	// What comes at random is no more than what there is serves, as long as it
+	// is not more by so many times what chance makes of it.
+	influxSure = 2.5
+	influxSafe = 1.5
 
-	// Where as many ask as are served, to a tenth, over so long and so many,
-	// who is served asks again.
-	closedTime   = startWorth - relook
-	closedServed = 8
-	closedPart   = 10
+	// Nor will what waits be gone, if no more than this part of it goes in half
+	// the time that somebody has waited.
+	queueLife = 16
+	queueFew  = 10 // to so many slots
+
+	// What there is to do stays as it is where it changes by less than this
+	// part of what waits; and who is served asks again where so many times the
+	// change were served meanwhile: few after a queue that came at once, more on
+	// either side of a growth.
+	flatPart   = 8
+	flatSettle = 150 * time.Millisecond // as long as a queue that comes at once takes to be told
+	flatSoon   = 4
+	flatSure   = 40
+	flatRaised = 1.05 // times what was ready
+	probeMore  = 1.1
 )
 
 // line is what an autoscaler knows of a queue.
 type line struct {
-	Waiting time.Time     // since when there is one
-	Longest time.Duration // that somebody has waited in it
-	Brief   time.Time     // since when nobody waits long in it
-	Short   time.Time     // since when what there is does not keep up with it
-	Sized   time.Time     // when there were last to be as many as keep up with it
-	Freed   bool          // that did not help
-	Gone    time.Time     // when one was gone for which there were to be more
-	Mark    mark          // an earlier look at it
-	Closed  bool          // who is served asks again
+	Waiting  time.Time // since when there is one
+	Mattered bool      // it was worth a start
+	Gone     time.Time // when one was gone that was
+	Began    mark
+	Probed   mark // when it was last seen whether it gets shorter
+	Said     said // what it was worth last
+
+	Flat        mark // since when there is as much to do as there is
+	Raised      mark // when more instances were ready than at Flat
+	Least, Most int  // that there was to do since Flat
+	Sudden      bool // Flat is when it came
+	Closed      bool // who is served asks again
 }
 
 // mark is what there was at a time.
@@ -46,69 +58,74 @@ type mark struct {
 	Ready int   // instances
 }
 
-// note takes in what waits, what it would take to keep up with how it comes,
-// whether it matters, and what there is.
-func (q *line) note(now time.Time, l cluster.ComponentLoad, influx float64, matters bool, live int) {
+// said is how many instances a queue was worth, when it was what.
+type said struct {
+	N                   int
+	At                  time.Time
+	Total               int64
+	Queued, InFlight    int
+	OldestWait, Service time.Duration
+}
+
+// asked is what is to be said of a load at a time.
+func asked(now time.Time, l cluster.ComponentLoad) said {
+	return said{At: now, Total: l.Total, Queued: l.Queued, InFlight: l.InFlight, OldestWait: l.OldestWait, Service: l.ServiceTime}
+}
+
+// note takes in what waits.
+func (q *line) note(now time.Time, l cluster.ComponentLoad, ready int) {
 	if l.Queued == 0 {
 		gone := q.Gone
-		if !q.Sized.IsZero() {
+		if q.Mattered && !q.Closed && !now.Before(q.Waiting.Add(drainBudget)) {
 			gone = now
 		}
 		*q = line{Gone: gone}
 		return
 	}
-	since(&q.Waiting, true, now)
-	since(&q.Brief, !matters, now)
-	since(&q.Short, !math.IsInf(influx, 1) && influx*influxSure > float64(live), now)
-	q.Longest = max(q.Longest, l.OldestWait)
-	q.Freed = q.Freed || !now.Before(later(q.Waiting, q.Sized).Add(2*panicWindow+queueLife*q.Longest))
-}
-
-// compare finds out whether who is served asks again, from what has come and
-// gone since an earlier look with the same instances.
-func (q *line) compare(now time.Time, l cluster.ComponentLoad, live, ready int) {
 	is := mark{At: now, Total: l.Total, Work: l.InFlight - l.Streams + l.Queued, Ready: ready}
-	served := is.Total - q.Mark.Total
-	switch {
-	case l.Queued == 0:
-	case q.Mark.At.IsZero() || live != ready || ready != q.Mark.Ready || served < 0:
-		q.Mark = is
-	case now.Sub(q.Mark.At) >= closedTime && served >= closedServed:
-		more := int64(is.Work - q.Mark.Work)
-		q.Closed, q.Mark = max(more, -more) <= served/closedPart, is
+	if q.Waiting.IsZero() {
+		q.Waiting, q.Began, q.Probed = now, is, is
 	}
+	q.Least, q.Most = min(q.Least, is.Work), max(q.Most, is.Work)
+	sudden := now.Before(q.Waiting.Add(flatSettle))
+	if sudden || q.Most-q.Least > max(1, (q.Flat.Work-q.Flat.Ready)/flatPart) || is.Total < q.Flat.Total {
+		q.Flat, q.Least, q.Most, q.Sudden, q.Raised, q.Closed = is, is.Work, is.Work, sudden, mark{}, false
+		return
+	}
+	if q.Raised.At.IsZero() && float64(ready) >= flatRaised*float64(q.Flat.Ready) {
+		q.Raised = is
+	}
+	if !q.Raised.At.IsZero() && !q.Sudden && q.Raised.Total-q.Flat.Total < flatSure*q.swing() {
+		q.Flat, q.Least, q.Most, q.Raised = is, is.Work, is.Work, mark{}
+	}
+	q.Closed = q.isFlat(is)
 }
 
-// since remembers when something began to be so.
-func since(t *time.Time, is bool, now time.Time) {
-	if !is {
-		*t = time.Time{}
-	} else if t.IsZero() {
-		*t = now
+// isFlat tells whether there is always as much to do as there is, however much
+// of it is done.
+func (q *line) isFlat(is mark) bool {
+	swing := q.swing()
+	if q.Sudden && is.Total-q.Flat.Total >= flatSoon*swing {
+		return true
 	}
+	return !q.Raised.At.IsZero() && q.Raised.Total-q.Flat.Total >= flatSure*swing && is.Total-q.Raised.Total >= flatSure*swing
 }
 
-// act returns whether there are to be as many as keep up with the queue; if not
-// yet, when that may be so.
-func (q *line) act(now time.Time, starting bool) (size bool, at time.Time) {
-	if q.Short.IsZero() {
+func (q *line) swing() int64 { return int64(max(1, q.Most-q.Least)) }
+
+// lasts tells whether a queue is not going to be gone with what there is; if
+// that is not known yet, when it will be.
+func (q *line) lasts(is mark, queued int, pause time.Duration, starting bool) (lasts bool, at time.Time) {
+	if starting || is.Ready != q.Probed.Ready {
+		q.Probed = is
 		return false, time.Time{}
 	}
-	if at = q.Short.Add(startWorth); now.Before(at) {
+	if at = q.Probed.At.Add(pause); is.At.Before(at) {
 		return false, at
 	}
-	q.Freed = q.Freed || !starting && !q.Sized.IsZero() && !now.Before(q.Sized.Add(startWorth))
-	if size = !q.free(now) && q.Brief.IsZero(); size {
-		q.Sized = now
-	}
-	return size, time.Time{}
-}
-
-// free tells whether a queue is worth all that it asks for: what keeps up with
-// it was no help, or who is served asks again; so it is taken if it stays as
-// short as it is.
-func (q *line) free(now time.Time) bool {
-	return q.Freed || q.Closed || !q.Brief.IsZero() && !now.Before(q.Brief.Add(panicWindow))
+	lasts = (q.Probed.Work-is.Work)*queueLife < queued
+	q.Probed = is
+	return lasts, time.Time{}
 }
 
 // wait is how long those who wait will need, at the pace of late, with all that
@@ -121,15 +138,42 @@ func (c *component) wait() time.Duration {
 	return time.Duration(float64(c.load.ServiceTime) * float64(c.load.Queued) / float64(slots))
 }
 
-// influx is how many instances it takes to serve what waits as fast as it comes:
-// all that came since the oldest of it did waits still. +Inf: not known, or not
-// what it seems.
-func (p *planner) influx(c *component, m *Scale) float64 {
-	l, service := c.load, p.service(c, m)
-	if l.Queued == 0 || l.OldestWait <= 0 || service == 0 || l.ServiceTime > 0 && p.overdue(c, m) {
-		return math.Inf(1)
+// inflow is how fast requests come while some wait.
+type inflow struct {
+	Instances float64 // that it takes to serve them as fast, or fewer, as far as it may be chance; +Inf: not known
+	Seen      float64 // the same, if none of it is chance
+	Sure      bool    // there are fewer
+	Silent    bool    // nobody has been answered since
+}
+
+// inflow tells how fast requests come, by those that came since the oldest that
+// waits did, or by all that came since there is a queue.
+func (p *planner) inflow(c *component, m *Scale) inflow {
+	l, q, service := c.load, &m.Auto.Line, p.service(c, m)
+	if service == 0 || c.live() == 0 || l.OldestWait <= 0 {
+		return inflow{Instances: math.Inf(1), Seen: math.Inf(1)}
 	}
-	return float64(l.Queued) * service.Seconds() / l.OldestWait.Seconds() / float64(c.spec.MaxConcurrency)
+	come := inflow{Silent: l.Total == q.Began.Total && service >= l.OldestWait}
+	for _, seen := range []struct {
+		came  int64
+		while time.Duration
+	}{
+		{int64(l.Queued), l.OldestWait},
+		{l.Total - q.Began.Total + int64(c.load.InFlight-c.load.Streams+l.Queued-q.Began.Work), p.in.Now.Sub(q.Waiting)},
+	} {
+		if seen.while <= 0 || seen.came <= 0 {
+			continue
+		}
+		came, each := float64(seen.came), float64(c.spec.MaxConcurrency)*seen.while.Seconds()/service.Seconds()
+		serves := float64(c.live()) * each
+		come.Seen = max(come.Seen, came/each)
+		if l.ServiceTime > 0 || l.Streams == 0 { // where all are streams, nothing tells how long they hold their slots
+			came -= influxSafe * math.Sqrt(came)
+		}
+		come.Instances = max(come.Instances, came/each)
+		come.Sure = come.Sure || float64(seen.came) > serves+influxSure*math.Sqrt(serves)
+	}
+	return come
 }
 
 // matters tells whether what waits does so for longer than a start is worth.
@@ -143,40 +187,6 @@ func influxWorth(influx float64) int {
 		return math.MaxInt
 	}
 	return int(math.Ceil(influx * influxMore))
-}
-
-// overdue tells whether the oldest request waits for longer than it should, by
-// the learned service time: that may be out of date. While waits get shorter as
-// they should, it is not.
-func (p *planner) overdue(c *component, m *Scale) bool {
-	since, service := p.grownSince(c, m), c.load.ServiceTime
-	if since.IsZero() {
-		return false
-	}
-	should, still := p.worksOff(c, service), p.in.Now.Sub(since)
-	waits, late := min(c.load.OldestWait, still), max(drainBudget, 2*should)
-	if waits < late {
-		p.look(p.in.Now.Add(late - waits))
-		return false
-	}
-	shorter := (c.load.OldestWait.Seconds()/should.Seconds() - 1) / 2 * still.Seconds()
-	return c.load.OldestWait.Seconds() > m.Auto.Line.Longest.Seconds()-shorter
-}
-
-// grownSince is when the last of the ready instances became so, or was asked for
-// or replaced; zero: none is ready.
-func (p *planner) grownSince(c *component, m *Scale) time.Time {
-	since := p.servingSince(c, m)
-	if since.IsZero() {
-		return since
-	}
-	since = later(since, m.Grown)
-	for _, pl := range slices.Concat(c.running, c.outdated) {
-		if p.stage(pl) == ready {
-			since = later(since, p.readyAt(pl))
-		}
-	}
-	return since
 }
 
 // worksOff is how long what is ready will take for what waits.

@@ -8,33 +8,47 @@ import (
 	"maelstrom/project"
 )
 
-// With one instance of ten slots that answers fifty in a second, forty wait.
-func TestWhoAsksAgainIsKnownByWhatIsServed(t *testing.T) {
+// With ten slots that answer fifty in a second, forty wait.
+func TestWhoAsksAgainIsKnownByWhatStaysAsItIs(t *testing.T) {
 	for name, c := range map[string]struct {
-		comes float64 // in a second
-		want  bool
+		comes  float64 // in a second
+		queued int     // at first
+		grows  bool    // a second instance is ready after two seconds
+		want   bool
 	}{
-		"nobody comes":           {0, false},
-		"half of what is served": {25, false},
-		"as many as are served":  {50, true},
-		"a few more":             {53, true},
-		"half as many more":      {75, false},
+		"nobody comes":                           {0, 40, false, false},
+		"half of what is served":                 {25, 40, false, false},
+		"as many as are served, at once":         {50, 40, false, true},
+		"half as many more":                      {75, 40, false, false},
+		"as many as one serves, and two":         {50, 0, true, false},
+		"as many as one serves, and then as two": {-1, 0, true, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var q line
-			at := func(s float64) {
-				q.compare(time.Unix(0, 0).Add(time.Duration(s*float64(time.Second))), cluster.ComponentLoad{
-					InFlight: 10, Queued: 40 + int((c.comes-50)*s), Total: 1000 + int64(50*s), ServiceTime: 200 * time.Millisecond,
-				}, 1, 1)
+			total, work := 1000.0, 10.0
+			for at := time.Duration(0); at < 4*time.Second; at += 50 * time.Millisecond {
+				ready, come := 1, c.comes
+				if c.grows && at >= 2*time.Second {
+					ready = 2
+				}
+				if served := 50 * float64(ready) / 20; at > 0 {
+					total += served
+					if come < 0 {
+						work += served
+					}
+					work += max(0, come)/20 - served
+				}
+				if queued := c.queued; at == 0 || c.queued == 0 && at == 500*time.Millisecond {
+					work += float64(max(queued, 1))
+					if c.queued == 0 {
+						work = 50
+					}
+				}
+				l := cluster.ComponentLoad{InFlight: 10 * ready, Queued: max(1, int(work)-10*ready), Total: int64(total)}
+				q.note(time.Unix(0, 0).Add(at), l, ready)
 			}
-			at(0)
-			at(0.2)
-			if q.Closed {
-				t.Error("known too soon")
-			}
-			at(0.4)
 			if q.Closed != c.want {
-				t.Errorf("%v, want %v", q.Closed, c.want)
+				t.Errorf("%v, want %v: %+v", q.Closed, c.want, q)
 			}
 		})
 	}

@@ -23,7 +23,7 @@ func TestRollOutsHoldTheirPromises(t *testing.T) {
 		w.declare("web", spec)
 		w.load.Components["web"] = cluster.ComponentLoad{Queued: 1}
 		w.settle(t)
-		law := &rolloutLaw{w: w, spec: spec}
+		law := &rolloutLaw{w: w, spec: spec, pulled: map[string]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"plan": law.plan,
 			"act":  func(*rapid.T) { w.act(w.broken) },
@@ -63,13 +63,19 @@ func rolledOut(t *rapid.T) project.Component {
 }
 
 type rolloutLaw struct {
-	w    *world
-	spec project.Component
+	w      *world
+	spec   project.Component
+	pulled map[string]bool // gates that a plan has found without their image: nobody waits for those
 }
 
 // plan makes a plan and looks at what it does.
 func (l *rolloutLaw) plan(t *rapid.T) {
 	before := l.w.snapshot()
+	for id, pl := range l.w.placements {
+		if i := l.w.instances[id]; i != nil && i.State == cluster.InstancePulling && l.w.components["web"].Gated() {
+			l.pulled[id] = runs(l.w.components["web"], pl)
+		}
+	}
 	asleep := l.w.load.Sleeps["web"]
 	d := l.w.decide(t)
 	l.noneGoesEarly(t, before, d, asleep)
@@ -112,7 +118,7 @@ func (l *rolloutLaw) startsWithinBounds(t *rapid.T) {
 	row, starts, unproven := l.w.components["web"], 0, 0
 	for id, pl := range l.w.placements {
 		i := l.w.instances[id]
-		if pl.Want == cluster.WantRun && (i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff) {
+		if pl.Want == cluster.WantRun && !l.pulled[id] && (i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff) {
 			starts++
 		}
 		if pl.Want == cluster.WantRun && row.Unproven() && runs(row, pl) {

@@ -1,28 +1,10 @@
 package scheduler
 
 import (
-	"math"
 	"slices"
 	"time"
 
 	"maelstrom/cluster"
-)
-
-const (
-	// drainBudget is the time within which a backlog shall be worked off.
-	drainBudget = 2 * time.Second
-
-	// startWorth is how long a backlog must last for one more instance to be
-	// worth its start.
-	startWorth = 400 * time.Millisecond
-
-	// recheck bounds how soon a plan asks for the next one while the service
-	// time is still a guess.
-	recheck = 20 * time.Millisecond
-
-	// relook bounds it while a queue waits for what has answered before: the
-	// service time that gateways tell grows while nobody is answered.
-	relook = startWorth / 4
 )
 
 // scale sets how many instances a component shall have: what it had, more for
@@ -56,7 +38,7 @@ func (p *planner) scale(c *component) {
 	}
 	because(cluster.ScaleWake)
 	if n := p.backlog(c, &m); n > m.Target {
-		m.Auto.turn(p.in.Now, n-m.Asked)
+		m.Auto.turn(p.in.Now, m.Asked, n)
 		m.need(n, p.in.Now)
 		m.Grown, m.Auto.Calm = p.in.Now, p.in.Now
 	}
@@ -231,91 +213,6 @@ func (p *planner) expire(c *component, m *Scale) {
 	p.look(due)
 }
 
-// backlog returns how many instances the waiting requests justify: one, and
-// then as many as work the backlog off within the drain budget, but never more
-// than there are requests to fill. Failing instances are not multiplied.
-func (p *planner) backlog(c *component, m *Scale) int {
-	c.influx = p.influx(c, m)
-	m.Auto.Line.note(p.in.Now, c.load, c.influx, p.matters(c), c.live())
-	m.Auto.Line.compare(p.in.Now, c.load, c.live(), p.serving(c))
-	if c.load.Queued == 0 {
-		return 0
-	}
-	if p.count(c.serving(), failed) > 0 {
-		return 1
-	}
-	have, requests := m.Target, c.load.Queued+c.load.InFlight
-	useful := slots(requests, c.spec.MaxConcurrency)
-	service := p.service(c, m)
-	n := instancesFor(requests, service, c.spec.MaxConcurrency)
-	enough := influxWorth(c.influx)
-	size, at := m.Auto.Line.act(p.in.Now, p.serving(c) == 0 || c.live() > p.serving(c))
-	switch {
-	case m.Auto.Line.Closed && p.matters(c):
-		n = useful
-	case size:
-		n = max(n, enough)
-	case !at.IsZero():
-		p.look(at)
-	case math.IsInf(c.influx, 1) && n <= have && p.stuck(c, m, service):
-		n = have + 1
-	}
-	if m.Auto.Line.free(p.in.Now) {
-		enough = useful
-	}
-	switch n = max(1, min(n, useful, enough)); {
-	case n > have || have >= useful || c.full():
-	case c.load.ServiceTime == 0:
-		p.lookWhileGuessing(c, have, p.servingSince(c, m))
-	default:
-		p.look(p.in.Now.Add(relook))
-	}
-	return n
-}
-
-// service is how long a request takes. While nothing has been answered yet, it
-// takes at least as long as somebody might have been served.
-func (p *planner) service(c *component, m *Scale) time.Duration {
-	if c.load.ServiceTime > 0 {
-		return c.load.ServiceTime
-	}
-	since := p.servingSince(c, m)
-	if since.IsZero() {
-		return 0
-	}
-	return max(0, p.in.Now.Sub(since))
-}
-
-// stuck tells whether the ready instances alone would take too long, while
-// nothing is starting or was just replaced that would help them. One instance is added per step.
-func (p *planner) stuck(c *component, m *Scale, service time.Duration) bool {
-	r := p.serving(c)
-	if r == 0 || c.live()-c.gates() > r {
-		return false
-	}
-	if again := m.Grown.Add(startWorth); again.After(p.in.Now) {
-		p.look(again)
-		return false
-	}
-	return p.worksOff(c, service) > startWorth || p.overdue(c, m)
-}
-
-// lookWhileGuessing asks for a plan when the guess, which grows with time,
-// would justify one instance more.
-func (p *planner) lookWhileGuessing(c *component, have int, since time.Time) {
-	if since.IsZero() {
-		return
-	}
-	each := float64(c.spec.MaxConcurrency)
-	jump := float64(drainBudget) * each * float64(max(1, have)) / float64(c.load.Queued+c.load.InFlight)
-	step := float64(startWorth) * each * float64(max(1, p.serving(c))) / float64(c.load.Queued)
-	for _, after := range []float64{jump, step} {
-		if at := since.Add(time.Duration(after) + time.Millisecond); at.After(p.in.Now) {
-			p.look(later(at, p.in.Now.Add(recheck)))
-		}
-	}
-}
-
 // serving lists the placements whose failures tell of what serves: while a
 // version has to prove itself beside another, those of the other.
 func (c *component) serving() []*cluster.Placement {
@@ -343,32 +240,6 @@ func later(a, b time.Time) time.Time {
 // serving counts the ready instances of every version.
 func (p *planner) serving(c *component) int {
 	return p.count(c.running, ready) + p.count(c.outdated, ready)
-}
-
-// servingSince is when the first of the ready instances could have begun to
-// serve what waits now; zero: none is ready.
-func (p *planner) servingSince(c *component, m *Scale) time.Time {
-	var first time.Time
-	for _, pl := range slices.Concat(c.running, c.outdated) {
-		if p.stage(pl) != ready {
-			continue
-		}
-		i, _ := p.in.Snapshot.Instances.Get(pl.ID)
-		if first.IsZero() || i.ReadyAt.Before(first) {
-			first = i.ReadyAt
-		}
-	}
-	if !first.IsZero() && first.Before(m.Awake) {
-		return m.Awake
-	}
-	return first
-}
-
-// instancesFor sizes by backlog: requests*service of work, done by instances
-// of the given concurrency within the drain budget.
-func instancesFor(requests int, service time.Duration, concurrency int) int {
-	work := float64(requests) * service.Seconds()
-	return int(math.Ceil(work / (float64(concurrency) * drainBudget.Seconds())))
 }
 
 // slots is how many instances it takes to run n requests at once.

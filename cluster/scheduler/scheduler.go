@@ -181,6 +181,7 @@ func Plan(in Input) Decision {
 		p.settle(c)
 	}
 	p.current = nil
+	p.dropClaims(active)
 	p.findProbes(active)
 	p.place(active)
 	active = p.probe(active)
@@ -228,6 +229,7 @@ type planner struct {
 	dates    []date                           // to put in
 	homes    *homes                           // of named volumes; nil until asked for
 	probes   []*component                     // under way
+	steps    int                              // so far, after which others may have room
 	again    []*component                     // to be placed by another version than was thought
 	awaited  bool                             // room that something waits for is about to come free
 	rollouts map[string]*cluster.RolloutWrite // by component
@@ -370,6 +372,9 @@ func (p *planner) want(pl *cluster.Placement, want cluster.Want) {
 	changed := *pl
 	changed.Want = want
 	delete(p.wants, pl.ID)
+	if want == cluster.WantStop {
+		p.steps++
+	}
 	if pl.Want != want {
 		p.wants[pl.ID] = &changed
 	}

@@ -106,7 +106,7 @@ func (q *queue) report(now time.Duration, start time.Time) cluster.ComponentLoad
 		l.BusySince = start.Add(q.busy)
 	}
 	if q.waiting.len() > 0 {
-		l.OldestWait = now - q.waiting.oldest().at
+		l.OldestWait = max(1, now-q.waiting.oldest().at)
 	}
 	if q.load() > 0 {
 		l.LastRequest = start.Add(now)
@@ -176,7 +176,7 @@ func (w *world) arrive(q *queue, asked Request) {
 	if r.service <= 0 {
 		r.service = q.as.Service.draw(q.serves)
 	}
-	q.total++
+
 	q.result.Requests++
 	w.requests++
 	i := q.choose()
@@ -276,6 +276,7 @@ func (w *world) finished(q *queue, i *instance, r request) {
 	i.inFlight--
 	q.inFlight--
 	q.answered = w.now
+	q.total++
 	if r.stream {
 		i.streams--
 		q.streams--
@@ -310,6 +311,7 @@ func (w *world) unloaded(q *queue) {
 
 // refuse ends a request that no instance got.
 func (w *world) refuse(q *queue, r request, reason cluster.Reason) {
+	q.total++
 	q.result.refused(reason)
 	w.tell(q, nil, r, Outcome{End: w.now, Reason: reason})
 }

@@ -71,7 +71,7 @@ func (w *world) load() scheduler.Load {
 		Components: map[string]cluster.ComponentLoad{}, Wakes: maps.Clone(w.wakes), Sleeps: map[string]bool{}, Stopping: w.stopping, Instances: map[string]int{},
 	}
 	for _, q := range w.all {
-		if q.total > 0 && (q.load() > 0 || w.now-q.last <= loadRecent) {
+		if q.result.Requests > 0 && (q.load() > 0 || w.now-q.last <= loadRecent) {
 			l.Components[q.name] = q.report(w.now, w.s.Start)
 		}
 	}
@@ -89,7 +89,7 @@ func (w *world) load() scheduler.Load {
 func (w *world) meter() cluster.Meter {
 	m := cluster.Meter{Epoch: 1, Clock: w.now, At: w.time(), Work: map[string]float64{}}
 	for _, q := range w.all {
-		if q.total > 0 {
+		if q.result.Requests > 0 {
 			q.count(w.now)
 			m.Work[q.name] = q.metered
 		}
