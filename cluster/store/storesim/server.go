@@ -18,6 +18,7 @@ import (
 // works in a bubble of virtual time.
 type Server struct {
 	path  string
+	began time.Time // by no node's clock
 	ahead time.Duration
 	turn  chan struct{} // of the one who writes; has room for one
 
@@ -39,7 +40,7 @@ type Way struct {
 // is ahead of every node's.
 func New(path string, ahead time.Duration) *Server {
 	return &Server{
-		path: path, ahead: ahead, turn: make(chan struct{}, 1), changed: make(chan struct{}),
+		path: path, began: time.Now(), ahead: ahead, turn: make(chan struct{}, 1), changed: make(chan struct{}),
 		ways: map[string]Way{}, broken: map[string]int{}, doubts: map[string][]bool{},
 	}
 }
@@ -55,7 +56,7 @@ func (s *Server) Open(node string, log *slog.Logger) (*store.Store, error) {
 }
 
 // Now is the server's time.
-func (s *Server) Now() time.Time { return time.Now().Add(s.ahead) }
+func (s *Server) Now() time.Time { return s.began.Add(time.Since(s.began) + s.ahead) }
 
 // Set changes the way of a node.
 func (s *Server) Set(node string, way Way) {

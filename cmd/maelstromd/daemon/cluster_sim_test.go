@@ -75,6 +75,7 @@ func newChronicle(t *testing.T, seed uint64) *chronicle {
 	}
 	c.fleet = newFleet(t, size, ahead, c.images)
 	c.note("%d nodes; the database's clock is %v ahead", size, ahead)
+	c.setClocks(1)
 	return c
 }
 
@@ -102,6 +103,7 @@ func (c *chronicle) run(steps int) {
 	watch.Go(c.keepWatching)
 	for range steps {
 		c.step()
+		c.setClocks(10)
 		c.pass(time.Duration(c.rand.IntN(3000)) * time.Millisecond)
 		synctest.Wait()
 		c.check()

@@ -46,6 +46,7 @@ type fleetNode struct {
 	id     string
 	host   string // on the fabric
 	engine *fake.Engine
+	ahead  atomic.Int64 // of its clock, where each node has one of its own
 
 	down   bool // no daemon runs
 	frozen bool
@@ -164,11 +165,13 @@ func (f *fleet) up() (nodes []*fleetNode) {
 func (n *fleetNode) begin() {
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop, n.done, n.down = stop, make(chan error, 1), false
-	d := newDaemon(n.opt, n.world.surroundings().withDefaults(n.opt))
-	n.daemon = d
-	n.life.Store(d)
-	done := n.done
-	go func() { done <- d.run(ctx) }()
+	n.byItsClock(func() {
+		d := newDaemon(n.opt, n.world.surroundings().withDefaults(n.opt))
+		n.daemon = d
+		n.life.Store(d)
+		done := n.done
+		go func() { done <- d.run(ctx) }()
+	})
 }
 
 // kill ends the daemon as SIGKILL does: its connections break, and nothing that
