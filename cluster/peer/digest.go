@@ -49,7 +49,8 @@ type relayed struct {
 	encoded []byte                // nil: not needed yet
 }
 
-// population is how many nodes there are that should be up, with this one.
+// population is how many nodes there are that should be up, with this one. The
+// lock is held.
 func (h *Hub) population(snap *cluster.Snapshot) int {
 	n := 1
 	for _, node := range h.expected(snap) {

@@ -59,11 +59,10 @@ func (h *Hub) takeDigest(s *stream, d *digest) {
 // follow notes who holds the role placement, and so whose digests count.
 func (h *Hub) follow(snap *cluster.Snapshot) {
 	who := h.Standing().Holder
-	nodes := h.population(snap)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
-	h.nodes = nodes
+	h.nodes = h.population(snap)
 	if who == h.opt.Node && h.who != who {
 		h.took = now
 	}

@@ -91,6 +91,10 @@ type Hub struct {
 	mu      sync.Mutex // guards what follows
 	open    bool       // Run runs, and this node does not leave
 	remotes map[string]*remote
+
+	others   map[string]*cluster.Node // expected, of othersOf
+	othersOf cluster.Map[*cluster.Node]
+
 	list    []byte // own instances, as they are sent
 	told    int64  // change number that others were told of
 	learned int64  // change number that others have told
@@ -235,15 +239,19 @@ func (h *Hub) meet(ctx context.Context, snap *cluster.Snapshot, loops *sync.Wait
 	}
 }
 
-// expected are the other nodes that can be heard.
+// expected are the other nodes that can be heard. Nobody changes the answer. The
+// lock is held.
 func (h *Hub) expected(snap *cluster.Snapshot) map[string]*cluster.Node {
-	nodes := map[string]*cluster.Node{}
+	if h.others != nil && h.othersOf == snap.Nodes {
+		return h.others
+	}
+	h.othersOf, h.others = snap.Nodes, make(map[string]*cluster.Node, snap.Nodes.Len())
 	for id, node := range snap.Nodes.All() {
 		if id != h.opt.Node && node.Peers {
-			nodes[id] = node
+			h.others[id] = node
 		}
 	}
-	return nodes
+	return h.others
 }
 
 func (h *Hub) remote(id string) *remote {

@@ -32,10 +32,7 @@ func (h *Hub) tellers(snap *cluster.Snapshot) (all []expected, missing bool) {
 	all = make([]expected, 0, snap.Nodes.Len())
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for id, node := range snap.Nodes.All() {
-		if id == h.opt.Node || !node.Peers {
-			continue
-		}
+	for id, node := range h.expected(snap) {
 		missed := node.State != cluster.NodeDown
 		if r := h.remotes[id]; r != nil {
 			all = append(all, expected{&r.load, missed})

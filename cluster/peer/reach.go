@@ -53,15 +53,15 @@ func (h *Hub) Standing() Standing {
 	}
 	now := time.Now()
 	s := Standing{Away: now.Sub(latest(answered, h.own.base)), Holder: seen}
-	for _, id := range h.sorted() {
-		r := h.remotes[id]
+	by := "" // of those who tell who decides, the last by its id
+	for id, r := range h.remotes {
 		s.Expelled = s.Expelled || r.expels
 		if !r.lives(now) || r.reach == nil || !r.reach.Database {
 			continue
 		}
 		s.Others = max(s.Others, r.reach.For+now.Sub(r.told), 1)
-		if !s.Reached() {
-			s.Holder = r.reach.Holder
+		if !s.Reached() && id > by {
+			s.Holder, by = r.reach.Holder, id
 		}
 	}
 	s.Others = max(s.Others, h.othersReach(now))
