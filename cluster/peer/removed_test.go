@@ -9,8 +9,7 @@ import (
 // remove forgets a node, as `cluster rm` does, and lets everybody look.
 func (w *world) remove(id string) {
 	w.db.mu.Lock()
-	w.db.number++
-	w.db.nodes[id] = nil
+	w.db.change(id, nil)
 	w.db.mu.Unlock()
 	for _, m := range w.members {
 		m.feed.Hint()

@@ -20,7 +20,8 @@ type database struct {
 	mu     sync.Mutex
 	number int64
 	nodes  map[string]*cluster.Node
-	polls  map[string]int // by reader
+	log    map[int64]string // nodes, by the number of their change
+	polls  map[string]int   // by reader
 }
 
 type reader struct {
@@ -35,12 +36,14 @@ func (r reader) ChangeNumber(context.Context) (int64, error) {
 	return r.number, nil
 }
 
-func (r reader) Changes(context.Context, int64) (cluster.ChangeSet, error) {
+func (r reader) Changes(_ context.Context, since int64) (cluster.ChangeSet, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	cs := cluster.ChangeSet{Number: r.number, Nodes: map[string]*cluster.Node{}}
-	for id, node := range r.nodes {
-		cs.Nodes[id] = node
+	for n := since + 1; n <= r.number; n++ {
+		if id, is := r.log[n]; is {
+			cs.Nodes[id] = r.nodes[id]
+		}
 	}
 	return cs, nil
 }
@@ -48,8 +51,13 @@ func (r reader) Changes(context.Context, int64) (cluster.ChangeSet, error) {
 func (d *database) put(node cluster.Node) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.change(node.ID, &node)
+}
+
+// change stores a node, or nil if it is gone. The lock is held.
+func (d *database) change(id string, node *cluster.Node) {
 	d.number++
-	d.nodes[node.ID] = &node
+	d.nodes[id], d.log[d.number] = node, id
 }
 
 // world is some nodes in a bubble.
@@ -97,7 +105,7 @@ func newWorld(t *testing.T, ids ...string) *world {
 }
 
 func emptyWorld(t *testing.T) *world {
-	return &world{t: t, network: newNetwork(), members: map[string]*member{}, db: &database{nodes: map[string]*cluster.Node{}, polls: map[string]int{}}}
+	return &world{t: t, network: newNetwork(), members: map[string]*member{}, db: &database{nodes: map[string]*cluster.Node{}, log: map[int64]string{}, polls: map[string]int{}}}
 }
 
 func (w *world) join(id string) *member {
