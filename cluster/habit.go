@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -119,7 +120,13 @@ func (s Starts) P95() (time.Duration, bool) {
 	if len(s) == 0 {
 		return 0, false
 	}
-	return slices.Sorted(slices.Values(s))[(len(s)*95+99)/100-1], true
+	return P95(s), true
+}
+
+// P95 is the least of some values that 95 of 100 of them are not above. There is
+// at least one.
+func P95[V cmp.Ordered](values []V) V {
+	return slices.Sorted(slices.Values(values))[(len(values)*95+99)/100-1]
 }
 
 // HabitExplanation tells for how long a component with `idle: learned` is kept,

@@ -86,10 +86,7 @@ func (r *readings) add(list []int32) {
 	}
 }
 
-func (r *readings) p95() int64 {
-	sorted := slices.Sorted(slices.Values(r.ring))
-	return int64(sorted[(len(sorted)*95+99)/100-1])
-}
+func (r *readings) p95() int64 { return int64(cluster.P95(r.ring)) }
 
 // MemoryObserved tells what the instances of components on this node stay below
 // for 95 percent of the time, as far as that is known. Nobody changes the answer.

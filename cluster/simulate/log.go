@@ -355,7 +355,7 @@ func (r *recording) learned() (Behavior, bool) {
 		all = append(all, s.Took)
 	}
 	slices.Sort(all)
-	return Behavior{Start: Spread{Median: all[(len(all)-1)/2], P95: all[(len(all)*95+99)/100-1]}, Starts: r.starts}, true
+	return Behavior{Start: Spread{Median: all[(len(all)-1)/2], P95: cluster.P95(all)}, Starts: r.starts}, true
 }
 
 // AccessLine is an outcome as a line of our access log; start is when the
