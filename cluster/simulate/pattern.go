@@ -69,6 +69,8 @@ func (p *Pattern) Check() error {
 		return fmt.Errorf("%s needs a period", p.Shape)
 	case p.Over == 0 && p.Shape == Ramp:
 		return fmt.Errorf("ramp needs the time that it goes over")
+	case p.At == 0 && p.Shape == Step:
+		return fmt.Errorf("step needs the time that it is at")
 	}
 	return p.Service.Check()
 }

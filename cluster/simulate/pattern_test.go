@@ -61,6 +61,7 @@ func TestPatternErrors(t *testing.T) {
 		{Pattern{Shape: Step, At: -1}, "below zero"},
 		{Pattern{Shape: Square}, "square needs a period"},
 		{Pattern{Shape: Ramp}, "ramp needs the time"},
+		{Pattern{Shape: Step, Rate: 1}, "step needs the time"},
 	} {
 		if err := test.p.Check(); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v, want %s", test.p, err, test.want)
