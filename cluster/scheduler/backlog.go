@@ -96,7 +96,7 @@ func (p *planner) pause(c *component, service time.Duration, matters bool) time.
 	if matters {
 		pause = drainBudget
 	}
-	if c.load.Queued*queueFew <= p.serving(c)*c.spec.MaxConcurrency {
+	if c.load.Queued == 1 || c.load.Queued*queueFew <= p.serving(c)*c.spec.MaxConcurrency {
 		return pause
 	}
 	return max(pause, 2*service, c.load.OldestWait/2)
