@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -150,4 +151,27 @@ func TestFlappingDoublesTheDelay(t *testing.T) {
 			t.Errorf("delay %v, %d turns: went down after %v, want %v and at most %v more", c.delay, c.turns, fell, c.want, without)
 		}
 	}
+}
+
+// What bursts take more than once stays until there has been none for an hour, and
+// is told; one alone holds nothing.
+func TestWhatBurstsTakeStays(t *testing.T) {
+	s := newScaled(t, project.Component{MaxConcurrency: 1})
+	s.run(3*time.Minute, constant(1))
+	burst := func(n int) {
+		s.run(20*time.Second, constant(n))
+		s.run(15*time.Minute, constant(1))
+	}
+	burst(9)
+	s.expect(t, "after the first", counts{"web": 1})
+	burst(6)
+	s.expect(t, "after the second", counts{"web": 6})
+	if e := s.explain(t, "web").Scale; e.Limit != string(LimitBursts) || !strings.Contains(e.WhyNotLess, "bursts") {
+		t.Errorf("%+v", e)
+	}
+	s.changes = 0
+	burst(6)
+	s.expect(t, "after one that it is enough for", counts{"web": 6})
+	s.run(burstHold, constant(1))
+	s.expect(t, "in the end", counts{"web": 1})
 }

@@ -54,6 +54,10 @@ func (w *world) loaded(seconds int) {
 	}
 }
 
+// planLimit is what a plan may take of a processor at 1,000 nodes and 10,000
+// components, in milliseconds.
+const planLimit = 5.0
+
 // cpuTime is what this process has used of processors: other work on the machine
 // does not show in it.
 func cpuTime(b *testing.B) time.Duration {
@@ -98,7 +102,10 @@ func BenchmarkPlan(b *testing.B) {
 					b.Fatalf("%d writes", len(d.Writes))
 				}
 			}
-			b.ReportMetric(float64(cpuTime(b)-before)/1e6/float64(b.N), "cpu-ms/op")
+			each := float64(cpuTime(b)-before) / 1e6 / float64(b.N)
+			if b.ReportMetric(each, "cpu-ms/op"); each > planLimit {
+				b.Errorf("%.1f ms of processor time a plan, more than %v", each, planLimit)
+			}
 		})
 	}
 }

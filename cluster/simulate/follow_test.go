@@ -91,6 +91,33 @@ func TestWhoAsksAgainIsFollowed(t *testing.T) {
 	}
 }
 
+// A load that comes at random and stays as it is changes the number of instances
+// once in half an hour at most, after the first ten minutes.
+func TestARandomLoadChangesLittle(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		concurrency int
+		service     time.Duration
+		load        float64
+	}{
+		{1, 200 * time.Millisecond, 3}, {1, time.Second, 8}, {4, 200 * time.Millisecond, 12}, {4, time.Second, 6},
+	} {
+		s := scenario(70*time.Minute, web(c.concurrency))
+		s.Nodes[0].MemoryMiB = 100_000
+		s.Defaults = Behavior{Start: fixed(time.Second), Service: Spread{c.service / 2, c.service * 2}}
+		s.Loads = []Load{{Component: "p_web", Pattern: &Pattern{Shape: Constant, Rate: c.load / c.service.Seconds(), Random: true}}}
+		changes := 0
+		for _, change := range run(t, s).Changes {
+			if change.At >= 600 {
+				changes++
+			}
+		}
+		if changes > 2 {
+			t.Errorf("maxconcurrency %d, service %v, load %v: %d changes in an hour", c.concurrency, c.service, c.load, changes)
+		}
+	}
+}
+
 // mostFor runs a scenario and tells how many instances p_web had at most.
 func mostFor(t *testing.T, s Scenario) int {
 	t.Helper()
