@@ -118,10 +118,8 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 	n.mustGet(awake.host(), "/")
 	before := n.engine.only(t, n.id)
 
-	// The engine is away, its containers run on, as they do while it is upgraded.
+	// The engine is away for a moment, as while it is restarted: who asks waits.
 	wire.cut()
-	n.checkEngineDown(asleep.host())
-	n.mustGet(awake.host(), "/")
 	waited := make(chan answer, 1)
 	go func() { waited <- n.get(patient.host(), "/") }()
 	n.await("a request that waits", patience, func() bool {
@@ -129,8 +127,15 @@ func TestAnEngineThatGoesAwayAndComesBack(t *testing.T) {
 	})
 	wire.mend()
 	if got := <-waited; got.err != nil || got.status != http.StatusOK {
-		t.Errorf("who had time until the engine was back: %s", got)
+		t.Errorf("who asked while the engine was away for a moment: %s", got)
 	}
+	n.checkEngineBack(awake.host())
+
+	// The engine is away, its containers run on, as they do while it is upgraded.
+	wire.cut()
+	n.checkEngineDown(asleep.host())
+	n.mustGet(awake.host(), "/")
+	wire.mend()
 	n.checkEngineBack(awake.host(), asleep.host())
 	if found, err := n.engine.ContainerInspect(t.Context(), before.ID); err != nil || found.State.StartedAt != before.State.StartedAt {
 		t.Errorf("the container that ran through the outage: %v", err)

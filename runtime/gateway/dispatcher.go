@@ -27,7 +27,8 @@ type dispatcher struct {
 	limit     int                  // slots of an instance; 0: no limit
 	placed    bool                 // some placement wants to run
 	failure   *failing             // nothing runs or will soon, and why
-	outage    *cluster.Failure     // of the engine: what a start waits for; nil: nothing
+	outage    *outage              // of the engine: what a start waits for; nil: nothing
+	telling   bool                 // those who wait for its end, at some time
 	instances map[string]*instance // by placement
 	ready     []*instance          // those to route to, by slot
 	warming   warming              // when some of them are newer than others
@@ -92,8 +93,8 @@ func (d *dispatcher) enter(x *exchange) (*instance, *waiter, *refusal) {
 	if d.g.ended.Load() {
 		return nil, nil, refuseLeaving
 	}
-	if d.fails(now) {
-		return nil, nil, refuseFailure(d.failure.at(now))
+	if f := d.fails(now); f != nil {
+		return nil, nil, refuseFailure(f)
 	}
 	w := d.newWaiter(x, now)
 	if again {
@@ -115,7 +116,7 @@ func (d *dispatcher) newWaiter(x *exchange, now time.Time) *waiter {
 // comeBack puts a request that was not served back to its place in the queue, if
 // it may wait.
 func (d *dispatcher) comeBack(x *exchange, now time.Time) {
-	if d.row == nil || d.dead || d.fails(now) || d.g.ended.Load() || x.passive != 0 && len(d.ready) == 0 {
+	if d.row == nil || d.dead || d.fails(now) != nil || d.g.ended.Load() || x.passive != 0 && len(d.ready) == 0 {
 		return // which it is told when it asks for a slot
 	}
 	x.waiter = d.newWaiter(x, now)
@@ -137,11 +138,18 @@ func (d *dispatcher) enqueue(w *waiter, client netip.Addr, now time.Time) bool {
 	return ok
 }
 
-// fails tells whether nobody may wait: nothing runs, and it is not tried again
-// before some time has passed. An engine that does not answer is waited for.
-func (d *dispatcher) fails(now time.Time) bool {
+// fails is why nobody may wait, nil if they may: nothing runs, and it is not
+// tried again before some time has passed. An engine that does not answer is
+// waited for, unless that lasts.
+func (d *dispatcher) fails(now time.Time) *cluster.Failure {
 	f := d.failure
-	return f != nil && now.Before(f.until) && f.failure.Reason != cluster.ReasonEngineDown
+	switch {
+	case f != nil && now.Before(f.until) && f.failure.Reason != cluster.ReasonEngineDown:
+		return f.at(now)
+	case d.outage != nil && len(d.ready) == 0 && d.awayFor(now) <= 0:
+		return d.away(now)
+	}
+	return nil
 }
 
 // at is the failure as a client meets it now.

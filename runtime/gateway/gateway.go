@@ -100,7 +100,8 @@ type Gateway struct {
 	received  received // from other nodes
 	links     links    // to other nodes
 	repeats   repeats
-	waiting   budget // of what waits, of all components
+	engines   engines // of all nodes
+	waiting   budget  // of what waits, of all components
 
 	dispatchers atomic.Pointer[cluster.Map[*dispatcher]] // by component, those asked for so far
 
@@ -140,6 +141,7 @@ func New(opt Options, deps Deps) *Gateway {
 		wakeUp:    make(chan struct{}, 1),
 	}
 	g.links.g = g
+	g.engines.byNode = map[string]engine{}
 	g.waiting.limit = opt.QueueMemory
 	for _, r := range []*refusal{refuseUnknown, refuseStopped, refuseMalformed} {
 		g.unmatched[result{r.status, r.reason}] = new(atomic.Uint64)

@@ -247,13 +247,10 @@ func (d *dispatcher) await(x *exchange, w *waiter) (*instance, *refusal) {
 func (d *dispatcher) late() *refusal {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	switch {
-	case len(d.ready) > 0 || d.outage == nil:
+	if len(d.ready) > 0 || d.outage == nil {
 		return refuseLate(d.name, cluster.ReasonQueueTimeout)
-	case d.failure != nil:
-		return refuseFailure(d.failure.at(time.Now()))
 	}
-	return refuseFailure(d.outage)
+	return refuseFailure(d.away(time.Now()))
 }
 
 // deadline is when the answer's header must be there.

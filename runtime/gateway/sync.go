@@ -15,6 +15,7 @@ func (d *dispatcher) sync(now time.Time) {
 		return
 	}
 	d.snapshot = snap
+	d.g.engines.follow(d.g.snapshots, now)
 	d.round++
 	row, ok := snap.Components.Get(d.name)
 	d.declared = row
@@ -26,7 +27,7 @@ func (d *dispatcher) sync(now time.Time) {
 		d.declare(row)
 	}
 	if row == nil {
-		d.ready, d.placed, d.failure = d.ready[:0], false, nil
+		d.ready, d.placed, d.failure, d.outage = d.ready[:0], false, nil, nil
 		d.dropUnseen()
 		d.dismissForwarded(now)
 		d.refuseAll(refuseGone)
@@ -37,8 +38,8 @@ func (d *dispatcher) sync(now time.Time) {
 	if len(d.ready) == 0 && d.queue.passive > 0 {
 		d.dismissPassive(now)
 	}
-	if d.fails(now) {
-		d.refuseAll(refuseFailure(d.failure.at(now)))
+	if f := d.fails(now); f != nil {
+		d.refuseAll(refuseFailure(f))
 	}
 	d.grant(now)
 	d.wakeIfNeeded()
@@ -65,8 +66,8 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 	placements := snap.Placed(d.name)
 	d.ready, d.placed, d.failure = d.ready[:0], false, nil
 	var failed *failing
-	var outage *cluster.Failure
-	hope := false // something runs, or is about to
+	away := &outage{met: now}
+	hope, other := false, false // something runs, or is about to; and not only once an engine answers
 	for _, p := range placements {
 		in, known := snap.Instances.Get(p.ID)
 		d.seeInstance(p, in, known)
@@ -74,20 +75,25 @@ func (d *dispatcher) survey(snap *cluster.Snapshot, now time.Time) {
 			continue
 		}
 		d.placed = true
-		if known && in.Reason == cluster.ReasonEngineDown {
-			outage = &failureOf(in).failure
+		down := known && in.Reason == cluster.ReasonEngineDown
+		if down {
+			away.failure, away.nodes = failureOf(in).failure, append(away.nodes, in.Node)
+			away.starting = away.starting || in.State != cluster.InstanceBackoff
 		}
 		if known && in.State == cluster.InstanceBackoff && now.Before(in.BackoffUntil) && d.lastWord(p) && !movesOn(in) {
 			failed = soonest(failed, failureOf(in))
 		} else {
-			hope = true
+			hope, other = true, other || !down
 		}
 	}
 	if !hope {
 		d.failure = failed
 	}
-	if d.placed {
-		d.outage = outage
+	switch {
+	case d.placed && len(away.nodes) > 0 && !other:
+		d.meet(away)
+	case d.placed, d.queue.active() == 0:
+		d.meet(nil)
 	}
 	d.takeIn(now)
 	d.warming = newWarming(d.ready)

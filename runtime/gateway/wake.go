@@ -45,6 +45,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 // lookAll brings every dispatcher up to date.
 func (g *Gateway) lookAll() {
 	g.links.follow(g.snapshots.Snapshot())
+	g.engines.follow(g.snapshots, time.Now())
 	var gone []string
 	for name, d := range g.dispatchers.Load().All() {
 		if d.look(); d.over() {
@@ -81,8 +82,10 @@ func (g *Gateway) takeWakes() []*dispatcher {
 	return wakes
 }
 
-// wakeIfNeeded asks for a wake if somebody waits and nothing is placed.
+// wakeIfNeeded asks for a wake if somebody waits and nothing is placed. Who waits
+// for an engine is told when it is away for too long.
 func (d *dispatcher) wakeIfNeeded() {
+	d.tellOutage(time.Now())
 	if d.waking || !d.needsWake() {
 		return
 	}
@@ -138,7 +141,7 @@ func (d *dispatcher) stillAsleep() bool {
 	defer d.mu.Unlock()
 	d.sync(time.Now())
 	if d.waking = d.needsWake(); !d.waking && !d.placed {
-		d.outage = nil
+		d.meet(nil)
 	}
 	return d.waking
 }
@@ -146,13 +149,17 @@ func (d *dispatcher) stillAsleep() bool {
 // refused releases all who wait with the reason that placement gave. If that is
 // an engine that does not answer they wait on, as for a start that it delays.
 func (d *dispatcher) refused(failure *cluster.Failure) {
-	away := failure.Reason == cluster.ReasonEngineDown
+	away, now := failure.Reason == cluster.ReasonEngineDown, time.Now()
 	d.mu.Lock()
 	told := away && d.outage != nil
 	switch {
 	case !d.needsWake():
 	case away:
-		d.outage = failure
+		d.meet(&outage{failure: *failure, met: now, nodes: enginesDown(d.snapshot)})
+		if f := d.fails(now); f != nil {
+			d.refuseAll(refuseFailure(f))
+		}
+		d.tellOutage(now)
 	default:
 		d.refuseAll(refuseFailure(failure))
 	}

@@ -173,9 +173,23 @@ func TestEngineDownIsAState(t *testing.T) {
 	})
 }
 
-// Who asks while the engine does not answer, for a shorter time than they have,
-// is served.
-func TestRequestsOutliveAnOutageOfTheEngine(t *testing.T) {
+// Who asks while the engine is away for a moment is served. Who asks when it is away
+// for longer is told, at once where that is known, until it is back.
+func TestRequestsOutliveAShortOutageOfTheEngine(t *testing.T) {
+	inWorld(t, quickImage(), func(t *testing.T, w *world, m *member) {
+		m.apply(shop(""))
+		wait(time.Second)
+		w.engine.Down("no answer")
+		asked := time.Now()
+		time.AfterFunc(14*time.Second, w.engine.Up)
+		m.mustAnswer(t, "shop.test")
+		if took := time.Since(asked); took < 14*time.Second || took > 24*time.Second {
+			t.Errorf("answered after %v", took)
+		}
+	})
+}
+
+func TestRequestsAreToldOfALongOutageOfTheEngine(t *testing.T) {
 	for name, before := range map[string]time.Duration{"that has just begun": 0, "that is known": 2 * time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			inWorld(t, quickImage(), func(t *testing.T, w *world, m *member) {
@@ -185,12 +199,20 @@ func TestRequestsOutliveAnOutageOfTheEngine(t *testing.T) {
 				if wait(before); before > 0 && m.daemon.engine() == "" {
 					t.Fatal("the outage is not known")
 				}
-				asked := time.Now()
-				time.AfterFunc(14*time.Second, w.engine.Up)
-				m.mustAnswer(t, "shop.test")
-				if took := time.Since(asked); took < 14*time.Second || took > 24*time.Second {
-					t.Errorf("answered after %v", took)
+				for _, least := range []time.Duration{max(0, 30*time.Second-before), 0} {
+					asked := time.Now()
+					answer, err := m.request("shop.test")
+					if err != nil || answer.status != http.StatusServiceUnavailable || answer.header.Get("Maelstrom-Reason") != string(cluster.ReasonEngineDown) {
+						t.Fatalf("got %d %v, %v", answer.status, answer.header, err)
+					}
+					if took := time.Since(asked); took < least || took > least+2*time.Second {
+						t.Errorf("told after %v instead of %v", took, least)
+					}
+					wait(10 * time.Second)
 				}
+				w.engine.Up()
+				wait(10 * time.Second)
+				m.mustAnswer(t, "shop.test")
 			})
 		})
 	}
