@@ -198,12 +198,13 @@ func (s *sums) changeInstances(was, is map[string]int) {
 	maps.Copy(all, is)
 }
 
-// changed has a component added up now or when it is asked for.
+// changed has a component added up now or when it is asked for, once.
 func (s *sums) changed(name string, c *share) {
 	switch {
+	case c.due:
 	case len(c.by) <= fewTellers:
 		s.addUp(name, c)
-	case !c.due:
+	default:
 		c.due = true
 		s.due = append(s.due, name)
 	}

@@ -28,6 +28,9 @@ func TestKeptSumsAreThoseMadeAfresh(t *testing.T) {
 			for range rapid.IntRange(1, 40).Draw(rt, "steps") {
 				kept := copyOf(read)
 				c.step()
+				if s := c.hub.loads; len(s.due) > len(s.shares) {
+					rt.Fatalf("%d of %d are to be added up", len(s.due), len(s.shares))
+				}
 				if rapid.IntRange(0, 2).Draw(rt, "read") > 0 {
 					later := c.hub.Load()
 					c.same(later, c.afresh())
