@@ -229,7 +229,8 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 		a.Shrinking = a.Shrinking && want == in.Have && a.Why.by(a.Why.Panic) < want
 		return want
 	}
-	want = max(want, a.most(in), a.Busy[0].N, a.Why.by(a.Why.Panic), a.bursts(in.Now), in.Least, 1)
+	bursts, _ := a.bursts(in.Now)
+	want = max(want, a.most(in), a.Busy[0].N, a.Why.by(a.Why.Panic), bursts, in.Least, 1)
 	if limit := a.stays(in, want, due); limit != LimitNone {
 		a.Why.Limit = limit
 		return in.Have
@@ -244,6 +245,7 @@ func (a *Auto) shrink(in demand, want int, due bool) int {
 // stays tells why there are to be no less for now.
 func (a *Auto) stays(in demand, want int, due bool) Limit {
 	settled := a.Window.Base.Add(max(stableWindow, a.delay(in)))
+	bursts, _ := a.bursts(in.Now)
 	switch {
 	case in.Partial:
 		return LimitPartial
@@ -257,7 +259,7 @@ func (a *Auto) stays(in demand, want int, due bool) Limit {
 		return LimitSlots
 	case in.Least >= in.Have:
 		return LimitLeast
-	case a.bursts(in.Now) >= in.Have:
+	case bursts >= in.Have:
 		return LimitBursts
 	case want >= in.Have:
 		return LimitDelay
@@ -282,23 +284,23 @@ func (a *Auto) settle(now time.Time, asks int) {
 
 // bursts is how many instances stay, for a while after there had to be more than the
 // load asks for on average, and not for the first time: as many as at least
-// two bursts took.
-func (a *Auto) bursts(now time.Time) int {
+// two bursts took; and when the last of them was.
+func (a *Auto) bursts(now time.Time) (stay int, last time.Time) {
 	all := a.Bursts
 	if !a.Up.Settled {
 		all = append(slices.Clone(all), Wanted{At: a.Up.At, N: a.Up.To})
 	}
-	first, second := 0, 0
+	most := 0
 	for _, b := range all {
-		if now.Sub(b.At) < burstsOver {
-			second = max(second, min(first, b.N))
-			first = max(first, b.N)
+		if last = b.At; now.Sub(last) < burstsOver {
+			stay = max(stay, min(most, b.N))
+			most = max(most, b.N)
 		}
 	}
-	if len(all) == 0 || now.Sub(all[len(all)-1].At) >= burstHold {
-		return 0
+	if now.Sub(last) >= burstHold {
+		return 0, last
 	}
-	return second
+	return stay, last
 }
 
 // step lets a quarter go in ten seconds.

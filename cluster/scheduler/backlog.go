@@ -54,7 +54,7 @@ func (p *planner) queueWorth(c *component, m *Scale) int {
 	service := p.service(c, m)
 	n := instancesFor(requests, service, c.spec.MaxConcurrency)
 	come := p.inflow(c, m)
-	enough := influxWorth(come.Instances)
+	enough := inflowWorth(come.Instances)
 	matters := p.matters(c)
 	q.Mattered = q.Mattered || matters
 	starting := p.serving(c) == 0 || c.live()-c.gates() > p.serving(c)
@@ -72,7 +72,7 @@ func (p *planner) queueWorth(c *component, m *Scale) int {
 		}
 		n = enough
 	case lasts:
-		more := max(have+1, int(min(come.Seen*influxMore, float64(c.live())*probeMore)))
+		more := max(have+1, int(min(come.Seen*inflowMore, float64(c.live())*probeMore)))
 		n = max(min(n, enough), more)
 		enough = n
 	case math.IsInf(come.Instances, 1) && n <= have && p.stuck(c, m, service):

@@ -48,7 +48,7 @@ func (p *planner) displace(c *component) bool {
 	if !p.starved(c) || p.in.Load.Partial {
 		return false
 	}
-	p.release(c)
+	p.release(c.name)
 	var best *sacrifice
 	for _, n := range p.room().list {
 		if s := p.sacrifice(c, n); s != nil && (best == nil || s.compare(best) < 0) {
@@ -245,17 +245,17 @@ func (p *planner) insists(name string) bool {
 	return least > 0
 }
 
-// release gives up what was set aside for c.
-func (p *planner) release(c *component) {
-	claim, ok := p.claims[c.name]
+// release gives up what was set aside for a component.
+func (p *planner) release(name string) {
+	claim, ok := p.claims[name]
 	if !ok {
 		return
 	}
 	if n := p.room().of(claim.Node); n != nil {
 		n.claimed -= claim.MiB
 	}
-	delete(p.claims, c.name)
-	delete(p.memory.Claims, c.name)
+	delete(p.claims, name)
+	delete(p.memory.Claims, name)
 	p.released = true
 }
 
@@ -267,7 +267,7 @@ func (p *planner) dropClaims(active []*component) {
 	}
 	for name := range p.claims {
 		if !missing[name] {
-			p.release(&component{name: name})
+			p.release(name)
 		}
 	}
 }

@@ -125,7 +125,8 @@ func (p *planner) whyNotLess(c *component) string {
 	case LimitDelay:
 		return fmt.Sprintf("so many were needed within %s (scaledowndelayseconds)", c.spec.ScaleDownDelay())
 	case LimitBursts:
-		return "the load comes in bursts: so many were needed more than once within two hours, the last time at " + moment(a.Up.At)
+		_, last := a.bursts(p.in.Now)
+		return "the load comes in bursts: so many were needed more than once within two hours, the last time at " + moment(last)
 	case LimitTick:
 		return "it is decided every two seconds"
 	}

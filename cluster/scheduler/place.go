@@ -168,7 +168,7 @@ func (p *planner) insert(c *component, n *node) {
 		MemoryMiB:     row.Effective.ReserveMemory,
 	}
 	c.fresh = append(c.fresh, pl)
-	p.release(c)
+	p.release(c.name)
 	n.reserved += p.weight(pl, n)
 	p.inserts = append(p.inserts, cluster.PlacementWrite{Insert: pl})
 	p.addHomes(pl)

@@ -10,12 +10,12 @@ import (
 const (
 	// A queue is worked off by a part more instances than it takes to serve
 	// what comes.
-	influxMore = 1.15
+	inflowMore = 1.15
 
 	// What comes at random is no more than what there is serves, as long as it
 	// is not more by so many times what chance makes of it.
-	influxSure = 2.5
-	influxSafe = 1.5
+	inflowSure = 2.5
+	inflowSafe = 1.5
 
 	// Nor will what waits be gone, if no more than this part of it goes in half
 	// the time that somebody has waited.
@@ -168,10 +168,10 @@ func (p *planner) inflow(c *component, m *Scale) inflow {
 		serves := float64(c.live()) * each
 		come.Seen = max(come.Seen, came/each)
 		if l.ServiceTime > 0 || l.Streams == 0 { // where all are streams, nothing tells how long they hold their slots
-			came -= influxSafe * math.Sqrt(came)
+			came -= inflowSafe * math.Sqrt(came)
 		}
 		come.Instances = max(come.Instances, came/each)
-		come.Sure = come.Sure || float64(seen.came) > serves+influxSure*math.Sqrt(serves)
+		come.Sure = come.Sure || float64(seen.came) > serves+inflowSure*math.Sqrt(serves)
 	}
 	return come
 }
@@ -181,12 +181,12 @@ func (p *planner) matters(c *component) bool {
 	return p.serving(c) == 0 || max(c.load.OldestWait, p.worksOff(c, c.load.ServiceTime)) > startWorth
 }
 
-// influxWorth is how many instances an influx is worth.
-func influxWorth(influx float64) int {
-	if influx > math.MaxInt32/influxMore {
+// inflowWorth is how many instances it is worth that so many serve what comes.
+func inflowWorth(serve float64) int {
+	if serve > math.MaxInt32/inflowMore {
 		return math.MaxInt
 	}
-	return int(math.Ceil(influx * influxMore))
+	return int(math.Ceil(serve * inflowMore))
 }
 
 // worksOff is how long what is ready will take for what waits.
