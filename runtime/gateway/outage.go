@@ -109,7 +109,9 @@ func (d *dispatcher) tellOutage(now time.Time) {
 		now := time.Now()
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.telling = false
+		if d.telling = false; d.dead || d.g.ended.Load() {
+			return
+		}
 		d.sync(now)
 		if f := d.fails(now); f != nil {
 			d.refuseAll(refuseFailure(f))
