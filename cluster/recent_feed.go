@@ -57,7 +57,7 @@ func (f *RecentFeed) Run(ctx context.Context) error {
 	changed, cancel := f.feed.Subscribe()
 	defer cancel()
 	for ctx.Err() == nil {
-		if f.behind() {
+		if f.behind() && f.readable() {
 			f.read(ctx)
 		}
 		if f.due() {
@@ -85,16 +85,21 @@ func (f *RecentFeed) Run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// behind tells whether the database has what this lacks, as far as the feed
-// knows. A feed with a lower number is yet to read what was read here, unless it
-// has read since: then it is another database.
+// behind tells whether this is not what the feed has. Whether that can be read is
+// looked at again each recentPause: the feed does not tell that the database
+// answers again if it is as it was.
 func (f *RecentFeed) behind() bool {
 	s, r := f.feed.Snapshot(), f.Recent()
+	return s.Number > 0 && !s.Restored && (r.Restored || r.Number != s.Number)
+}
+
+// readable tells whether the database answers the feed and has what this lacks.
+// A feed with a lower number is yet to read what was read here, unless it has
+// read since: then it is another database.
+func (f *RecentFeed) readable() bool {
+	s, r := f.feed.Snapshot(), f.Recent()
 	err, _ := f.feed.Health()
-	if err != nil || s.Number == 0 || s.Restored {
-		return false
-	}
-	return r.Restored || r.Number < s.Number || r.Number > s.Number && f.feed.ReadAt().After(r.ReadAt.Add(recentPause))
+	return err == nil && (r.Restored || r.Number < s.Number || f.feed.ReadAt().After(r.ReadAt.Add(recentPause)))
 }
 
 func (f *RecentFeed) read(ctx context.Context) {

@@ -20,12 +20,17 @@ type pastDatabase struct {
 	*fakeDatabase
 	mu    sync.Mutex
 	reads []int64 // since when
+	fails bool    // each such read, and no other
 }
 
 func (d *pastDatabase) Recent(ctx context.Context, since int64) (RecentSet, error) {
 	d.mu.Lock()
 	d.reads = append(d.reads, since)
+	fails := d.fails
 	d.mu.Unlock()
+	if fails {
+		return RecentSet{}, errAway
+	}
 	number, err := d.ChangeNumber(ctx)
 	set := RecentSet{Number: number, Full: since == 0}
 	for n := since + 1; n <= number; n++ {
@@ -35,6 +40,12 @@ func (d *pastDatabase) Recent(ctx context.Context, since int64) (RecentSet, erro
 	set.Deliveries = map[string][]Delivery{"git": {{Source: "git", ID: "1"}}}
 	set.Claims = map[string][]Claim{"p": {{Kind: ClaimRoute, Key: "b", Owner: "p"}, {Kind: ClaimComponent, Key: "p_c", Owner: "p"}}}
 	return set, err
+}
+
+func (d *pastDatabase) fail(fails bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fails = fails
 }
 
 func (d *pastDatabase) taken() []int64 {
@@ -105,6 +116,42 @@ func TestRecentIsReadWithChangesAlone(t *testing.T) {
 			t.Errorf("the copy still counts: read since %v", reads)
 		}
 		stop()
+	})
+}
+
+// A number that the feed has read and this could not is read once that is
+// possible again, though the feed has nothing more to tell by then; and nothing
+// is read while the database is away.
+func TestRecentIsReadAfterAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &pastDatabase{fakeDatabase: &fakeDatabase{}}
+		d.commit(ChangeSet{})
+		f, _ := runRecent(t, d, "")
+		wait(5 * time.Second)
+		d.fail(true)
+		d.commit(ChangeSet{})
+		wait(5 * time.Second)
+		if f.feed.Snapshot().Number != 2 || f.Recent().Number != 1 {
+			t.Fatalf("the feed is at %d, this at %d", f.feed.Snapshot().Number, f.Recent().Number)
+		}
+		d.set(func() { d.away = true })
+		wait(2 * feedPoll)
+		before := len(d.taken())
+		wait(20 * time.Second)
+		if reads := d.taken(); len(reads) != before {
+			t.Errorf("read %d times while the database was away", len(reads)-before)
+		}
+		d.fail(false)
+		d.set(func() { d.away = false })
+		wait(5 * time.Second)
+		if r := f.Recent(); r.Number != 2 || len(r.Events) != 2 {
+			t.Errorf("back for some time: at %d with %d events", r.Number, len(r.Events))
+		}
+		before = len(d.taken())
+		wait(time.Hour)
+		if reads := d.taken(); len(reads) != before {
+			t.Errorf("read %d times while idle", len(reads)-before)
+		}
 	})
 }
 
