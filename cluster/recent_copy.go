@@ -73,26 +73,37 @@ func lists[V any](m Map[[]V]) map[string][]V {
 	return out
 }
 
-// quoting are the kinds of events whose messages may quote what a container, a
-// file or another server says. Those of alerts are on disk with the alerts.
-var quoting = []EventKind{
-	EventFailed, EventReminder, EventRolledBack, EventCrash, EventRelease, EventRollout, EventUndelivered,
+// plain are the kinds of events that go to disk as they are: their messages and
+// details are made of names, figures, what people typed and why an engine does
+// not answer. Those of all others may quote what a container, a file, a command
+// or another server says.
+var plain = []EventKind{
+	EventSynced, EventApplied, EventRemoved, EventRecovered, EventDrift, EventBrake, EventSuspended, EventResumed,
+	EventSourceChanged, EventNotifierChanged, EventNode, EventRole, EventWake, EventSleep, EventScaled, EventCron,
+	EventRefusedWrite, EventMemory,
 }
 
-// publicEvent leaves out a message that may quote a secret.
+// notOnDisk stands for a text that is not on disk.
+const notOnDisk = "what it says is in the database alone: it may quote a file or what a container says"
+
+// publicEvent leaves out what may quote a secret.
 func publicEvent(e Event) Event {
-	if slices.Contains(quoting, e.Kind) {
-		e.Message = "why is in the database alone: it may quote a file or what a container says"
+	if !slices.Contains(plain, e.Kind) {
+		e.Message, e.Details = notOnDisk, nil
 	}
 	return e
 }
 
-// publicRevisions leaves out digests: a secret that can be guessed could be
-// tried on them.
+// publicRevisions leaves out digests, on which a secret that can be guessed
+// could be tried, and why a project went back, which may quote a failure.
 func publicRevisions(revisions []Revision) []Revision {
 	out := slices.Clone(revisions)
 	for i := range out {
-		out[i].Digest = ""
+		r := &out[i]
+		r.Digest = ""
+		if r.Kind == RevisionRollback && r.Reason != "" {
+			r.Reason = notOnDisk
+		}
 	}
 	return out
 }

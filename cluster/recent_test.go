@@ -167,6 +167,45 @@ func checkRecentCopy(t *testing.T, path string, number int64) {
 	}
 }
 
+// quoting are the kinds of events that may quote what a container, a file, a
+// command or another server says.
+var quoting = []EventKind{
+	EventLooked, EventFailed, EventReminder, EventRolledBack, EventHistoryRewritten, EventStale, EventCrash, EventRelease,
+	EventRollout, EventUndelivered, EventImage, EventAlertOpened, EventAlertClosed,
+}
+
+// Each kind of events is known to be fit for the disk, or not to be; one that is
+// not known is not.
+func TestRecentCopyHasNoTextsThatMayQuote(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "recent.json")
+	for _, name := range append(constants(t, "event.go", "EventKind"), "of tomorrow") {
+		kind := EventKind(name)
+		fit, unfit := slices.Contains(plain, kind), slices.Contains(quoting, kind)
+		if fit == unfit && name != "of tomorrow" {
+			t.Errorf("%s: may it be on disk (%t), or not (%t)?", kind, fit, unfit)
+		}
+		r := &Recent{Number: 1, Events: []Event{{Kind: kind, Project: "p", Message: "hush", Details: json.RawMessage(`{"cause":"hush"}`)}}}
+		if err := saveRecent(path, r, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(path)
+		if err != nil || bytes.Contains(data, []byte("hush")) != fit || !bytes.Contains(data, []byte(`"project":"p"`)) {
+			t.Errorf("%s: %s, %v", kind, data, err)
+		}
+		if r.Events[0].Message != "hush" {
+			t.Errorf("%s: what is in memory lacks it too", kind)
+		}
+	}
+}
+
+// A project that went back by itself did so for a failure.
+func TestRecentCopyHasNoReasonsOfRollbacks(t *testing.T) {
+	kept := publicRevisions([]Revision{{Kind: RevisionRollback, Reason: "hush"}, {Kind: RevisionRollback}, {Kind: RevisionApply, Reason: "typed"}})
+	if kept[0].Reason != notOnDisk || kept[1].Reason != "" || kept[2].Reason != "typed" {
+		t.Errorf("%+v", kept)
+	}
+}
+
 // A copy that can't be used is as good as none.
 func TestRecentCopyThatIsBroken(t *testing.T) {
 	for _, text := range []string{"", "{", `{"format": 99}`} {
