@@ -52,6 +52,11 @@ type RecentReader interface {
 	Recent(ctx context.Context, since int64) (RecentSet, error)
 }
 
+// RecentOfEach is how many revisions are kept of each of so many projects.
+func RecentOfEach(projects int) int {
+	return min(max(RecentRevisions/max(projects, 1), 1), RecentOfProject)
+}
+
 // With returns r with what is new.
 func (r *Recent) With(set RecentSet, at time.Time) *Recent {
 	n := *r
@@ -60,7 +65,9 @@ func (r *Recent) With(set RecentSet, at time.Time) *Recent {
 	}
 	n.Number, n.ReadAt, n.Restored = set.Number, at, false
 	n.Deliveries = withLists(n.Deliveries, set.Deliveries)
-	n.Revisions = withLists(n.Revisions, set.Revisions)
+	if len(set.Revisions) > 0 {
+		n.Revisions = shortened(withLists(n.Revisions, set.Revisions))
+	}
 	n.Claims = withLists(n.Claims, set.Claims)
 	if set.Cut {
 		n.Events = nil
@@ -72,6 +79,17 @@ func (r *Recent) With(set RecentSet, at time.Time) *Recent {
 	}
 	n.Events = events
 	return &n
+}
+
+// shortened has fewer revisions of each project where there are more projects.
+func shortened(revisions Map[[]Revision]) Map[[]Revision] {
+	kept, put := RecentOfEach(revisions.Len()), map[string][]Revision{}
+	for project, list := range revisions.All() {
+		if len(list) > kept {
+			put[project] = slices.Clone(list[:kept]) // and not the rest with it
+		}
+	}
+	return revisions.With(put, nil)
 }
 
 func withLists[V any](m Map[[]V], changed map[string][]V) Map[[]V] {

@@ -236,6 +236,43 @@ func TestRecentOfAnotherDatabase(t *testing.T) {
 	})
 }
 
+// However projects come, there are no more revisions than RecentRevisions, and
+// those that stay are the newest.
+func TestRecentRevisionsAreBoundedAsProjectsCome(t *testing.T) {
+	step := func(from, to, each int) RecentSet {
+		set := RecentSet{Revisions: map[string][]Revision{}}
+		for p := from; p < to; p++ {
+			for n := each; n > 0; n-- {
+				name := fmt.Sprint("p", p)
+				set.Revisions[name] = append(set.Revisions[name], Revision{Project: name, Number: int64(n)})
+			}
+		}
+		return set
+	}
+	r := &Recent{}
+	for _, c := range []struct{ projects, each, all int }{
+		{2_000, RecentOfProject, RecentRevisions},
+		{2_001, 1, 4*2_000 + 1}, // the newest four of each
+		{RecentRevisions, 1, RecentRevisions},
+		{RecentRevisions + 1, 1, RecentRevisions + 1}, // of each at least the newest
+	} {
+		r = r.With(step(r.Revisions.Len(), c.projects, c.each), time.Time{})
+		all := 0
+		for project, list := range r.Revisions.All() {
+			all += len(list)
+			if list[0].Number != int64(RecentOfProject) && list[0].Number != 1 || list[0].Project != project {
+				t.Fatalf("%s: %+v", project, list)
+			}
+		}
+		if all != c.all || r.Revisions.Len() != c.projects {
+			t.Errorf("%d projects have %d revisions, want %d of %d", r.Revisions.Len(), all, c.all, c.projects)
+		}
+	}
+	if list, cut := r.Newest("p7", RecentOfProject); len(list) != 1 || list[0].Number != RecentOfProject || !cut {
+		t.Errorf("of the first: %+v, cut %t", list, cut)
+	}
+}
+
 // A selection is the database's, and tells where that may have more.
 func TestSelectOfRecentEvents(t *testing.T) {
 	start := time.Unix(1_000_000, 0)

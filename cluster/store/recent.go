@@ -132,7 +132,7 @@ const revisionsAtOnce = 100
 // recentRevisions reads the newest revisions of projects, of which all there
 // are so many; a nil row stands for a project that is gone.
 func (t *tx) recentRevisions(ctx context.Context, projects map[string]*cluster.ProjectRow, all int) (map[string][]cluster.Revision, error) {
-	kept := int64(min(max(cluster.RecentRevisions/max(all, 1), 1), cluster.RecentOfProject))
+	kept := int64(cluster.RecentOfEach(all))
 	found := map[string][]cluster.Revision{}
 	for group := range slices.Chunk(slices.Sorted(maps.Keys(projects)), revisionsAtOnce) {
 		var wanted []string
