@@ -3,11 +3,14 @@ package rpc
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"maelstrom/cluster"
+	"maelstrom/project"
 )
 
 // keptRecent is what a node keeps.
@@ -144,6 +147,61 @@ func TestSourcesAreTriedWithoutTheDatabase(t *testing.T) {
 	_, client, _ := awayShop(t, true)
 	if _, err := client.TestSource(t.Context(), TestSourceRequest{Name: "bare"}); kindOfError(err) != KindUnavailable || !strings.Contains(err.Error(), "lacks variables") {
 		t.Errorf("what the copy lacks: %v", err)
+	}
+}
+
+// turning are Declarations during whose first comparison the database comes, or
+// goes. Each says what it was asked to compare.
+type turning struct {
+	Declarations
+	turn  func()
+	asked []string // values of the environment
+}
+
+func (d *turning) Diff(_ context.Context, in Declaration) (DiffAnswer, error) {
+	for _, c := range in.Project.Components {
+		for _, v := range c.Environment {
+			d.asked = append(d.asked, v.Value)
+		}
+	}
+	if turn := d.turn; turn != nil {
+		d.turn = nil
+		turn()
+	}
+	return DiffAnswer{Changes: project.Diff(in.Project, in.Project, in.Positions)}, nil
+}
+
+// A project without its secrets is compared with the copy that has none, and
+// with nothing else.
+func TestComparedAsTheDatabaseComesAndGoes(t *testing.T) {
+	files := ProjectFiles{Base: SourceFile{
+		Path: "shop/maelstrom.yml", Data: []byte("name: shop\ncomponents: {web: {image: web, environment: [A=hush]}}\n"),
+	}}
+	for what, test := range map[string]struct {
+		before, after bool // the database is away
+		want          []string
+	}{
+		"away":    {true, true, []string{""}},
+		"there":   {false, false, []string{"hush"}},
+		"comes":   {true, false, []string{"", "hush"}},
+		"is lost": {false, true, []string{"hush", ""}},
+	} {
+		w, client, _ := awayShop(t, true)
+		var gone atomic.Bool
+		gone.Store(test.before)
+		w.server.deps.Away = func() *Away {
+			if gone.Load() {
+				return &Away{Since: started, AsOf: started, FromDisk: true}
+			}
+			return nil
+		}
+		d := &turning{turn: func() { gone.Store(test.after) }}
+		w.server.deps.Declarations = d
+		answer, err := client.DiffProject(t.Context(), DiffRequest{ProjectFiles: files})
+		noted := slices.Contains(answer.Changes.Notes, notCompared)
+		if err != nil || !slices.Equal(d.asked, test.want) || noted != test.after {
+			t.Errorf("%s: compared %q, noted %t, %v", what, d.asked, noted, err)
+		}
 	}
 }
 

@@ -46,8 +46,20 @@ func (s *Server) validate(ctx context.Context, req ValidateRequest) (ValidateAns
 // compare is Declarations.Diff, which goes by the snapshot while the database
 // is away. What the copy on disk lacks is not compared.
 func (s *Server) compare(ctx context.Context, d Declaration) (DiffAnswer, error) {
+	masked := s.knowsTheCopyAlone()
+	answer, err := s.compareWith(ctx, d, masked)
+	if now := s.knowsTheCopyAlone(); now != masked { // Diff may have gone by either
+		answer, err = s.compareWith(ctx, d, now)
+	}
+	return answer, err
+}
+
+func (s *Server) knowsTheCopyAlone() bool {
+	return s.away() != nil && s.deps.Feed.Snapshot().Restored
+}
+
+func (s *Server) compareWith(ctx context.Context, d Declaration, masked bool) (DiffAnswer, error) {
 	snap := s.deps.Feed.Snapshot()
-	masked := s.away() != nil && snap.Restored
 	if masked {
 		d.Project = cluster.PublicProject(d.Project)
 	}
