@@ -59,12 +59,18 @@ func (s *Server) recall() *cluster.Recent {
 	return nil
 }
 
-// fromRecent reads the database or, while that is away, what is kept of it; cut
-// tells that the database may have more.
-func fromRecent[T any](ctx context.Context, s *Server, what string, read func(context.Context) (T, error), kept func(*cluster.Recent) (value T, cut bool)) (T, error) {
+// kept is what the database has and the node keeps the newest of.
+type kept[T any] struct {
+	what   string // it is, as "events are"
+	read   func(context.Context) (T, error)
+	recall func(*cluster.Recent) (value T, cut bool) // cut: the database may have more
+}
+
+// fromRecent reads the database or, while that is away, what is kept of it.
+func fromRecent[T any](ctx context.Context, s *Server, k kept[T]) (T, error) {
 	recent := s.recall()
 	if recent == nil {
-		value, err := fromDatabase(ctx, s, what, read)
+		value, err := fromDatabase(ctx, s, k.what, k.read)
 		if err == nil {
 			return value, nil
 		}
@@ -72,7 +78,7 @@ func fromRecent[T any](ctx context.Context, s *Server, what string, read func(co
 			return value, err
 		}
 	}
-	value, cut := kept(recent)
+	value, cut := k.recall(recent)
 	callerOf(ctx).recalled.note(s.deps.Recent.AsOf(), cut)
 	return value, nil
 }

@@ -35,8 +35,11 @@ func (s *Server) listEvents(ctx context.Context, req ListEventsRequest) (EventLi
 }
 
 func (s *Server) events(ctx context.Context, q cluster.EventQuery) ([]cluster.Event, error) {
-	return fromRecent(ctx, s, "events are", func(ctx context.Context) ([]cluster.Event, error) { return s.deps.Events.Events(ctx, q) },
-		func(r *cluster.Recent) ([]cluster.Event, bool) { return r.Select(q) })
+	return fromRecent(ctx, s, kept[[]cluster.Event]{
+		what:   "events are",
+		read:   func(ctx context.Context) ([]cluster.Event, error) { return s.deps.Events.Events(ctx, q) },
+		recall: func(r *cluster.Recent) ([]cluster.Event, bool) { return r.Select(q) },
+	})
 }
 
 // checkSubject refuses the name of a source, project, component or node that

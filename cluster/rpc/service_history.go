@@ -103,14 +103,21 @@ func (s *Server) presentRevision(ctx context.Context, name string, number int64)
 }
 
 func (s *Server) revisions(ctx context.Context, project string, limit int) ([]cluster.Revision, error) {
-	return fromRecent(ctx, s, "histories are", func(ctx context.Context) ([]cluster.Revision, error) {
-		return s.deps.Store.Revisions(ctx, project, limit)
-	}, func(r *cluster.Recent) ([]cluster.Revision, bool) { return r.Newest(project, limit) })
+	return fromRecent(ctx, s, kept[[]cluster.Revision]{
+		what: "histories are",
+		read: func(ctx context.Context) ([]cluster.Revision, error) {
+			return s.deps.Store.Revisions(ctx, project, limit)
+		},
+		recall: func(r *cluster.Recent) ([]cluster.Revision, bool) { return r.Newest(project, limit) },
+	})
 }
 
 func (s *Server) claims(ctx context.Context) ([]cluster.Claim, error) {
-	return fromRecent(ctx, s, "claims are", s.deps.History.Claims,
-		func(r *cluster.Recent) ([]cluster.Claim, bool) { return r.AllClaims(), false })
+	return fromRecent(ctx, s, kept[[]cluster.Claim]{
+		what:   "claims are",
+		read:   s.deps.History.Claims,
+		recall: func(r *cluster.Recent) ([]cluster.Claim, bool) { return r.AllClaims(), false },
+	})
 }
 
 func (s *Server) rollback(ctx context.Context, req RollbackRequest) (RollbackAnswer, error) {

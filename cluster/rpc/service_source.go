@@ -219,11 +219,15 @@ func (s *Server) deliveries(ctx context.Context, req DeliveriesRequest) (Deliver
 	if req.Limit == 0 {
 		req.Limit = defaultDeliveries
 	}
-	list, err := fromRecent(ctx, s, "deliveries are", func(ctx context.Context) ([]cluster.Delivery, error) {
-		return s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
-	}, func(r *cluster.Recent) ([]cluster.Delivery, bool) {
-		kept, _ := r.Deliveries.Get(row.Spec.Name)
-		return kept, len(kept) == cluster.RecentDeliveries && req.Limit > len(kept)
+	list, err := fromRecent(ctx, s, kept[[]cluster.Delivery]{
+		what: "deliveries are",
+		read: func(ctx context.Context) ([]cluster.Delivery, error) {
+			return s.deps.Sources.Deliveries(ctx, row.Spec.Name, req.Limit)
+		},
+		recall: func(r *cluster.Recent) ([]cluster.Delivery, bool) {
+			list, _ := r.Deliveries.Get(row.Spec.Name)
+			return list, len(list) == cluster.RecentDeliveries && req.Limit > len(list)
+		},
 	})
 	if err != nil {
 		return DeliveryList{}, err
