@@ -21,6 +21,10 @@ const (
 	// relook bounds it while a queue waits for what has answered before: the
 	// service time that gateways tell grows while nobody is answered.
 	relook = startWorth / 4
+
+	// hushedFrom is how many times as long as requests take on average nobody is
+	// answered, where that average is out of date.
+	hushedFrom = 2
 )
 
 // backlog returns how many instances the waiting requests justify. Asked again at
@@ -75,8 +79,9 @@ func (p *planner) queueWorth(c *component, m *Scale) int {
 		more := max(have+1, int(min(come.Seen*inflowMore, float64(c.live())*probeMore)))
 		n = max(min(n, enough), more)
 		enough = n
-	case math.IsInf(come.Instances, 1) && n <= have && p.stuck(c, m, service):
-		n = have + 1
+	case (p.hushed(c) || math.IsInf(come.Instances, 1) && n <= have) && p.stuck(c, m, service):
+		n = max(min(n, enough), have+1)
+		enough = max(enough, n)
 	}
 	switch n = max(1, min(n, useful, enough)); {
 	case n > have || have >= useful || c.full():
@@ -113,6 +118,12 @@ func (p *planner) service(c *component, m *Scale) time.Duration {
 		return 0
 	}
 	return max(0, p.in.Now.Sub(since))
+}
+
+// hushed tells whether nobody has been answered for so long that what is known of
+// how long requests take is out of date.
+func (p *planner) hushed(c *component) bool {
+	return c.load.ServiceTime > hushedFrom*p.in.Load.Components[c.name].ServiceTime
 }
 
 // stuck tells whether the ready instances alone would take too long, while
