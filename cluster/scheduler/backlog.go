@@ -24,7 +24,7 @@ const (
 
 	// hushedFrom is how many times as long as requests take on average nobody is
 	// answered, where that average is out of date.
-	hushedFrom = 2
+	hushedFrom = 4
 )
 
 // backlog returns how many instances the waiting requests justify. Asked again at
