@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"io"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -47,6 +49,18 @@ func (e *engine) containers(t testing.TB, node string) []container.Summary {
 		t.Fatalf("list containers: %v (these tests need a Docker engine: make test installs and starts one)", err)
 	}
 	return list
+}
+
+// says tells whether a container has written something.
+func (e *engine) says(t testing.TB, id, part string) bool {
+	t.Helper()
+	output, err := e.ContainerLogs(t.Context(), id, container.LogsOptions{ShowStdout: true})
+	if err != nil {
+		return false
+	}
+	defer output.Close()
+	written, err := io.ReadAll(output)
+	return err == nil && strings.Contains(string(written), part)
 }
 
 // only returns the one container that a node has.

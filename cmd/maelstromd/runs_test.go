@@ -166,7 +166,7 @@ func TestReleaseGoesOnWhenTheDaemonIsKilled(t *testing.T) {
 	t.Parallel()
 	n := newNode(t)
 	seen := n.engine.watch(t, n.id)
-	n.apply(fmt.Sprintf(releaseProject, drivertest.BuildImage(t), "1", "[hold]"))
+	n.apply(fmt.Sprintf(releaseProject, drivertest.BuildImage(t), "1", "[hold, holding]"))
 	n.await("a release", patience, func() bool { return n.runs() == 1 })
 	n.signal(syscall.SIGKILL)
 	n.awaitExit()
@@ -175,7 +175,8 @@ func TestReleaseGoesOnWhenTheDaemonIsKilled(t *testing.T) {
 	// One that was only created when the daemon was killed is made anew first.
 	n.await("the release told to end", patience, func() bool {
 		ids := n.runContainers()
-		return len(ids) == 1 && n.engine.ContainerKill(t.Context(), ids[0], "TERM") == nil
+		// Before it listens to signals, TERM makes it fail.
+		return len(ids) == 1 && n.engine.says(t, ids[0], "holding") && n.engine.ContainerKill(t.Context(), ids[0], "TERM") == nil
 	})
 	n.await("the end of the release", patience, func() bool { return n.component("rel_app").Message == "" })
 	if starts := seen.starts("rel_app"); starts != 1 {

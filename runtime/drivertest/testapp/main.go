@@ -20,7 +20,7 @@
 // "ok"; this and /echo after ?ms= milliseconds, this also after ?cpu= milliseconds
 // of a processor. `testapp exec TEXT CODE` prints and exits;
 // `testapp cat` copies its input to its output and says so on the other;
-// `testapp hold` waits for a signal.
+// `testapp hold` waits for a signal, and prints its TEXT when it does.
 package main
 
 import (
@@ -54,6 +54,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "copied")
 		return
 	case "hold":
+		if said := argument(2); said != "" {
+			fmt.Println(said)
+		}
 		<-terminate
 		return
 	}
