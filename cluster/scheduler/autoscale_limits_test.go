@@ -172,6 +172,9 @@ func TestWhatBurstsTakeStays(t *testing.T) {
 	s.changes = 0
 	burst(6)
 	s.expect(t, "after one that it is enough for", counts{"web": 6})
+	if s.changes != 0 {
+		t.Errorf("%d changes for what there is enough for", s.changes)
+	}
 	s.run(burstHold, constant(1))
 	s.expect(t, "in the end", counts{"web": 1})
 }

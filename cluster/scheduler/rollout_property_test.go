@@ -118,7 +118,7 @@ func (l *rolloutLaw) startsWithinBounds(t *rapid.T) {
 	row, starts, unproven := l.w.components["web"], 0, 0
 	for id, pl := range l.w.placements {
 		i := l.w.instances[id]
-		if pl.Want == cluster.WantRun && !l.pulled[id] && (i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff) {
+		if pulled := l.pulled[id] && row.Gated() && runs(row, pl); pl.Want == cluster.WantRun && !pulled && (i == nil || i.State == cluster.InstanceStarting || i.State == cluster.InstanceBackoff) {
 			starts++
 		}
 		if pl.Want == cluster.WantRun && row.Unproven() && runs(row, pl) {
